@@ -1,0 +1,23 @@
+"""Drawn people: faces with a stable identity, true labels and no privacy to lose.
+
+No photo may be shipped with this project, so its demo, its tests and its golden crops use people
+that are drawn from a seed: one height map and one albedo per person, posed and lit per shot.
+They exercise the whole chain; figures measured on them say nothing about real faces.
+"""
+
+from __future__ import annotations
+
+from trainer.drawn.attributes import CELEBA_ATTRIBUTES, shot_attributes
+from trainer.drawn.person import DrawnPerson
+from trainer.drawn.render import render
+from trainer.drawn.shot import Expression, Light, Shot
+
+__all__ = [
+    "CELEBA_ATTRIBUTES",
+    "DrawnPerson",
+    "Expression",
+    "Light",
+    "Shot",
+    "render",
+    "shot_attributes",
+]
