@@ -1,0 +1,1 @@
+"""From a training run to a Pi: conversion, bundles, signatures and the way onto the device."""

@@ -1,0 +1,1 @@
+"""The workstation's floor: data, networks, training and their evaluation."""
