@@ -320,7 +320,7 @@ def _quiet_ends() -> Iterator[None]:
     except BrokenPipeError:
         if _stdout_gone():
             raise _Quiet from None
-        raise OSError(errno.EPIPE, "the other end of a connection has gone") from None
+        raise ConnectionError("the other end of a connection has gone") from None
 
 
 def _stdout_gone() -> bool:

@@ -1,0 +1,49 @@
+"""What all tests share: a quiet environment, and real data where this machine has it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "GRPC_VERBOSITY": "ERROR",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "MPLBACKEND": "Agg",
+    "OPENCV_LOG_LEVEL": "ERROR",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+}
+"""Set before anything native is loaded, here and in the processes that tests start."""
+
+for _name, _value in QUIET.items():
+    os.environ.setdefault(_name, _value)
+os.environ.pop("EDGE_DEBUG", None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that takes the `shared` fixture bears the marker `shared`."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.shared)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real photos, clips and weights; skips where EDGE_SHARED names none."""
+    given = os.environ.get("EDGE_SHARED", "")
+    if not given:
+        pytest.skip("EDGE_SHARED is not set: it names the folder with real data and weights")
+    path = ROOT / given
+    if not path.is_dir():
+        pytest.skip(f"EDGE_SHARED={given} is no folder")
+    return path
