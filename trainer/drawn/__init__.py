@@ -7,7 +7,7 @@ They exercise the whole chain; figures measured on them say nothing about real f
 
 from __future__ import annotations
 
-from trainer.drawn.attributes import CELEBA_ATTRIBUTES, shot_attributes
+from trainer.drawn.attributes import CELEBA_ATTRIBUTES, person_attributes, shot_attributes
 from trainer.drawn.person import DrawnPerson
 from trainer.drawn.render import render
 from trainer.drawn.shot import Expression, Light, Shot
@@ -18,6 +18,7 @@ __all__ = [
     "Expression",
     "Light",
     "Shot",
+    "person_attributes",
     "render",
     "shot_attributes",
 ]

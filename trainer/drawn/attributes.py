@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from trainer.drawn.person import DrawnPerson
 from trainer.drawn.shot import BLURRY_SIGMA, Expression, Shot
+from trainer.drawn.torso import necktie
 
 CELEBA_ATTRIBUTES: tuple[str, ...] = (
     "5_o_Clock_Shadow",
@@ -82,8 +83,6 @@ def shot_attributes(person: DrawnPerson, shot: Shot) -> dict[str, bool]:
     bald = p.hair_style == "bald"
     shown = not bald and not (hat and p.hair_style == "buzz")
     curl_shown = shown and p.hair_style not in ("buzz", "afro", "bun")
-    from trainer.drawn.torso import necktie
-
     truth = {
         "5_o_Clock_Shadow": p.beard == "stubble",
         "Arched_Eyebrows": p.brow_arch > 0.07,

@@ -41,7 +41,9 @@ def room(seed: int, size: tuple[int, int]) -> np.ndarray:
     _room_shelf(rng, canvas, (int(w * 0.72), int(h * 0.3), int(w * 0.25), int(h * 0.5)))
     x0, y0 = int(w * 0.42), int(h * 0.1)
     cv2.rectangle(canvas, (x0, y0), (x0 + w // 7, y0 + h // 5), (60, 70, 80), -1)
-    cv2.rectangle(canvas, (x0 + 5, y0 + 5), (x0 + w // 7 - 5, y0 + h // 5 - 5), _colour(rng, 120, 230, 60), -1)
+    cv2.rectangle(
+        canvas, (x0 + 5, y0 + 5), (x0 + w // 7 - 5, y0 + h // 5 - 5), _colour(rng, 120, 230, 60), -1
+    )
     cv2.circle(canvas, (x0 + w // 12, y0 + h // 8), h // 22, _colour(rng, 60, 200, 60), -1)
     return cv2.GaussianBlur(canvas, (0, 0), max(0.8, w / 500.0))
 
@@ -84,7 +86,9 @@ def _shelves(rng: np.random.Generator, image: np.ndarray) -> None:
             tall = int(rng.integers(step // 2, step - 3))
             if rng.random() < 0.85:
                 colour = _colour(rng, 50, 190, 50)
-                cv2.rectangle(image, (x, y + step - 3 - tall), (x + width - 1, y + step - 4), colour, -1)
+                cv2.rectangle(
+                    image, (x, y + step - 3 - tall), (x + width - 1, y + step - 4), colour, -1
+                )
             x += width
         cv2.rectangle(image, (0, y + step - 3), (w, y + step - 1), (52, 78, 112), -1)
 
@@ -96,7 +100,11 @@ def _greenery(rng: np.random.Generator, image: np.ndarray) -> None:
     image[horizon:] = (78, 142, 112)
     for _ in range(70):
         x, y = int(rng.integers(w)), int(np.clip(rng.normal(horizon, h * 0.16), 0, h))
-        green = (int(rng.integers(40, 100)), int(rng.integers(100, 180)), int(rng.integers(60, 140)))
+        green = (
+            int(rng.integers(40, 100)),
+            int(rng.integers(100, 180)),
+            int(rng.integers(60, 140)),
+        )
         cv2.circle(image, (x, y), int(rng.integers(2, 8)), green, -1)
 
 
@@ -110,13 +118,21 @@ def _window(rng: np.random.Generator, image: np.ndarray) -> None:
     cv2.line(image, (x0, int(h * 0.4)), (x0 + width, int(h * 0.4)), (150, 158, 166), 2)
 
 
-def _room_window(rng: np.random.Generator, image: np.ndarray, box: tuple[int, int, int, int]) -> None:
+def _room_window(
+    rng: np.random.Generator, image: np.ndarray, box: tuple[int, int, int, int]
+) -> None:
     x, y, w, h = box
     sky = np.linspace(0, 1, h, dtype=np.float32)[:, None, None]
-    image[y : y + h, x : x + w] = np.array((240, 214, 176)) * (1 - sky) + np.array((214, 226, 220)) * sky
+    image[y : y + h, x : x + w] = (
+        np.array((240, 214, 176)) * (1 - sky) + np.array((214, 226, 220)) * sky
+    )
     for _ in range(24):
         centre = (x + int(rng.integers(w)), y + int(h * rng.uniform(0.66, 1.0)))
-        green = (int(rng.integers(50, 110)), int(rng.integers(120, 175)), int(rng.integers(80, 140)))
+        green = (
+            int(rng.integers(50, 110)),
+            int(rng.integers(120, 175)),
+            int(rng.integers(80, 140)),
+        )
         cv2.circle(image, centre, max(2, w // 12), green, -1)
     image[y + h : y + h + h // 4] = np.where(
         np.zeros((min(h // 4, image.shape[0] - y - h), image.shape[1], 1), bool),
@@ -128,7 +144,9 @@ def _room_window(rng: np.random.Generator, image: np.ndarray, box: tuple[int, in
     cv2.line(image, (x, y + h // 2), (x + w, y + h // 2), (238, 238, 238), 5)
 
 
-def _room_shelf(rng: np.random.Generator, image: np.ndarray, box: tuple[int, int, int, int]) -> None:
+def _room_shelf(
+    rng: np.random.Generator, image: np.ndarray, box: tuple[int, int, int, int]
+) -> None:
     x, y, w, h = box
     cv2.rectangle(image, (x, y), (x + w, y + h), (88, 122, 156), -1)
     step = h // 4
@@ -140,5 +158,11 @@ def _room_shelf(rng: np.random.Generator, image: np.ndarray, box: tuple[int, int
             width = int(rng.integers(7, 16))
             tall = int(step * rng.uniform(0.5, 0.82))
             if rng.random() < 0.86:
-                cv2.rectangle(image, (at, top + step - tall), (at + width - 2, top + step), _colour(rng, 60, 200, 60), -1)
+                cv2.rectangle(
+                    image,
+                    (at, top + step - tall),
+                    (at + width - 2, top + step),
+                    _colour(rng, 60, 200, 60),
+                    -1,
+                )
             at += width

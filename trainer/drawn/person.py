@@ -105,12 +105,6 @@ class DrawnPerson:
         """Whether any facial hair beyond stubble is drawn."""
         return self.beard not in ("none", "stubble")
 
-    def attributes(self) -> dict[str, bool]:
-        """Return the 40 CelebA attributes of the person as usually seen (calm, neutral)."""
-        from trainer.drawn.attributes import person_attributes
-
-        return person_attributes(self)
-
 
 def _pick(rng: np.random.Generator, weights: dict[str, float]) -> str:
     names = list(weights)
@@ -135,7 +129,9 @@ def _skin(rng: np.random.Generator) -> dict[str, object]:
     return {
         "skin_tone": tone,
         "undertone": float(rng.uniform(-1, 1)),
-        "rosy": float(rng.uniform(0.65, 1.0)) if rng.random() < 0.25 else float(rng.uniform(0, 0.3)),
+        "rosy": float(rng.uniform(0.65, 1.0))
+        if rng.random() < 0.25
+        else float(rng.uniform(0, 0.3)),
         "freckles": float(rng.uniform(0.4, 1.0)) if tone < 0.45 and rng.random() < 0.2 else 0.0,
     }
 
@@ -154,7 +150,7 @@ def _skull(rng: np.random.Generator, male: bool) -> dict[str, object]:
     return {
         "face_shape": shape,
         "face_half_width": width + _spread(rng, -0.04, 0.04) + 0.05 * chubby + 0.02 * male,
-        "crown_y": -1.72 + _spread(rng, -0.12, 0.12),
+        "crown_y": -1.66 + _spread(rng, -0.1, 0.1),
         "chin_y": chin + _spread(rng, -0.06, 0.06) + 0.04 * male,
         "jaw_power": power + _spread(rng, -0.25, 0.25) + 0.25 * male + 0.3 * chubby,
         "jaw_round": curve + _spread(rng, -0.1, 0.1),
@@ -178,11 +174,13 @@ def _eyes(rng: np.random.Generator, male: bool, age: float, tone: float) -> dict
         "eye_height": _spread(rng, 0.075, 0.09) if narrow else _spread(rng, 0.12, 0.165),
         "eye_tilt": _spread(rng, -0.12, 0.28),
         "eye_depth": _spread(rng, 0.2, 1.0),
-        "iris_rgb": _rgb(rng, brown if rng.random() < 0.35 + 0.65 * min(1.0, tone * 1.6) else light),
+        "iris_rgb": _rgb(
+            rng, brown if rng.random() < 0.35 + 0.65 * min(1.0, tone * 1.6) else light
+        ),
         "brow_y": -0.36 + _spread(rng, -0.07, 0.06) - (0.03 if arched else 0.0),
         "brow_thickness": _spread(rng, 0.085, 0.115) if bushy else _spread(rng, 0.035, 0.06),
         "brow_arch": _spread(rng, 0.1, 0.15) if arched else _spread(rng, 0.0, 0.045),
-        "brow_tilt": _spread(rng, -0.12, 0.2),
+        "brow_tilt": _spread(rng, -0.2, 0.08),
         "bags": float(rng.uniform(0.6, 1.0))
         if rng.random() < 0.12 + 0.35 * age
         else float(rng.uniform(0, 0.2)),
@@ -196,7 +194,8 @@ def _nose_and_mouth(rng: np.random.Generator, male: bool) -> dict[str, object]:
     return {
         "nose_y": 0.57 + _spread(rng, -0.08, 0.08) + (0.03 if kind == "big" else 0.0),
         "nose_half_width": half_width + _spread(rng, -0.02, 0.02) + 0.01 * male,
-        "nose_height": {"plain": 0.34, "big": 0.46, "pointy": 0.46}[kind] + _spread(rng, -0.05, 0.05),
+        "nose_height": {"plain": 0.34, "big": 0.46, "pointy": 0.46}[kind]
+        + _spread(rng, -0.05, 0.05),
         "nose_bridge": _spread(rng, 0.2, 1.0),
         "nose_tip": {"plain": 0.135, "big": 0.18, "pointy": 0.1}[kind] + _spread(rng, -0.01, 0.01),
         "mouth_y": 1.02 + _spread(rng, -0.06, 0.06),
@@ -250,13 +249,17 @@ def _hair(rng: np.random.Generator, male: bool, age: float, tone: float) -> dict
         "hair_shade": float(rng.uniform(-1, 1)),
         "hair_curl": _pick(rng, curls),
         "hair_volume": _spread(rng, 0.0, 1.0),
-        "hair_length_y": _spread(rng, 1.2, 1.6) if style in ("bob", "medium") else _spread(rng, 2.1, 3.1),
+        "hair_length_y": _spread(rng, 1.2, 1.6)
+        if style in ("bob", "medium")
+        else _spread(rng, 2.1, 3.1),
         "hairline_y": -0.98 + _spread(rng, -0.1, 0.12),
         "receding": float(rng.uniform(0.65, 1.0)) if rng.random() < receding else 0.0,
         "fringe": fringe,
         "part_side": float(rng.choice([-1.0, 1.0])) * float(rng.uniform(0.25, 0.5)),
         "beard": beard,
-        "sideburns": bool(male and style != "bald" and (beard == "full" or rng.random() < 0.25)),
+        "sideburns": bool(
+            male and style not in ("bald", "medium") and (beard == "full" or rng.random() < 0.25)
+        ),
     }
 
 
@@ -264,7 +267,14 @@ def _adornment(rng: np.random.Generator, male: bool) -> dict[str, object]:
     makeup = "none" if male else _pick(rng, {"none": 0.35, "lipstick": 0.25, "heavy": 0.4})
     reds = [(176, 34, 52), (196, 62, 84), (150, 30, 60), (205, 84, 96), (140, 44, 48)]
     frames = [(24, 22, 24), (70, 44, 28), (120, 30, 36), (40, 52, 84), (150, 130, 90)]
-    cloths = [(52, 74, 108), (150, 48, 48), (64, 100, 78), (196, 160, 92), (60, 58, 62), (190, 184, 172)]
+    cloths = [
+        (52, 74, 108),
+        (150, 48, 48),
+        (64, 100, 78),
+        (196, 160, 92),
+        (60, 58, 62),
+        (190, 184, 172),
+    ]
     glasses = rng.random() < 0.27
     hat = rng.random() < 0.2
     return {

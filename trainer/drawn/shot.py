@@ -91,10 +91,10 @@ def _light(rng: np.random.Generator, ordinary: bool) -> Light:
     return Light(
         azimuth_deg=float(rng.uniform(-60, 60) * wide),
         elevation_deg=float(rng.uniform(8, 50)),
-        key=float(rng.uniform(0.5, 1.05)),
+        key=float(rng.uniform(0.5, 0.98)),
         ambient=float(rng.uniform(0.3, 0.6) if ordinary else rng.uniform(0.12, 0.5)),
         warmth=float(np.clip(rng.normal(0, 0.45), -1, 1)),
-        exposure=float(rng.uniform(0.82, 1.2) if ordinary else rng.uniform(0.45, 1.5)),
+        exposure=float(rng.uniform(0.82, 1.14) if ordinary else rng.uniform(0.45, 1.5)),
     )
 
 

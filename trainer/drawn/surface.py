@@ -8,8 +8,20 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from trainer.drawn.canvas import Sheet, blur, darken, normals, paint, sheet, smooth
-from trainer.drawn.features import paint_features
+from trainer.drawn.canvas import (
+    Sheet,
+    back_sheet,
+    below,
+    blur,
+    body_sheet,
+    darken,
+    full,
+    head_sheet,
+    normals,
+    paint,
+    smooth,
+)
+from trainer.drawn.features import Surface, paint_features
 from trainer.drawn.hair import back_hair, front_hair
 from trainer.drawn.person import DrawnPerson
 from trainer.drawn.relief import dome, ear_mask, face_relief, radius
@@ -18,7 +30,11 @@ from trainer.drawn.skin import face_colour
 from trainer.drawn.torso import torso
 from trainer.drawn.wear import earrings, glasses, hat
 
-PATCH_LEFT, PATCH_TOP, PATCH_RIGHT, PATCH_BOTTOM = -1.0, -0.72, 1.0, 1.7
+_PATCH_U = (-1.0, -0.72, 1.0, 1.7)
+"""Extent (left, top, right, bottom) that holds brows, eyes, cheeks and mouth."""
+
+_MARGIN, _FEATHER = 3, 8
+"""Texels of the patch that are left out at its edge, and over which it fades in."""
 
 
 @dataclass(frozen=True)
@@ -26,194 +42,198 @@ class Layer:
     """One painted sheet, ready for the camera.
 
     ``colour``: float32 [h, w, 4], linear BGR times alpha, and alpha. ``shape``: float32 [h, w, 4],
-    unit normal (x, y, z) times alpha, and gloss times alpha. ``depth``: float32 [h, w], a smooth
-    height in u over the axis of turning, gentle enough to be inverted by iteration.
+    unit normal (x, y, z) times alpha, and gloss times alpha. ``depth``: height in u over the axis
+    of turning: one number for a flat layer, or float32 [h, w], smooth and gentle enough to be
+    inverted by iteration.
     """
 
+    sheet: Sheet
     colour: np.ndarray
     shape: np.ndarray
-    depth: np.ndarray
+    depth: np.ndarray | float
 
 
 @dataclass(frozen=True)
 class Head:
-    """The head without expression, and what lies over the patch that each expression repaints."""
+    """The head without expression, and what the patch needs that each expression repaints.
+
+    ``bare`` is the patch without anything before the face, ``over`` what is painted after it:
+    hair or hat (mask, colour, relief) and then the glasses (mask, colour).
+    """
 
     layer: Layer
-    relief: np.ndarray
+    patch: tuple[slice, slice]
+    bare: Surface
+    over: tuple[np.ndarray, np.ndarray, np.ndarray]
+    lens: tuple[np.ndarray, np.ndarray] | None
+
+
+@dataclass
+class _Work:
+    """A head while it is painted. ``skin`` is the colour below hair, hat and glasses, with their
+    shadows; ``over`` is where the face is covered by hair or hat."""
+
+    colour: np.ndarray
     skin: np.ndarray
+    relief: np.ndarray
     gloss: np.ndarray
-    over_mask: np.ndarray
-    over_colour: np.ndarray
-    over_relief: np.ndarray
-    lens_mask: np.ndarray | None
-    lens_colour: np.ndarray | None
+    alpha: np.ndarray
+    over: np.ndarray
 
+    def copy(self) -> _Work:
+        return _Work(*(np.array(a) for a in vars(self).values()))
 
-def patch_sheet() -> Sheet:
-    """The rectangle of the sheet that holds brows, eyes, cheeks and mouth."""
-    return sheet(PATCH_LEFT, PATCH_TOP, PATCH_RIGHT, PATCH_BOTTOM)
+    def lay(self, mask: np.ndarray, colour: np.ndarray, gloss: float) -> None:
+        """Lay something opaque over the head."""
+        paint(self.colour, mask, colour)
+        self.alpha = np.maximum(self.alpha, mask)
+        self.gloss += (gloss - self.gloss) * mask
+
+    def shade(self, amount: np.ndarray) -> None:
+        """Let a shadow fall on the head as painted so far."""
+        for target in (self.colour, self.skin):
+            darken(target, amount, (0.9, 0.86, 0.74))
 
 
 def _rng(p: DrawnPerson, part: int) -> np.random.Generator:
     return np.random.default_rng([p.seed, 0x5F, part])
 
 
-@lru_cache(maxsize=6)
-def head(p: DrawnPerson, hatted: bool, glassed: bool) -> Head:
-    """Paint the head of a person, with or without hat and glasses (kept for the next shots)."""
-    s = sheet()
+@lru_cache(maxsize=4)
+def _bare_head(p: DrawnPerson) -> tuple[_Work, np.ndarray]:
+    """Return the head with its hair but nothing worn on it, and the face's own relief."""
+    s = head_sheet()
     r = radius(p, s)
     face = smooth(1.02, 0.985, r)
     ears, ear_relief = ear_mask(p, s)
     relief = face_relief(p, s, np.minimum(r, 1.3))
-    relief = np.where(ears > face, ear_relief + 0.1, relief).astype(np.float32)
+    relief = np.where(ears > face, ear_relief + 0.1, relief)
     colour = face_colour(p, s, _rng(p, 1))
-    inner = ears * (1 - face) * smooth(0.14, 0.08, ear_relief)
-    darken(colour, 0.4 * inner, (1.0, 0.9, 0.7))
-    darken(colour, 0.35 * ears * (1 - face) * smooth(1.15, 1.0, r), (1.0, 0.92, 0.75))
+    lone = ears * (1 - face)
+    darken(colour, 0.4 * lone * smooth(0.14, 0.08, ear_relief), (1.0, 0.9, 0.7))
+    darken(colour, 0.35 * lone * smooth(1.15, 1.0, r), (1.0, 0.92, 0.75))
     alpha = np.maximum(face, ears)
-    gloss = np.full(s.shape, 0.15, np.float32)
-    skin, skin_relief = colour.copy(), relief.copy()
-    over = np.zeros(s.shape, np.float32)
-    over_colour = colour.copy()
-    if p.earrings:
-        ring = earrings(p, s)
-        paint(colour, ring.mask, ring.colour)
-        alpha = np.maximum(alpha, ring.mask)
-        gloss += (0.7 - gloss) * ring.mask
+    work = _Work(colour, colour.copy(), relief.copy(), full(s, 0.15), alpha, full(s, 0.0))
     hair = front_hair(p, s, _rng(p, 2))
     if hair is not None:
-        soft = blur(hair.mask, 0.05)
-        shade = 0.5 * np.clip(blur(np.roll(hair.mask, 4, axis=0), 0.07), 0, 1)
-        for target in (colour, skin):
-            darken(target, shade, (0.9, 0.85, 0.7))
-        paint(colour, hair.mask, hair.colour)
-        relief += (np.maximum(hair.relief, relief) - relief) * soft
-        alpha = np.maximum(alpha, hair.mask)
-        gloss += (0.1 - gloss) * hair.mask
-        over = hair.mask.copy()
+        work.shade(0.5 * np.clip(blur(s, below(s, hair.mask, 0.055), 0.07), 0, 1))
+        work.lay(hair.mask, hair.colour, 0.1)
+        raised = np.maximum(hair.relief, relief) - relief
+        work.relief += raised * blur(s, hair.mask, 0.05)
+        work.over = hair.mask
+    if p.earrings:
+        ring = earrings(p, s)
+        work.lay(ring.mask, ring.colour, 0.7)
+    return work, relief
+
+
+@lru_cache(maxsize=6)
+def head(p: DrawnPerson, hatted: bool, glassed: bool) -> Head:
+    """Paint the head of a person, with or without hat and glasses (kept for the next shots)."""
+    s = head_sheet()
+    bare, face = _bare_head(p)
+    work = bare.copy()
     if hatted:
         cap, shadow = hat(p, s, _rng(p, 3))
-        alpha = _tuck_hair(p, s, alpha, cap.mask)
-        for target in (colour, skin):
-            darken(target, shadow, (0.9, 0.88, 0.8))
-        paint(colour, cap.mask, cap.colour)
-        relief += (cap.relief - relief) * cap.mask
-        alpha = np.maximum(alpha, cap.mask)
-        gloss += (0.03 - gloss) * cap.mask
-        over = np.maximum(over, cap.mask)
-    over_colour = colour.copy()
-    over_relief = relief.copy()
-    lens_mask = lens_colour = None
+        work.alpha = _tuck_hair(p, s, work.alpha)
+        work.shade(shadow)
+        work.lay(cap.mask, cap.colour, 0.03)
+        work.relief += (cap.relief - work.relief) * cap.mask
+        work.over = np.maximum(work.over, cap.mask)
+    part, cut = s.part(*_PATCH_U)
+    over = (work.over[cut], work.colour[(..., *cut)].copy(), work.relief[cut].copy())
+    lens = None
     if glassed:
-        lens = glasses(p, s)
-        seen = lens.mask * (1.0 - over)
-        darken(skin, 0.3 * blur(np.roll(lens.mask, 4, axis=0), 0.02), (0.9, 0.9, 0.8))
-        paint(colour, seen, lens.colour)
-        relief = relief + lens.relief
-        skin_relief = skin_relief + lens.relief
-        lens_mask, lens_colour = seen, lens.colour
-    layer = Layer(_premultiply(colour, alpha), _shape(relief, gloss, alpha), _depth(p, s, relief, alpha))
-    part = patch_sheet()
-    cutout = (part.rows, part.columns)
-    return Head(
-        layer,
-        skin_relief[cutout].copy(),
-        skin[cutout].copy(),
-        gloss[cutout].copy(),
-        over[cutout].copy(),
-        over_colour[cutout].copy(),
-        over_relief[cutout].copy(),
-        None if lens_mask is None else lens_mask[cutout].copy(),
-        None if lens_colour is None else lens_colour[cutout].copy(),
+        worn = glasses(p, s)
+        seen = worn.mask * (1.0 - work.over)
+        darken(work.skin, 0.3 * blur(s, below(s, worn.mask, 0.055), 0.02), (0.9, 0.9, 0.8))
+        paint(work.colour, seen, worn.colour)
+        work.relief += worn.relief
+        face = face + worn.relief
+        lens = (seen[cut], worn.colour[(..., *cut)])
+    depth = _depth(p, s, work.relief)
+    layer = Layer(
+        s,
+        _premultiply(work.colour, work.alpha),
+        _shape(s, work.relief, work.gloss, work.alpha),
+        depth,
     )
+    patch = Surface(part, work.skin[(..., *cut)], face[cut], work.gloss[cut])
+    return Head(layer, cut, patch, over, lens)
 
 
-def _tuck_hair(p: DrawnPerson, s: Sheet, alpha: np.ndarray, cap: np.ndarray) -> np.ndarray:
-    """Hide hair that would stand out above a hat."""
-    covered = np.maximum.accumulate(cap[::-1] > 0.5, axis=0)[::-1]
-    above = (~covered).astype(np.float32)
-    high = smooth(-0.5, -0.9, s.y)
+def _tuck_hair(p: DrawnPerson, s: Sheet, alpha: np.ndarray) -> np.ndarray:
+    """Hide hair that would stand out beside and above a hat."""
     wide = smooth(p.face_half_width + 0.1, p.face_half_width + 0.16, np.abs(s.x))
-    del above
+    high = smooth(-0.5, -0.9, s.y)
     return alpha * (1.0 - high * np.maximum(wide, smooth(-0.95, -1.0, s.y)))
 
 
 def _premultiply(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    cover = alpha.astype(np.float32)
-    return cv2.merge([*cv2.split(colour.astype(np.float32) * cover[..., None]), cover])
+    return cv2.merge([*(plane * alpha for plane in colour), alpha])
 
 
-def _shape(relief: np.ndarray, gloss: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    n = normals(relief.astype(np.float32))
-    packed = cv2.merge([*cv2.split(n), gloss.astype(np.float32)])
-    return packed * alpha[..., None].astype(np.float32)
+def _shape(s: Sheet, relief: np.ndarray, gloss: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    return cv2.merge([*(n * alpha for n in cv2.split(normals(s, relief))), gloss * alpha])
 
 
-def _depth(p: DrawnPerson, s: Sheet, relief: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    r = radius(p, s, grow=0.12, top=0.12)
-    body = 0.95 * (1.0 - np.clip(r, 0, 1.25) ** 2) + 0.2
-    detail = relief - dome(radius(p, s))
-    inside = smooth(1.0, 0.75, radius(p, s))
-    return blur((body + np.clip(detail, -0.1, 0.45) * inside * 0.8).astype(np.float32), 0.05)
+def _depth(p: DrawnPerson, s: Sheet, relief: np.ndarray) -> np.ndarray:
+    r = radius(p, s)
+    body = 0.95 * (1.0 - np.clip(radius(p, s, grow=0.12, top=0.12), 0, 1.25) ** 2) + 0.2
+    detail = np.clip(relief - dome(r), -0.1, 0.45) * smooth(1.0, 0.75, r)
+    return blur(s, body + 0.8 * detail, 0.05)
 
 
-def express(h: Head, p: DrawnPerson, e: Expression) -> tuple[np.ndarray, np.ndarray]:
-    """Return the head's (colour, shape) with the expression painted in; see `Layer`."""
-    s = patch_sheet()
-    colour, relief, gloss = h.skin.copy(), h.relief.copy(), h.gloss.copy()
-    paint_features(p, e, s, colour, relief, gloss)
-    paint(colour, h.over_mask, h.over_colour)
-    relief += (h.over_relief - relief) * h.over_mask
-    gloss += (0.1 - gloss) * h.over_mask
-    if h.lens_mask is not None and h.lens_colour is not None:
-        paint(colour, h.lens_mask, h.lens_colour)
+def express(h: Head, p: DrawnPerson, e: Expression) -> Layer:
+    """Return the head's layer with the expression painted in."""
+    s = h.bare.s
+    face = Surface(s, h.bare.colour.copy(), h.bare.relief.copy(), h.bare.gloss.copy())
+    paint_features(p, e, face)
+    mask, colour, relief = h.over
+    paint(face.colour, mask, colour)
+    face.relief[...] += (relief - face.relief) * mask
+    face.gloss[...] += (0.1 - face.gloss) * mask
+    if h.lens is not None:
+        paint(face.colour, *h.lens)
+    alpha = np.ascontiguousarray(h.layer.colour[(*h.patch, 3)])
     out_colour, out_shape = h.layer.colour.copy(), h.layer.shape.copy()
-    inner = (slice(3, s.shape[0] - 3), slice(3, s.shape[1] - 3))
-    rows = slice(s.rows.start + 3, s.rows.stop - 3)
-    columns = slice(s.columns.start + 3, s.columns.stop - 3)
-    alpha = h.layer.colour[rows, columns, 3]
-    blend = _feather(s)[inner] * np.minimum(alpha, 1.0)
-    fresh = _premultiply(colour[inner], alpha)
-    out_colour[rows, columns] += (fresh - out_colour[rows, columns]) * blend[..., None]
-    shape = _shape(relief, gloss, np.ones(s.shape, np.float32))[inner] * alpha[..., None]
-    out_shape[rows, columns] += (shape - out_shape[rows, columns]) * blend[..., None]
-    return out_colour, out_shape
+    fade = _feather(s.shape)
+    _mix(out_colour[h.patch], _premultiply(face.colour, alpha), fade)
+    _mix(out_shape[h.patch], _shape(s, face.relief, face.gloss, alpha), fade)
+    return Layer(h.layer.sheet, out_colour, out_shape, h.layer.depth)
 
 
-@lru_cache(maxsize=1)
-def _feather_cached(shape: tuple[int, int]) -> np.ndarray:
-    y = np.minimum(np.arange(shape[0]), np.arange(shape[0])[::-1])[:, None]
-    x = np.minimum(np.arange(shape[1]), np.arange(shape[1])[::-1])[None, :]
-    return np.clip((np.minimum(y, x) - 3) / 8.0, 0, 1).astype(np.float32)
+def _mix(target: np.ndarray, fresh: np.ndarray, fade: np.ndarray) -> None:
+    fresh -= target
+    fresh *= fade
+    target += fresh
 
 
-def _feather(s: Sheet) -> np.ndarray:
-    return _feather_cached(s.shape)
+@lru_cache(maxsize=2)
+def _feather(shape: tuple[int, int]) -> np.ndarray:
+    """Weight of the patch over the head, float32 [h, w, 4]: 0 at the edge, 1 inside."""
+    down, across = (np.minimum(np.arange(n), np.arange(n)[::-1]) for n in shape)
+    inset = np.minimum(down[:, None], across[None, :]) - _MARGIN
+    return np.repeat(np.clip(inset / _FEATHER, 0, 1).astype(np.float32)[..., None], 4, axis=2)
 
 
-@lru_cache(maxsize=12)
+@lru_cache(maxsize=8)
 def body(p: DrawnPerson, outfit: int) -> Layer:
-    """Paint neck, shoulders and one outfit."""
-    s = sheet()
-    mask, colour, relief = torso(p, outfit, s)
-    depth = np.full(s.shape, 0.25, np.float32)
-    return Layer(
-        _premultiply(colour, mask), _shape(blur(relief, 0.03), np.full(s.shape, 0.03), mask), depth
-    )
+    """Paint neck, shoulders and one outfit (0 to 3)."""
+    s = body_sheet()
+    worn = torso(p, outfit, s)
+    worn.mask[0] = 0.0
+    shape = _shape(s, blur(s, worn.relief, 0.03), full(s, 0.03), worn.mask)
+    return Layer(s, _premultiply(worn.colour, worn.mask), shape, 0.25)
 
 
 @lru_cache(maxsize=6)
 def behind(p: DrawnPerson, hatted: bool) -> Layer | None:
     """Paint the hair behind the neck, or None."""
-    s = sheet()
+    s = back_sheet()
     hair = back_hair(p, s, _rng(p, 4))
     if hair is None or (hatted and p.hair_style == "bun"):
         return None
-    depth = np.full(s.shape, -0.35 if p.hair_style != "bun" else 0.1, np.float32)
-    return Layer(
-        _premultiply(hair.colour, hair.mask),
-        _shape(hair.relief, np.full(s.shape, 0.05), hair.mask),
-        depth,
-    )
+    shape = _shape(s, hair.relief, full(s, 0.05), hair.mask)
+    depth = 0.1 if p.hair_style == "bun" else -0.35
+    return Layer(s, _premultiply(hair.colour, hair.mask), shape, depth)

@@ -6,14 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.drawn.canvas import (
-    Sheet,
-    cloud,
-    disc,
-    line,
-    linear,
-    smooth,
-)
+from trainer.drawn.canvas import Sheet, cloud, disc, full, line, linear, smooth
 from trainer.drawn.hair import cut
 from trainer.drawn.person import DrawnPerson
 from trainer.drawn.relief import WIDEST_Y, dome
@@ -21,7 +14,7 @@ from trainer.drawn.relief import WIDEST_Y, dome
 
 @dataclass(frozen=True)
 class Garment:
-    """A thing worn: ``mask`` [h, w] 0 to 1, ``colour`` [h, w, 3] linear BGR, ``relief`` [h, w] u."""
+    """A thing worn: ``mask`` [h, w] 0 to 1, ``colour`` [3, h, w] linear BGR, ``relief`` [h, w] u."""
 
     mask: np.ndarray
     colour: np.ndarray
@@ -34,25 +27,21 @@ def glasses(p: DrawnPerson, s: Sheet) -> Garment:
     rx = 0.38 if p.glasses == "round" else 0.41
     ry = 0.33 if p.glasses == "round" else 0.27
     width = 0.034 if sum(p.glasses_rgb) < 240 else 0.026
-    dx, dy = (np.abs(s.x) - 0.52) / rx, (s.y - 0.05) / ry
-    r = (np.abs(dx) ** power + np.abs(dy) ** power) ** (1.0 / power)
-    d = (r - 1.0) * min(rx, ry)
+    x = np.abs(s.x)
+    dx, dy = (x - 0.52) / rx, (s.y - 0.05) / ry
+    d = ((np.abs(dx) ** power + np.abs(dy) ** power) ** (1.0 / power) - 1.0) * min(rx, ry)
     frame = smooth(width + 0.012, width - 0.006, np.abs(d))
     bridge = smooth(width, width - 0.015, np.abs(s.y + 0.03 + 0.5 * (0.14**2 - s.x**2)))
-    frame = np.maximum(frame, bridge * smooth(0.16, 0.14, np.abs(s.x)))
-    arm = smooth(width + 0.01, width - 0.01, np.abs(s.y + 0.06 + 0.02 * np.abs(s.x)))
-    arm = arm * smooth(0.52 + rx - 0.02, 0.52 + rx, np.abs(s.x))
-    arm = arm * smooth(p.face_half_width + 0.05, p.face_half_width - 0.02, np.abs(s.x))
-    frame = np.maximum(frame, arm)
+    arm = smooth(width + 0.01, width - 0.01, np.abs(s.y + 0.06 + 0.02 * x))
+    arm = arm * smooth(0.5 + rx, 0.52 + rx, x)
+    arm = arm * smooth(p.face_half_width + 0.05, p.face_half_width - 0.02, x)
+    frame = np.maximum(frame, np.maximum(bridge * smooth(0.16, 0.14, x), arm))
     lens = smooth(0.0, -0.02, d)
     streak = np.abs((s.x - 0.52 * np.sign(s.x)) + 0.9 * (s.y - 0.05) + 0.16)
     glare = 0.16 * smooth(0.07, 0.03, streak) * lens
     mask = np.maximum(frame, np.maximum(glare, 0.05 * lens))
-    colour = np.broadcast_to(np.ones(3, np.float32) * 0.9, (*s.shape, 3)).copy()
-    pigment = linear(tuple(float(v) for v in p.glasses_rgb))
-    edge = (frame > 0.04)[..., None]
-    colour = np.where(edge, pigment, colour).astype(np.float32)
-    return Garment(mask.astype(np.float32), colour, (0.05 * frame).astype(np.float32))
+    colour = np.where(frame > 0.04, linear(p.glasses_rgb), np.float32(0.9))
+    return Garment(mask, colour, 0.05 * frame)
 
 
 def hat(p: DrawnPerson, s: Sheet, rng: np.random.Generator) -> tuple[Garment, np.ndarray]:
@@ -60,18 +49,12 @@ def hat(p: DrawnPerson, s: Sheet, rng: np.random.Generator) -> tuple[Garment, np
     c = cut(p)
     half = p.face_half_width + min(c.side, 0.12) + 0.06
     crown = p.crown_y - min(c.top, 0.16) - 0.1
-    base = linear(tuple(float(v) for v in p.hat_rgb))
     maker = {"beanie": _beanie, "cap": _cap, "brim": _brim}[p.hat or "beanie"]
     mask, tone, relief, low = maker(s, half, crown)
-    weave = cloud(rng, s.shape, (70, 70)) * 0.03
-    colour = base * (tone + weave)[..., None]
+    colour = linear(p.hat_rgb) * (tone + 0.03 * cloud(rng, s, 11))
     below = np.clip(s.y - low, 0, None)
     shadow = 0.55 * np.exp(-below / 0.13) * smooth(half, half - 0.15, np.abs(s.x))
-    return Garment(
-        mask.astype(np.float32),
-        np.clip(colour, 0.002, 0.95).astype(np.float32),
-        relief.astype(np.float32),
-    ), shadow.astype(np.float32)
+    return Garment(full(s, mask), np.clip(colour, 0.002, 0.95), full(s, relief)), shadow
 
 
 _Painted = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -101,7 +84,7 @@ def _cap(s: Sheet, half: float, crown: float) -> _Painted:
     r = _skull_cap(s, half, crown)
     low = -0.78 + 0.1 * np.cos(s.x * 1.2)
     mask = smooth(1.01, 0.98, r) * smooth(low + 0.01, low - 0.01, s.y)
-    tone = np.ones(s.shape, np.float32)
+    tone = full(s, 1.0)
     for seam in (0.0, 0.62):
         place = np.abs(s.x) - seam * np.sqrt(np.clip(1 - ((s.y + 0.5) / (crown + 0.5)) ** 2, 0, 1))
         tone = tone - 0.28 * line(place, 0.018)
@@ -140,14 +123,13 @@ def _brim(s: Sheet, half: float, crown: float) -> _Painted:
 def earrings(p: DrawnPerson, s: Sheet) -> Garment:
     """Paint a pair of earrings below the ear lobes."""
     rng = np.random.default_rng([p.seed, 0xEA])
-    x = p.face_half_width + 0.02
-    y = 0.26 + 0.33 * p.ear_size
     gold = linear([(232, 192, 96), (222, 224, 230), (214, 90, 110)][int(rng.integers(3))])
-    dx, dy = np.abs(s.x) - x, s.y - y
+    dx = np.abs(s.x) - p.face_half_width - 0.02
+    dy = s.y - 0.26 - 0.33 * p.ear_size
     if rng.random() < 0.5:
         ring = smooth(0.034, 0.02, np.abs(np.hypot(dx, dy - 0.12) - 0.12))
     else:
-        ring = np.maximum(smooth(0.05, 0.035, np.hypot(dx, dy)), smooth(0.088, 0.07, np.hypot(dx, dy - 0.15)))
+        stud = smooth(0.05, 0.035, np.hypot(dx, dy))
+        ring = np.maximum(stud, smooth(0.088, 0.07, np.hypot(dx, dy - 0.15)))
     tone = 0.9 + 0.5 * smooth(0.05, -0.05, dx + dy - 0.1)
-    colour = np.clip(gold * tone[..., None], 0, 1)
-    return Garment(ring.astype(np.float32), colour.astype(np.float32), 0.05 * ring.astype(np.float32))
+    return Garment(ring, np.clip(gold * tone, 0, 1), 0.05 * ring)
