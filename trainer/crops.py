@@ -1,0 +1,75 @@
+"""The aligned crops of a table, computed once and kept on disk."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from edge.alignment import similarity, warp
+from edge.atomic import atomic_file
+from edge.errors import DataError
+from edge.frame import Frame, Window
+from edge.modelfile import sha256_of
+from edge.picture import read_picture
+from edge.progress import progress
+from trainer.cache import cache_folder, pictures_key
+from trainer.landmarks import Landmarks, opencv_in_one_thread
+from trainer.table import FaceTable
+
+_VERSION = 1
+
+
+def crop_array(
+    table: FaceTable,
+    landmarks: Landmarks,
+    frame: Frame,
+    window: Window,
+    size_px: int,
+    *,
+    cache_dir: Path | None = None,
+    quiet: bool = False,
+) -> np.ndarray:
+    """Crops of all faces, uint8[N, size_px, size_px, 3] BGR, as a read-only memory map.
+
+    Each picture goes through `edge.alignment.warp`, as on the device. Kept in `cache_dir` (see
+    `trainer.cache`) under the pictures' names, sizes and dates, the landmarks and the window.
+
+    Raises `DataError` where table and landmarks differ in length, `PictureError` for an
+    undecodable picture.
+    """
+    if len(table) != len(landmarks.points):
+        raise DataError(f"{len(table)} pictures with {len(landmarks.points)} sets of landmarks")
+    words = ("crops", _VERSION, frame, window, size_px, sha256_of(landmarks.points.tobytes()))
+    key = pictures_key(table.paths, *words)
+    cached = cache_folder(cache_dir) / "crops" / f"{key}.npy"
+    if not cached.is_file():
+        _write(cached, table, landmarks, frame, window, size_px, quiet)
+    crops: np.ndarray = np.load(cached, mmap_mode="r")
+    return crops
+
+
+def _write(
+    target: Path,
+    table: FaceTable,
+    landmarks: Landmarks,
+    frame: Frame,
+    window: Window,
+    size_px: int,
+    quiet: bool,
+) -> None:
+    def crop(row: int) -> np.ndarray:
+        picture = read_picture(table.paths[row])
+        transform = similarity(landmarks.points[row].astype(np.float64), frame.points())
+        return warp(picture, transform, window, size_px)
+
+    shape = (len(table), size_px, size_px, 3)
+    with atomic_file(target) as temporary, opencv_in_one_thread(), ThreadPoolExecutor() as pool:
+        crops = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        work = pool.map(crop, range(len(table)))
+        label = "cutting out faces"
+        for row, made in enumerate(progress(work, label=label, total=len(table), quiet=quiet)):
+            crops[row] = made
+        crops.flush()
+        del crops
