@@ -1,0 +1,97 @@
+"""Golden crops: drawn faces with what the bundle said of them when it was packed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from io import BytesIO
+
+import numpy as np
+
+from edge.errors import BundleHashMismatch
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Golden:
+    """N crops and the recorded results.
+
+    crops: uint8[N, S, S, 3] BGR, in the base's input size; a network of another size is fed them
+    resized (see `edge.golden.resized`), which is no proper alignment but the same on every machine.
+    embeddings: float32[N, D], of length 1, by the embedder. attributes: float32[N, A] logits by
+    the base, A = 0 where it has none. heads: names, in the order of the columns of scores:
+    float32[N, H]. accepted: bool[N, H], score >= threshold. runtime: what recorded them.
+    """
+
+    crops: np.ndarray
+    embeddings: np.ndarray
+    attributes: np.ndarray
+    scores: np.ndarray
+    accepted: np.ndarray
+    heads: tuple[str, ...] = ()
+    runtime: str = ""
+
+    def to_bytes(self) -> bytes:
+        """As an `.npz`; the same bytes for the same content."""
+        meta = {"schema": SCHEMA, "heads": list(self.heads), "runtime": self.runtime}
+        buffer = BytesIO()
+        np.savez(
+            buffer,
+            meta=np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
+            crops=self.crops,
+            embeddings=self.embeddings.astype(np.float32),
+            attributes=self.attributes.astype(np.float32),
+            scores=self.scores.astype(np.float32),
+            accepted=self.accepted.astype(bool),
+        )
+        return buffer.getvalue()
+
+    def without_heads(self) -> Golden:
+        """The same without scores: they are those of heads that are no longer there."""
+        count = len(self.crops)
+        scores = np.zeros((count, 0), np.float32)
+        return replace(self, scores=scores, accepted=np.zeros((count, 0), bool), heads=())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Golden:
+        """Raises `BundleHashMismatch` when the arrays are missing or do not fit together."""
+        try:
+            with np.load(BytesIO(data), allow_pickle=False) as file:
+                meta = json.loads(file["meta"].tobytes())
+                golden = cls(
+                    crops=file["crops"],
+                    embeddings=file["embeddings"],
+                    attributes=file["attributes"],
+                    scores=file["scores"],
+                    accepted=file["accepted"],
+                    heads=tuple(str(name) for name in meta["heads"]),
+                    runtime=str(meta["runtime"]),
+                )
+            golden._check()
+        except Exception as problem:  # NumPy and zipfile raise anything on damaged bytes
+            raise BundleHashMismatch(f"the golden crops cannot be read: {problem}") from None
+        return golden
+
+    def _check(self) -> None:
+        count, heads = len(self.crops), len(self.heads)
+        if self.crops.dtype != np.uint8 or self.crops.ndim != 4 or self.crops.shape[3] != 3:
+            raise ValueError("crops must be uint8[N, S, S, 3]")
+        if self.embeddings.ndim != 2 or self.attributes.ndim != 2:
+            raise ValueError("embeddings and attributes must have two axes")
+        if len(self.embeddings) != count or len(self.attributes) != count:
+            raise ValueError("there must be one result per crop")
+        if self.scores.shape != (count, heads) or self.accepted.shape != (count, heads):
+            raise ValueError("there must be one score per crop and head")
+
+
+def resized(crops_bgr: np.ndarray, size_px: int) -> np.ndarray:
+    """Crops uint8[N, S, S, 3] in another size: uint8[N, size_px, size_px, 3]."""
+    if crops_bgr.shape[1:3] == (size_px, size_px):
+        return crops_bgr
+    import cv2
+
+    scaled = [
+        cv2.resize(crop, (size_px, size_px), interpolation=cv2.INTER_AREA) for crop in crops_bgr
+    ]
+    return np.stack(scaled) if scaled else np.zeros((0, size_px, size_px, 3), np.uint8)
