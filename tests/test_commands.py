@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import enum
@@ -11,6 +12,8 @@ import importlib.util
 import json
 import os
 import pty
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -465,3 +468,89 @@ def test_every_help_can_be_shown(name: str, module: str) -> None:
         assert shown.exit_code == 0, shown.output
         assert shown.output.startswith(f"Usage: {path} ")
         assert "Examples:" in shown.output
+
+
+def command_lines(text: str) -> Iterator[list[str]]:
+    """The words of each `edge-…` command in shell text, up to a pipe or a redirection."""
+    for line in text.replace("\\\n", " ").splitlines():
+        lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
+        lexer.commenters = "#"
+        lexer.whitespace_split = True
+        words: list[str] = []
+        for word in [*lexer, ";"]:
+            if not set(word) <= set("|&;<>"):
+                words.append(word)
+                continue
+            while words and re.fullmatch(r"sudo|\$|[A-Z_]+=.*", words[0]):
+                del words[0]  # a prompt, or variables set for the command
+            if words and words[0] in ENTRY_POINTS:
+                yield words
+            words = []
+
+
+def parse(words: list[str]) -> None:
+    """Parse a command line as its command would, without running it. Raises what click raises."""
+    name, *rest = words
+    command: click.Command = importlib.import_module(ENTRY_POINTS[name]).main
+    context = None
+    while isinstance(command, click.Group) and rest and rest[0] in command.commands:
+        context = click.Context(command, info_name=name, parent=context)
+        command, name, rest = command.commands[rest[0]], rest[0], rest[1:]
+    if isinstance(command, click.Group) and not command.invoke_without_command:
+        assert set(rest) & {"-h", "--help", "--version"}, f"{' '.join(words)}: no such command"
+    with contextlib.suppress(click.exceptions.Exit):  # -h and --version end here
+        command.make_context(name, rest, parent=context)
+
+
+def test_command_lines_are_found() -> None:
+    text = (
+        "$ edge-a\nEDGE_BUNDLE=x edge-train a \\\n  --b 'c  d' # e\n"
+        "ls | edge-bench run x > y; edge-b"
+    )
+    assert list(command_lines(text)) == [
+        ["edge-train", "a", "--b", "c  d"],
+        ["edge-bench", "run", "x"],
+    ]
+
+
+@pytest.mark.parametrize(("name", "module"), ENTRY_POINTS.items())
+def test_every_example_parses(name: str, module: str) -> None:
+    main = importlib.import_module(module).main
+    for path, command in walk(main, name):
+        assert isinstance(command, (grammar.Group, grammar.Command)), path
+        examples = list(command_lines(command.examples))
+        assert any(" ".join(words).startswith(path) for words in examples), path
+        for words in examples:
+            parse(words)
+
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [path.relative_to(ROOT) for path in (ROOT / "README.md", *ROOT.glob("docs/*.md"))]
+
+
+def shell_of(document: str) -> str:
+    """What a Markdown text shows as shell commands."""
+    return "\n".join(re.findall(r"^```(?:sh|console)\n(.*?)^```", document, re.M | re.S))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_every_command_line_of_the_documents_parses(document: Path, root: Path) -> None:
+    for words in command_lines(shell_of((root / document).read_text("utf-8"))):
+        parse(words)
+
+
+@pytest.mark.parametrize(("name", "module"), ENTRY_POINTS.items())
+def test_the_readme_names_every_command(name: str, module: str, root: Path) -> None:
+    text = (root / "README.md").read_text("utf-8")
+    shown = {" ".join(words[:2]) for words in command_lines(shell_of(text))}
+    main = importlib.import_module(module).main
+    assert {f"{name} {word}" for word in main.commands} <= shown
+    assert any(line.partition(" ")[0] == name for line in shown)
+
+
+def test_the_readme_names_only_real_targets(root: Path) -> None:
+    text = (root / "README.md").read_text("utf-8")
+    makefile = (root / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.M))
+    assert {"demo", "test"} <= named <= targets
