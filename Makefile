@@ -10,11 +10,10 @@ VENV := .venv
 IN_VENV := $(VENV)/bin/python
 PIP := $(IN_VENV) -m pip --disable-pip-version-check --no-input
 JOBS ?= 2
-PACKAGES := edge trainer export benchmarks
+BROKEN := $(shell $(IN_VENV) -c '' >/dev/null 2>&1 || echo again)
 
 # Native libraries that talk too much
 export TF_CPP_MIN_LOG_LEVEL := 3
-export TF_ENABLE_ONEDNN_OPTS ?= 1
 export GRPC_VERBOSITY := ERROR
 export PYTHONUNBUFFERED := 1
 
@@ -46,7 +45,8 @@ clean:
 
 # A stamp says that an install went through to its end; without it, or after setup.cfg has changed,
 # the install is run again. An environment whose pip does not start is a torn one and made anew.
-$(VENV)/.ready-%: setup.cfg pyproject.toml
+.PHONY: again
+$(VENV)/.ready-%: setup.cfg pyproject.toml $(BROKEN)
 	@if [ -e $(VENV) ] && ! $(IN_VENV) -m pip --version >/dev/null 2>&1; then \
 	    echo "$(VENV) is incomplete, making it anew"; rm -rf $(VENV); \
 	fi; \
@@ -68,4 +68,4 @@ $(VENV)/.ready-%: setup.cfg pyproject.toml
 	    fi; \
 	fi; \
 	echo "Installing edge-recognize[$*] into $(VENV) (TensorFlow is large: a few minutes)"; \
-	$(PIP) install -q -e '.[$*]' && touch $@
+	$(PIP) install -qq -e '.[$*]' && touch $@

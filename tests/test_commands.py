@@ -478,7 +478,7 @@ def command_lines(text: str) -> Iterator[list[str]]:
         lexer.whitespace_split = True
         words: list[str] = []
         for word in [*lexer, ";"]:
-            if not set(word) <= set("|&;<>"):
+            if not word or set(word) - set("|&;<>"):
                 words.append(word)
                 continue
             while words and re.fullmatch(r"sudo|\$|[A-Z_]+=.*", words[0]):
@@ -499,7 +499,9 @@ def parse(words: list[str]) -> None:
     if isinstance(command, click.Group) and not command.invoke_without_command:
         assert set(rest) & {"-h", "--help", "--version"}, f"{' '.join(words)}: no such command"
     with contextlib.suppress(click.exceptions.Exit):  # -h and --version end here
-        command.make_context(name, rest, parent=context)
+        parsed = command.make_context(name, rest, parent=context)
+        left = [*getattr(parsed, "_protected_args", ()), *parsed.args]
+        assert not left, f"{' '.join(words)}: what is {left[0]}?"
 
 
 def test_command_lines_are_found() -> None:
