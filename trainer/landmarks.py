@@ -55,7 +55,7 @@ class Landmarks:
     @property
     def usable(self) -> np.ndarray:
         """bool[N]: found, or in a picture that is aligned."""
-        return np.logical_or(self.found, self.aligned)
+        return np.asarray(self.found | self.aligned)
 
     def select(self, index: np.ndarray) -> Landmarks:
         """The rows of `index` (bool[N] or integers)."""
@@ -95,13 +95,7 @@ def find_landmarks(
             return Landmarks(**{name: arrays[name] for name in arrays.files})
     landmarks = _settle(*_detect_all(table, model, quiet))
     with atomic_file(cached) as temporary:
-        np.savez(
-            temporary,
-            points=landmarks.points,
-            found=landmarks.found,
-            aligned=landmarks.aligned,
-            size=landmarks.size,
-        )
+        np.savez(temporary, **vars(landmarks))
     return landmarks
 
 
