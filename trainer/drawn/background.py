@@ -134,11 +134,7 @@ def _room_window(
             int(rng.integers(80, 140)),
         )
         cv2.circle(image, centre, max(2, w // 12), green, -1)
-    image[y + h : y + h + h // 4] = np.where(
-        np.zeros((min(h // 4, image.shape[0] - y - h), image.shape[1], 1), bool),
-        0,
-        image[min(image.shape[0] - 1, y + h + h // 4)][None],
-    )
+    image[y + h : y + h + h // 4] = image[min(image.shape[0] - 1, y + h + h // 4)][None]
     cv2.rectangle(image, (x, y), (x + w, y + h), (238, 238, 238), 6)
     cv2.line(image, (x + w // 2, y), (x + w // 2, y + h), (238, 238, 238), 5)
     cv2.line(image, (x, y + h // 2), (x + w, y + h // 2), (238, 238, 238), 5)

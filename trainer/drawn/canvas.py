@@ -16,6 +16,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+Cut = tuple[slice, slice]
+"""Rows and columns of a part of a sheet."""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -48,7 +51,7 @@ class Sheet:
 
     def part(
         self, left_u: float, top_u: float, right_u: float, bottom_u: float
-    ) -> tuple[Sheet, tuple[slice, slice]]:
+    ) -> tuple[Sheet, Cut]:
         """Return the part of the sheet within an extent, and the slices that cut it out."""
         c0, c1 = (round((v - self.left_u) * self.px_per_u) for v in (left_u, right_u))
         r0, r1 = (round((v - self.top_u) * self.px_per_u) for v in (top_u, bottom_u))
@@ -158,6 +161,11 @@ def full(s: Sheet, value: float | np.ndarray) -> np.ndarray:
 def flat(s: Sheet, colour: np.ndarray) -> np.ndarray:
     """Spread one colour ([3, 1, 1]) over the whole sheet, float32 [3, h, w], writable."""
     return np.broadcast_to(np.asarray(colour, np.float32), (3, *s.shape)).copy()
+
+
+def cut_planes(colour: np.ndarray, cut: Cut) -> np.ndarray:
+    """Return the part of a colour [3, h, w] within a cut; painting it paints the whole."""
+    return colour[:, cut[0], cut[1]]
 
 
 def blur(s: Sheet, image: np.ndarray, sigma_u: float) -> np.ndarray:

@@ -11,6 +11,7 @@ from trainer.drawn.canvas import (
     blend_colours,
     bump,
     cloud,
+    cut_planes,
     darken,
     disc,
     flat,
@@ -45,7 +46,7 @@ class Surface:
     def part(self, left_u: float, top_u: float, right_u: float, bottom_u: float) -> Surface:
         """Return the piece within an extent; painting it paints this one."""
         s, cut = self.s.part(left_u, top_u, right_u, bottom_u)
-        return Surface(s, self.colour[(..., *cut)], self.relief[cut], self.gloss[cut])
+        return Surface(s, cut_planes(self.colour, cut), self.relief[cut], self.gloss[cut])
 
 
 def paint_features(p: DrawnPerson, e: Expression, face: Surface) -> None:
@@ -264,9 +265,8 @@ def _inside(e: Expression, face: Surface, lips: _Lips, hole: np.ndarray) -> None
     """Paint the open mouth: tongue, teeth and the lip's shadow on them."""
     s, off = face.s, np.abs(lips.t)
     inside = flat(s, linear((74, 22, 24)))
-    paint(
-        inside, disc(s, 0.0, float(lips.lower_top.max()) + 0.01, 0.2, 0.07), linear((186, 84, 84))
-    )
+    tongue = disc(s, 0.0, float(lips.lower_top.max()) + 0.01, 0.2, 0.07)
+    paint(inside, tongue, linear((186, 84, 84)))
     edge = lips.upper_low + (0.07 + 0.045 * e.smile) * np.clip(1.0 - 0.4 * off**2, 0.2, 1)
     row = smooth(edge + 0.008, edge - 0.008, s.y) * smooth(0.9, 0.76, off)
     gaps = line(np.sin(s.x * np.pi / 0.1), 0.16)

@@ -11,10 +11,13 @@ from trainer.drawn.person import DrawnPerson
 from trainer.drawn.relief import CROWN_POWER, WIDEST_Y, dome, radius
 from trainer.drawn.skin import hair_colour
 
+_RAGGED = {(False, False): 0.05, (False, True): 0.03, (True, False): 0.15, (True, True): 0.09}
+"""How unevenly hair ends over the forehead, by (bangs, falling hair)."""
+
 
 @dataclass(frozen=True)
-class Cut:
-    """Measures of a hair style in u: volume beside and above the skull, opening of the face."""
+class Measures:
+    """A hair style in u: volume beside and above the skull, opening of the face."""
 
     side: float
     top: float
@@ -25,7 +28,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Hair:
-    """Painted hair: ``mask`` [h, w] 0 to 1, ``colour`` [3, h, w] linear BGR, ``relief`` [h, w] u."""
+    """Painted hair: ``mask`` [h, w] 0 to 1, ``colour`` [3, h, w] linear BGR, ``relief`` [h, w]."""
 
     mask: np.ndarray
     colour: np.ndarray
@@ -42,19 +45,19 @@ class _Locks:
     streaks: np.ndarray
 
 
-def cut(p: DrawnPerson) -> Cut:
+def measures(p: DrawnPerson) -> Measures:
     """Return the measures of the person's hair style."""
     v = p.hair_volume
     return {
-        "bald": Cut(0.0, 0.0, 1.0, 3.0, False),
-        "buzz": Cut(0.02, 0.03, 0.97, 3.0, False),
-        "short": Cut(0.06 + 0.05 * v, 0.12 + 0.12 * v, 0.97, 2.8, False),
-        "quiff": Cut(0.04 + 0.04 * v, 0.26 + 0.14 * v, 0.96, 3.2, False),
-        "afro": Cut(0.3 + 0.28 * v, 0.36 + 0.3 * v, 0.95, 2.4, False),
-        "medium": Cut(0.14 + 0.08 * v, 0.14 + 0.1 * v, 0.92, 2.0, True),
-        "bob": Cut(0.2 + 0.14 * v, 0.16 + 0.12 * v, 0.9, 2.0, True),
-        "long": Cut(0.16 + 0.16 * v, 0.16 + 0.14 * v, 0.92, 2.0, True),
-        "bun": Cut(0.05, 0.1 + 0.05 * v, 0.96, 2.2, False),
+        "bald": Measures(0.0, 0.0, 1.0, 3.0, False),
+        "buzz": Measures(0.02, 0.03, 0.97, 3.0, False),
+        "short": Measures(0.06 + 0.05 * v, 0.12 + 0.12 * v, 0.97, 2.8, False),
+        "quiff": Measures(0.04 + 0.04 * v, 0.26 + 0.14 * v, 0.96, 3.2, False),
+        "afro": Measures(0.3 + 0.28 * v, 0.36 + 0.3 * v, 0.95, 2.4, False),
+        "medium": Measures(0.14 + 0.08 * v, 0.14 + 0.1 * v, 0.92, 2.0, True),
+        "bob": Measures(0.2 + 0.14 * v, 0.16 + 0.12 * v, 0.9, 2.0, True),
+        "long": Measures(0.16 + 0.16 * v, 0.16 + 0.14 * v, 0.92, 2.0, True),
+        "bun": Measures(0.05, 0.1 + 0.05 * v, 0.96, 2.2, False),
     }[p.hair_style]
 
 
@@ -63,7 +66,7 @@ def parted(p: DrawnPerson) -> bool:
     return p.hair_style in ("short", "medium", "bob", "long", "bun") and p.fringe != "bangs"
 
 
-def _outline(p: DrawnPerson, s: Sheet, c: Cut) -> np.ndarray:
+def _outline(p: DrawnPerson, s: Sheet, c: Measures) -> np.ndarray:
     """Half width of the hair's outline in every row, [h, 1]."""
     up = np.clip((WIDEST_Y - s.y) / (WIDEST_Y - p.crown_y + c.top), 0.0, 1.0)
     round_top = np.clip(1.0 - up**CROWN_POWER, 1e-4, None) ** (1.0 / CROWN_POWER)
@@ -103,11 +106,11 @@ def _lay(p: DrawnPerson, s: Sheet, width: np.ndarray, rng: np.random.Generator) 
     return _Locks(width, across, table[place] + 0.35 * cloud(rng, s, (1.6, 11)))
 
 
-def _hairline(p: DrawnPerson, s: Sheet, c: Cut) -> np.ndarray:
+def _hairline(p: DrawnPerson, s: Sheet, c: Measures) -> np.ndarray:
     """Height of the upper edge of the visible face in every column, [1, w]."""
     x = s.x
     if p.fringe == "bangs":
-        top = -0.53 + 0.07 * np.cos(x * 2.6) - 0.05
+        top = -0.58 + 0.07 * np.cos(x * 2.6) + (0.0 if c.falls else 0.16 * p.part_side * x - 0.06)
     elif p.fringe == "swept":
         away = (x - p.part_side) * -np.sign(p.part_side)
         top = p.hairline_y - 0.08 + 0.62 * np.clip(away / 1.2, 0, 1) ** 0.8
@@ -122,18 +125,18 @@ def _hairline(p: DrawnPerson, s: Sheet, c: Cut) -> np.ndarray:
     return np.asarray(top)
 
 
-def _opening(p: DrawnPerson, s: Sheet, c: Cut, streaks: np.ndarray) -> np.ndarray:
+def _opening(p: DrawnPerson, s: Sheet, c: Measures, streaks: np.ndarray) -> np.ndarray:
     """1 where the face shows, 0 where hair falls before it, [h, w]."""
     top = _hairline(p, s, c)
     low = 0.15 if c.falls else -0.12
-    half = p.face_half_width * c.opening
+    half: np.ndarray | float = p.face_half_width * c.opening
     if c.falls:
         half = half - 0.06 * smooth(0.3, 1.4, s.y)
         if p.hair_curl == "wavy":
             half = half + 0.045 * np.sin(s.y * 5.6) * smooth(-0.2, 0.5, s.y)
     rise = np.clip((low - s.y) / np.maximum(low - top, 0.05), 0.0, None)
-    arch = c.arch + (1.6 if p.fringe == "bangs" else 0.0)
-    ragged = (0.075 if p.fringe == "bangs" else 0.03) * streaks * (rise > 0)
+    arch = c.arch + (1.6 if p.fringe == "bangs" and c.falls else 0.0)
+    ragged = _RAGGED[p.fringe == "bangs", c.falls] * streaks * (rise > 0)
     return smooth(1.08, 0.94, (np.abs(s.x) / half) ** arch + rise**arch + ragged)
 
 
@@ -141,7 +144,7 @@ def front_hair(p: DrawnPerson, s: Sheet, rng: np.random.Generator) -> Hair | Non
     """Paint the hair before and around the face, or return None for a bald head."""
     if p.hair_style == "bald":
         return None
-    c = cut(p)
+    c = measures(p)
     locks = _lay(p, s, _outline(p, s, c), rng)
     mask = _silhouette(p, s, c, locks, rng) * (1.0 - _opening(p, s, c, locks.streaks))
     if not c.falls and p.hair_style != "afro":
@@ -156,7 +159,7 @@ def front_hair(p: DrawnPerson, s: Sheet, rng: np.random.Generator) -> Hair | Non
 
 
 def _silhouette(
-    p: DrawnPerson, s: Sheet, c: Cut, locks: _Locks, rng: np.random.Generator
+    p: DrawnPerson, s: Sheet, c: Measures, locks: _Locks, rng: np.random.Generator
 ) -> np.ndarray:
     """1 within the hair's outer outline, [h, w]."""
     r = np.abs(locks.across) + 0.008 * np.clip(locks.streaks, -2, 2)
@@ -173,7 +176,7 @@ def _silhouette(
     return outer * smooth(0.06, -0.06, s.y - _end(p, s, c, locks))
 
 
-def _end(p: DrawnPerson, s: Sheet, c: Cut, locks: _Locks) -> np.ndarray:
+def _end(p: DrawnPerson, s: Sheet, c: Measures, locks: _Locks) -> np.ndarray:
     """Height at which the strands end, [h, w]."""
     if c.falls:
         return p.hair_length_y + 0.05 * locks.streaks - 0.25 * np.abs(locks.across) ** 2
@@ -199,7 +202,7 @@ def _colour(p: DrawnPerson, s: Sheet, locks: _Locks) -> np.ndarray:
     return np.clip(base * tone + (0.05 + 0.55 * base) * shine, 0.002, 0.95)
 
 
-def _relief(p: DrawnPerson, s: Sheet, c: Cut, locks: _Locks) -> np.ndarray:
+def _relief(p: DrawnPerson, s: Sheet, c: Measures, locks: _Locks) -> np.ndarray:
     skull = dome(radius(p, s, grow=c.side, top=c.top), 1.32)
     if c.falls:
         bow = np.clip(1.0 - (s.x / np.maximum(locks.width, 0.1)) ** 2, 0.02, None)
@@ -210,8 +213,8 @@ def _relief(p: DrawnPerson, s: Sheet, c: Cut, locks: _Locks) -> np.ndarray:
 
 
 def back_hair(p: DrawnPerson, s: Sheet, rng: np.random.Generator) -> Hair | None:
-    """Paint the hair that hangs behind the neck (or a bun above the head); None if there is none."""
-    c = cut(p)
+    """Paint the hair that hangs behind the neck, or a bun above the head, or return None."""
+    c = measures(p)
     if p.hair_style == "bun":
         return _bun(p, s, c, rng)
     if not c.falls:
@@ -224,7 +227,7 @@ def back_hair(p: DrawnPerson, s: Sheet, rng: np.random.Generator) -> Hair | None
     return Hair(blur(s, mask, 0.01), colour, 0.8 * np.sqrt(np.clip(1 - off**2, 0.02, None)))
 
 
-def _bun(p: DrawnPerson, s: Sheet, c: Cut, rng: np.random.Generator) -> Hair:
+def _bun(p: DrawnPerson, s: Sheet, c: Measures, rng: np.random.Generator) -> Hair:
     dx, dy = s.x / 0.5, (s.y - p.crown_y + c.top + 0.12) / 0.4
     r = np.hypot(dx, dy)
     swirl = np.sin(np.arctan2(dy, dx) * 2 + r * 9) + 0.6 * cloud(rng, s, 6)

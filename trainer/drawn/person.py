@@ -124,14 +124,19 @@ def _spread(rng: np.random.Generator, low: float, high: float) -> float:
     return float(low + (high - low) * (rng.random() + rng.random()) / 2.0)
 
 
+def _marked(
+    rng: np.random.Generator, share: float, high: tuple[float, float], low: tuple[float, float]
+) -> float:
+    """A trait that a share of people has clearly (``high`` range) and the others hardly."""
+    return float(rng.uniform(*(high if rng.random() < share else low)))
+
+
 def _skin(rng: np.random.Generator) -> dict[str, object]:
     tone = float(rng.random()) if rng.random() > 0.15 else float(rng.random() * 0.16)
     return {
         "skin_tone": tone,
         "undertone": float(rng.uniform(-1, 1)),
-        "rosy": float(rng.uniform(0.65, 1.0))
-        if rng.random() < 0.25
-        else float(rng.uniform(0, 0.3)),
+        "rosy": _marked(rng, 0.25, (0.65, 1.0), (0.0, 0.3)),
         "freckles": float(rng.uniform(0.4, 1.0)) if tone < 0.45 and rng.random() < 0.2 else 0.0,
     }
 
@@ -146,7 +151,7 @@ def _skull(rng: np.random.Generator, male: bool) -> dict[str, object]:
         "heart": (1.13, 1.66, 1.75, 1.75),
         "long": (1.03, 1.80, 2.5, 2.1),
     }[shape]
-    chubby = float(rng.uniform(0.6, 1.0)) if rng.random() < 0.22 else float(rng.uniform(0, 0.25))
+    chubby = _marked(rng, 0.22, (0.6, 1.0), (0.0, 0.25))
     return {
         "face_shape": shape,
         "face_half_width": width + _spread(rng, -0.04, 0.04) + 0.05 * chubby + 0.02 * male,
@@ -154,9 +159,7 @@ def _skull(rng: np.random.Generator, male: bool) -> dict[str, object]:
         "chin_y": chin + _spread(rng, -0.06, 0.06) + 0.04 * male,
         "jaw_power": power + _spread(rng, -0.25, 0.25) + 0.25 * male + 0.3 * chubby,
         "jaw_round": curve + _spread(rng, -0.1, 0.1),
-        "cheekbone": float(rng.uniform(0.65, 1.0))
-        if rng.random() < 0.35
-        else float(rng.uniform(0.0, 0.35)),
+        "cheekbone": _marked(rng, 0.35, (0.65, 1.0), (0.0, 0.35)),
         "chubby": chubby,
         "chin_relief": _spread(rng, 0.3, 1.0),
         "brow_ridge": _spread(rng, 0.0, 0.5) + 0.5 * male,
@@ -181,9 +184,7 @@ def _eyes(rng: np.random.Generator, male: bool, age: float, tone: float) -> dict
         "brow_thickness": _spread(rng, 0.085, 0.115) if bushy else _spread(rng, 0.035, 0.06),
         "brow_arch": _spread(rng, 0.1, 0.15) if arched else _spread(rng, 0.0, 0.045),
         "brow_tilt": _spread(rng, -0.2, 0.08),
-        "bags": float(rng.uniform(0.6, 1.0))
-        if rng.random() < 0.12 + 0.35 * age
-        else float(rng.uniform(0, 0.2)),
+        "bags": _marked(rng, 0.12 + 0.35 * age, (0.6, 1.0), (0.0, 0.2)),
     }
 
 

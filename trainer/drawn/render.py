@@ -52,8 +52,8 @@ _TONE = _tone_table()
 
 def _normal_quantiles() -> np.ndarray:
     """256 equally likely values of N(0, 1), float32, with the variance scaled to 1."""
-    steps = [NormalDist().inv_cdf((k + 0.5) / 256) for k in range(256)]
-    return np.array(steps / np.std(steps), np.float32)
+    steps = np.array([NormalDist().inv_cdf((k + 0.5) / 256) for k in range(256)])
+    return (steps / steps.std()).astype(np.float32)
 
 
 _GRAIN = _normal_quantiles()
@@ -92,11 +92,11 @@ def compose(person: DrawnPerson, shot: Shot, picture: np.ndarray, view: View) ->
     for layer, pose, place, box in placed:
         seen_colour, seen_shape = _project(layer, pose, place, box)
         cut = (slice(box[1] - y0, box[3] - y0), slice(box[0] - x0, box[2] - x0))
-        free = 1.0 - colour[(*cut, slice(3, 4))]
+        free = 1.0 - colour[cut][..., 3]
         if free.min() < 1.0:
-            free = cv2.merge([free] * 4)
-            seen_colour *= free
-            seen_shape *= free
+            left = cv2.merge([free] * 4)
+            seen_colour *= left
+            seen_shape *= left
         colour[cut] += seen_colour
         shape[cut] += seen_shape
     _light_up(colour, shape, shot.light, picture[y0:y1, x0:x1])
@@ -217,7 +217,7 @@ def _light_up(colour: np.ndarray, shape: np.ndarray, light: Light, picture: np.n
     """
     a, e = np.deg2rad(light.azimuth_deg), np.deg2rad(light.elevation_deg)
     towards = np.array([np.sin(a) * np.cos(e), -np.sin(e), np.cos(a) * np.cos(e)])
-    half = towards + (0, 0, 1)
+    half = towards + np.array([0.0, 0.0, 1.0])
     half /= np.linalg.norm(half)
     blue, green, red, alpha = cv2.split(colour)
     mixer = np.array([[*towards, 0], [*half, 0], [0, -0.18 * light.ambient, 0, 0]], np.float32)

@@ -10,6 +10,7 @@ from trainer.drawn.canvas import (
     blur,
     bump,
     cloud,
+    cut_planes,
     darken,
     disc,
     flat,
@@ -60,7 +61,7 @@ def face_colour(p: DrawnPerson, s: Sheet, rng: np.random.Generator) -> np.ndarra
     """Paint the face without eyes, brows and lips: linear BGR, float32 [3, h, w]."""
     colour = flat(s, skin_colour(p))
     inside, cut = s.part(-1.6, -1.9, 1.6, p.chin_y + 0.4)
-    face = colour[(..., *cut)]
+    face = cut_planes(colour, cut)
     face *= 1.0 + 0.018 * cloud(rng, inside, 4) + 0.012 * cloud(rng, inside, 14)
     _blush(p, inside, face)
     _shadows(p, inside, face)

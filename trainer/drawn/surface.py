@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 
 from trainer.drawn.canvas import (
+    Cut,
     Sheet,
     back_sheet,
     below,
     blur,
     body_sheet,
+    cut_planes,
     darken,
     full,
     head_sheet,
@@ -62,7 +64,7 @@ class Head:
     """
 
     layer: Layer
-    patch: tuple[slice, slice]
+    patch: Cut
     bare: Surface
     over: tuple[np.ndarray, np.ndarray, np.ndarray]
     lens: tuple[np.ndarray, np.ndarray] | None
@@ -134,14 +136,9 @@ def head(p: DrawnPerson, hatted: bool, glassed: bool) -> Head:
     bare, face = _bare_head(p)
     work = bare.copy()
     if hatted:
-        cap, shadow = hat(p, s, _rng(p, 3))
-        work.alpha = _tuck_hair(p, s, work.alpha)
-        work.shade(shadow)
-        work.lay(cap.mask, cap.colour, 0.03)
-        work.relief += (cap.relief - work.relief) * cap.mask
-        work.over = np.maximum(work.over, cap.mask)
+        _put_on_hat(p, s, work)
     part, cut = s.part(*_PATCH_U)
-    over = (work.over[cut], work.colour[(..., *cut)].copy(), work.relief[cut].copy())
+    over = (work.over[cut], cut_planes(work.colour, cut).copy(), work.relief[cut].copy())
     lens = None
     if glassed:
         worn = glasses(p, s)
@@ -150,16 +147,21 @@ def head(p: DrawnPerson, hatted: bool, glassed: bool) -> Head:
         paint(work.colour, seen, worn.colour)
         work.relief += worn.relief
         face = face + worn.relief
-        lens = (seen[cut], worn.colour[(..., *cut)])
-    depth = _depth(p, s, work.relief)
-    layer = Layer(
-        s,
-        _premultiply(work.colour, work.alpha),
-        _shape(s, work.relief, work.gloss, work.alpha),
-        depth,
-    )
-    patch = Surface(part, work.skin[(..., *cut)], face[cut], work.gloss[cut])
+        lens = (seen[cut], cut_planes(worn.colour, cut))
+    colour = _premultiply(work.colour, work.alpha)
+    shape = _shape(s, work.relief, work.gloss, work.alpha)
+    layer = Layer(s, colour, shape, _depth(p, s, work.relief))
+    patch = Surface(part, cut_planes(work.skin, cut), face[cut], work.gloss[cut])
     return Head(layer, cut, patch, over, lens)
+
+
+def _put_on_hat(p: DrawnPerson, s: Sheet, work: _Work) -> None:
+    cap, shadow = hat(p, s, _rng(p, 3))
+    work.alpha = _tuck_hair(p, s, work.alpha)
+    work.shade(shadow)
+    work.lay(cap.mask, cap.colour, 0.03)
+    work.relief += (cap.relief - work.relief) * cap.mask
+    work.over = np.maximum(work.over, cap.mask)
 
 
 def _tuck_hair(p: DrawnPerson, s: Sheet, alpha: np.ndarray) -> np.ndarray:
@@ -195,7 +197,7 @@ def express(h: Head, p: DrawnPerson, e: Expression) -> Layer:
     face.gloss[...] += (0.1 - face.gloss) * mask
     if h.lens is not None:
         paint(face.colour, *h.lens)
-    alpha = np.ascontiguousarray(h.layer.colour[(*h.patch, 3)])
+    alpha = np.ascontiguousarray(h.layer.colour[h.patch[0], h.patch[1], 3])
     out_colour, out_shape = h.layer.colour.copy(), h.layer.shape.copy()
     fade = _feather(s.shape)
     _mix(out_colour[h.patch], _premultiply(face.colour, alpha), fade)

@@ -83,7 +83,7 @@ def _relief(s: Sheet, neck: _Neck, flare: np.ndarray, body: np.ndarray) -> np.nd
     x = np.abs(s.x)
     column = 0.7 * np.sqrt(np.clip(1 - (x / (flare + 0.05)) ** 2, 0.02, None))
     chest = 1.1 * np.sqrt(np.clip(1 - (x / 3.75) ** 2, 0.0, None))
-    step = np.where(s.y < neck.base_y + 0.1, 0.0, 0.35)
+    step = 0.35 * smooth(neck.base_y - 0.2, neck.base_y + 0.5, s.y)
     relief = step + column * smooth(neck.base_y + 0.7, neck.base_y, s.y) + chest * body
     return full(s, relief)
 
@@ -121,7 +121,7 @@ def _clothes(
     body: np.ndarray,
 ) -> None:
     """Dress the torso; ``target`` is its colour and relief, changed in place."""
-    colour, relief = target
+    colour = target[0]
     x = np.abs(s.x)
     rgb = np.array(_CLOTH[int(rng.integers(len(_CLOTH)))]) + rng.integers(-14, 15, 3)
     main = linear(rgb.clip(12, 245).tolist())

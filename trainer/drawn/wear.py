@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainer.drawn.canvas import Sheet, cloud, disc, full, line, linear, smooth
-from trainer.drawn.hair import cut
+from trainer.drawn.hair import measures
 from trainer.drawn.person import DrawnPerson
 from trainer.drawn.relief import WIDEST_Y, dome
 
 
 @dataclass(frozen=True)
 class Garment:
-    """A thing worn: ``mask`` [h, w] 0 to 1, ``colour`` [3, h, w] linear BGR, ``relief`` [h, w] u."""
+    """A thing worn: ``mask`` [h, w] 0 to 1, ``colour`` [3, h, w] linear BGR, ``relief`` [h, w]."""
 
     mask: np.ndarray
     colour: np.ndarray
@@ -46,7 +46,7 @@ def glasses(p: DrawnPerson, s: Sheet) -> Garment:
 
 def hat(p: DrawnPerson, s: Sheet, rng: np.random.Generator) -> tuple[Garment, np.ndarray]:
     """Paint the hat; returns it and the shadow, 0 to 1, that it casts on what lies below."""
-    c = cut(p)
+    c = measures(p)
     half = p.face_half_width + min(c.side, 0.12) + 0.06
     crown = p.crown_y - min(c.top, 0.16) - 0.1
     maker = {"beanie": _beanie, "cap": _cap, "brim": _brim}[p.hat or "beanie"]
