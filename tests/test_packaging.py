@@ -175,7 +175,8 @@ def pip(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     unreachable = ("Failed to establish a new connection", "Temporary failure in name resolution")
     if done.returncode and any(words in done.stderr for words in unreachable):
         pytest.skip("the package registry is out of reach")
-    assert done.returncode == 0, done.stderr
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("WARNING")]
+    assert done.returncode == 0, "\n".join(errors)
     return done
 
 
@@ -240,6 +241,10 @@ def test_a_pi_gets_wheels_alone(wheel: Path, tmp_path: Path, python: str) -> Non
 
 
 @pytest.mark.server
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12),
+    reason="pip judges markers by its own Python, and one from 3.12 on has no NumPy 1.24",
+)
 @pytest.mark.parametrize("numpy", ["1.24", "1.26"])
 def test_a_pi_with_numpy_1_gets_an_opencv_that_fits(
     wheel: Path, tmp_path: Path, numpy: str
