@@ -1,0 +1,74 @@
+"""Lines for people: one whenever the answer changes, for folders one per picture."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TextIO
+
+from edge.annotate import clock
+from edge.presence import Event
+from edge.result import FrameResult
+from edge.sink import Judged, Sink
+
+
+class TextLines(Sink):
+    """Writes readable lines on a text stream, by default standard output.
+
+    `alone`: each picture is a line of its own, as for folders; else each event is one.
+    """
+
+    name = "text"
+    essential = True
+
+    def __init__(self, stream: TextIO | None = None, *, alone: bool = False) -> None:
+        self.only_events = False
+        self._stream = stream
+        self._alone = alone
+
+    def write(self, judged: Judged) -> None:
+        result = judged.result
+        if result.error is not None:
+            self._say(f"{_stamp(result, self._alone)}  {result.error}")
+        elif self._alone:
+            self._say(f"{_stamp(result, True)}  {describe(result)}")
+        for event in () if self._alone else judged.events:
+            self._say(f"{clock(event.time_s):>9}  {describe_event(event)}")
+
+    def _say(self, line: str) -> None:
+        stream = self._stream or sys.stdout
+        stream.write(line + "\n")
+        stream.flush()
+
+
+def describe(result: FrameResult) -> str:
+    """Who is in a picture, in words."""
+    if not result.faces:
+        return "no face"
+    words = [
+        f"{face.decision.person} ({face.decision.score or 0.0:.2f})"
+        for face in result.faces
+        if face.decision.state == "match"
+    ]
+    others = Counter(
+        face.decision.reason if face.decision.state == "rejected" else face.decision.state
+        for face in result.faces
+        if face.decision.state != "match"
+    )
+    words += [name if count == 1 else f"{count} {name}" for name, count in others.items() if name]
+    return ", ".join(words)
+
+
+def describe_event(event: Event) -> str:
+    """An event in words."""
+    who = event.person or "somebody unknown"
+    if event.kind == "left":
+        return f"{who} has gone, seen for {event.seen_s or 0.0:.1f} s"
+    if event.score is None or event.threshold is None:
+        return f"{who} is there"
+    return f"{who} is there, score {event.score:.2f} (threshold {event.threshold:.2f})"
+
+
+def _stamp(result: FrameResult, alone: bool) -> str:
+    return Path(result.source).name if alone else f"{clock(result.time_s):>9}"
