@@ -1,0 +1,106 @@
+"""`edge-recognize`: recognize people, and care for the device that does it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from edge.commands import (
+    PATH,
+    bundle_option,
+    detector_option,
+    group,
+    json_option,
+    quiet_option,
+    threads_option,
+)
+from edge.errors import UsageError
+
+EXAMPLES = """
+edge-recognize --camera 0
+edge-recognize --camera csi --serve 127.0.0.1:8080
+edge-recognize --source clip.mkv --bundle ada.edge --save annotated.avi
+edge-recognize --source photos/ --json > people.jsonl
+edge-recognize --camera 0 --systemd --quiet --mqtt mqtt://localhost
+"""
+
+
+class _Size(click.ParamType):
+    """`640x480` as (640, 480)."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"([1-9]\d{1,4})[x×]([1-9]\d{1,4})", value)
+        if not found:
+            self.fail(f"'{value}' is no size such as 640x480", param, ctx)
+        return int(found[1]), int(found[2])
+
+
+@group(examples=EXAMPLES, invoke_without_command=True)
+@click.option(
+    "--camera",
+    metavar="WHICH",
+    help="A camera: its number, /dev/v4l/by-id/..., csi for the Pi's connector, or a URL.",
+)
+@click.option(
+    "--source", metavar="X", help="A video, a picture, a folder of pictures, or a URL to watch."
+)
+@bundle_option(help="Whom to recognize; by default the one flashed last, see the manual.")
+@json_option(help="Print one JSON line per frame or picture.")
+@click.option(
+    "--save", type=PATH, metavar="FILE", help="Write the annotated video, picture or folder."
+)
+@detector_option()
+@threads_option()
+@click.option(
+    "--attributes/--no-attributes", default=True, help="Whether to judge attributes, too."
+)
+@click.option(
+    "--size", type=_Size(), metavar="WxH", help="Ask the camera for pictures of this size."
+)
+@click.option("--fps", type=click.FloatRange(0.1, 240), help="Ask the camera for this rate.")
+@click.option(
+    "--pixel-format", metavar="CODE", help="Ask the camera for this format, such as MJPG."
+)
+@click.option("--exposure", type=float, help="Fixed exposure (USB: units of 100 µs; csi: 1 µs).")
+@click.option(
+    "--realtime", is_flag=True, help="Play a video at its own speed; frames can be missed."
+)
+@click.option("--frames", type=click.IntRange(1), metavar="N", help="Stop after so many pictures.")
+@quiet_option(help="Say nothing but results and errors.")
+@click.pass_context
+def main(ctx: click.Context, **options: Any) -> None:
+    """Recognize people in front of a camera, in videos or in pictures.
+
+    Nothing leaves the device and no picture is written unless an option asks for it.
+    """
+    if ctx.invoked_subcommand is not None:
+        _refuse_options_before(ctx)
+        return
+    from edge.recognize_cli import RunOptions, run
+
+    run(RunOptions(**options))
+
+
+def _refuse_options_before(ctx: click.Context) -> None:
+    """Options of the group mean nothing to a sub-command; dropping them silently would mislead."""
+    given = [
+        param.opts[0]
+        for param in ctx.command.params
+        if param.name
+        and ctx.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise UsageError(
+            f"{given[0]} stands before '{ctx.invoked_subcommand}' and has no effect there",
+            hint=f"options of {ctx.invoked_subcommand} come after it",
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The loop: pictures from a source through a recognizer into sinks, until the end or a signal."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from edge.errors import ToolkitError
+from edge.presence import Presence
+from edge.result import FaceResult, FrameResult, Latency
+from edge.service import Notifier, Signals, SilentNotifier
+from edge.sink import FanOut, Judged
+from edge.source import Grab, Source
+
+log = logging.getLogger(__name__)
+
+WAIT_S = 0.1
+"""How long a picture is waited for before signals are looked at again."""
+
+KEPT_LATENCIES = 10_000
+"""Latencies of so many last pictures are remembered for the summary."""
+
+
+class Judge(Protocol):
+    """What finds and judges faces; `edge.recognizer.Recognizer` is one."""
+
+    def judge(self, image_bgr: np.ndarray) -> tuple[tuple[FaceResult, ...], Latency]:
+        """All faces of a picture, uint8[H, W, 3] BGR, and the time they took."""
+
+
+class Tracker(Protocol):
+    """What follows faces from one picture to the next and lets decisions settle."""
+
+    def update(self, faces: tuple[FaceResult, ...], time_s: float) -> tuple[FaceResult, ...]:
+        """The faces with their tracks' numbers and decisions."""
+
+
+@dataclass
+class Tally:
+    """What a run has seen. people: name to number of pictures. latencies_ms: of the last ones."""
+
+    frames: int = 0
+    faces: int = 0
+    errors: int = 0
+    people: Counter[str] = field(default_factory=Counter)
+    latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_LATENCIES))
+
+    def add(self, result: FrameResult) -> None:
+        """Count one result."""
+        self.frames += 1
+        if result.error is not None:
+            self.errors += 1
+            return
+        self.faces += len(result.faces)
+        names = {face.decision.person for face in result.faces}
+        self.people.update(name for name in names if name is not None)
+        self.latencies_ms.append(result.latency.total_ms)
+
+    def latency_ms(self, percent: float) -> float:
+        """A percentile of the latencies, 0 where there are none."""
+        return float(np.percentile(self.latencies_ms, percent)) if self.latencies_ms else 0.0
+
+
+class Loop:
+    """Runs until the source ends, `limit` pictures are done, or a signal asks for a stop.
+
+    `reload` makes a new judge when SIGHUP asks for it; when it fails, the old one stays.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        judge: Judge,
+        sinks: FanOut,
+        *,
+        signals: Signals,
+        presence: Presence | None = None,
+        tracker: Tracker | None = None,
+        notifier: Notifier | None = None,
+        reload: Callable[[], Judge] | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self.presence = presence or Presence(alone=source.kind in ("picture", "folder"))
+        self._source = source
+        self._judge = judge
+        self._sinks = sinks
+        self._signals = signals
+        self._tracker = tracker
+        self._notifier = notifier or SilentNotifier()
+        self._reload = reload
+        self._limit = limit
+        self._attempts = 0
+
+    def run(self) -> Tally:
+        """Raises what an essential sink has failed with."""
+        self._notifier.ready()
+        while not self._signals.stopping and not self._is_enough():
+            if self._signals.take_reload():
+                self._reload_judge()
+            grab = self._source.take(WAIT_S)
+            if grab is not None:
+                self._sinks.put(self.judged(grab))
+                self._notifier.progress()
+            elif self._source.ended:
+                break
+            else:
+                self._sinks.check()
+                self._note_attempt()
+            self._notifier.status(self._status())
+        self._notifier.stopping()
+        return self.tally
+
+    def judged(self, grab: Grab) -> Judged:
+        """One picture, judged."""
+        age_ms = None
+        if grab.captured_at_s is not None:
+            age_ms = max(0.0, 1000 * (time.monotonic() - grab.captured_at_s))
+        faces: tuple[FaceResult, ...] = ()
+        latency, error = Latency(), grab.error
+        if grab.image_bgr is not None:
+            faces, latency = self._judge.judge(grab.image_bgr)
+            if self._tracker is not None:
+                faces = self._tracker.update(faces, grab.time_s)
+        result = FrameResult(
+            source=grab.source,
+            frame=grab.number,
+            time_s=grab.time_s,
+            faces=faces,
+            latency=latency,
+            frame_age_ms=age_ms,
+            error=error,
+        )
+        self.tally.add(result)
+        return Judged(grab.image_bgr, result, self.presence.update(result))
+
+    def _is_enough(self) -> bool:
+        return self._limit is not None and self.tally.frames >= self._limit
+
+    def _reload_judge(self) -> None:
+        if self._reload is None:
+            return
+        self._notifier.reloading()
+        try:
+            self._judge = self._reload()
+            log.info("the bundle was read again")
+        except ToolkitError as problem:
+            log.error("the bundle was not read again, the old one stays: %s", problem)
+        self._notifier.ready()
+
+    def _note_attempt(self) -> None:
+        """Looking for a lost camera is progress, unless a hanging read keeps it busy for ever."""
+        attempts = getattr(self._source, "attempts", 0)
+        if attempts != self._attempts and not getattr(self._source, "hanging", 0):
+            self._attempts = attempts
+            self._notifier.progress()
+
+    def _status(self) -> str:
+        if self._source.live and not getattr(self._source, "connected", True):
+            return f"waiting for {self._source.name}"
+        there = ", ".join(self.presence.people) or "nobody"
+        latency_ms = self.tally.latencies_ms[-1] if self.tally.latencies_ms else 0.0
+        return f"{there}; {self.tally.frames} pictures, {latency_ms:.0f} ms each"

@@ -1,0 +1,195 @@
+"""What `edge-recognize` does without a sub-command: recognize, from options to the summary."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.errors import UsageError
+from edge.service import Notifier, Signals, SilentNotifier, logging_to_stderr
+
+if TYPE_CHECKING:
+    from edge.locate import Located
+    from edge.loop import Tally
+    from edge.recognizer import Recognizer
+    from edge.sink import FanOut, Sink
+    from edge.source import Source
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of `edge-recognize`, as its help explains them."""
+
+    camera: str | None = None
+    source: str | None = None
+    bundle: Path | None = None
+    as_json: bool = False
+    save: Path | None = None
+    detector_model: Path | None = None
+    threads: int | None = None
+    attributes: bool = True
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    pixel_format: str | None = None
+    exposure: float | None = None
+    realtime: bool = False
+    frames: int | None = None
+    window: bool = False
+    serve: str | None = None
+    serve_token: str | None = None
+    mqtt: str | None = None
+    webhook: tuple[str, ...] = ()
+    on_match: tuple[str, ...] = ()
+    keep_events: int | None = None
+    events_folder: Path | None = None
+    systemd: bool = False
+    wait_for_camera: bool = False
+    quiet: bool = False
+
+
+LIBRARY_SETTINGS = {
+    "OPENCV_LOG_LEVEL": "SILENT",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+    "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "3",
+}
+"""What OpenCV reads from the environment when it is loaded. It says nothing itself: its words
+would stand beside ours, with passwords of URLs in them. A camera may be silent for 3 s, not 10."""
+
+
+def run(options: RunOptions) -> None:
+    """Recognize until the source ends or a signal comes. Raises `ToolkitError`."""
+    _check(options)
+    for name, value in LIBRARY_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    with logging_to_stderr(journal=options.systemd, quiet=options.quiet), Signals() as signals:
+        _run(options, signals)
+
+
+def _check(options: RunOptions) -> None:
+    """What cannot be meant, before anything slow is imported."""
+    if options.camera is not None and options.source is not None:
+        raise UsageError("--camera and --source exclude each other", hint="give one of them")
+    if options.camera is None and options.source is None:
+        raise UsageError(
+            "nothing to look at", hint="give --camera 0, or --source with a file, folder or URL"
+        )
+    if options.events_folder is not None and not options.keep_events:
+        raise UsageError("--events-folder alone keeps nothing", hint="add --keep-events N")
+    if options.serve_token is not None and options.serve is None:
+        raise UsageError("--serve-token has nothing to protect", hint="add --serve HOST:PORT")
+
+
+def _run(options: RunOptions, signals: Signals) -> None:
+    from edge.locate import locate
+    from edge.loop import Loop
+    from edge.sink import FanOut
+
+    source = open_source(options)
+    sinks = open_sinks(options, source)
+    located = locate(options.bundle)
+    if not options.quiet:
+        click.echo(located.line, err=True)
+    judge = open_judge(located, options)
+    notifier = Notifier() if options.systemd else SilentNotifier()
+    with ExitStack() as stack:
+        stack.enter_context(source)
+        made = sinks + savers(options, source)
+        fan = stack.enter_context(
+            FanOut(made, lossless=not source.live, hurried=lambda: signals.stopping)
+        )
+        loop = Loop(
+            source,
+            judge,
+            fan,
+            signals=signals,
+            notifier=notifier,
+            reload=lambda: open_judge(locate(options.bundle), options),
+            limit=options.frames,
+        )
+        tally = loop.run()
+    _summarize(options, tally, source, fan)
+
+
+def open_source(options: RunOptions) -> Source:
+    """The source that the options name, not yet opened. Raises `SourceError`, `UsageError`."""
+    from edge.camera import CameraOptions
+    from edge.capture import CaptureConfig, LiveSource, camera_by_name
+    from edge.source import file_source, is_url
+    from edge.stream import FileCamera
+
+    wanted = options.camera if options.camera is not None else options.source
+    assert wanted is not None
+    config = CaptureConfig(wait_for_camera=options.wait_for_camera or options.systemd)
+    if options.camera is not None or is_url(wanted):
+        width_px, height_px = options.size or (None, None)
+        asked = CameraOptions(
+            width_px, height_px, options.fps, options.pixel_format, options.exposure
+        )
+        return LiveSource(camera_by_name(wanted, asked), config)
+    source = file_source(Path(wanted).expanduser())
+    if not options.realtime:
+        return source
+    if source.kind != "video":
+        raise UsageError(f"--realtime plays videos, and {wanted} is none", hint="leave it out")
+    return LiveSource(FileCamera(Path(source.name)), CaptureConfig())
+
+
+def open_judge(located: Located, options: RunOptions) -> Recognizer:
+    """The recognizer with the bundle that was found. Raises `ToolkitError`."""
+    from edge.recognizer import Recognizer
+
+    with located.open() as bundle:
+        return Recognizer.open(
+            bundle,
+            detector_model=options.detector_model,
+            threads=options.threads or os.cpu_count() or 1,
+            attributes=options.attributes,
+        )
+
+
+def savers(options: RunOptions, source: Source) -> list[Sink]:
+    """The sinks that need to know an open source."""
+    from edge.sinks.saving import saver_for
+
+    return [] if options.save is None else [saver_for(options.save, source)]
+
+
+def open_sinks(options: RunOptions, source: Source) -> list[Sink]:
+    """All other sinks that the options ask for. Raises `UsageError`."""
+    from edge.sinks.jsonlines import JsonLines
+    from edge.sinks.text import TextLines
+
+    alone = source.kind in ("picture", "folder")
+    sinks: list[Sink] = [JsonLines() if options.as_json else TextLines(alone=alone)]
+    return sinks
+
+
+def _summarize(options: RunOptions, tally: Tally, source: Source, fan: FanOut) -> None:
+    """The last words: on standard output for people, on standard error beside JSON."""
+    if options.quiet:
+        return
+    click.echo(_summary(tally, source, fan), err=options.as_json)
+
+
+def _summary(tally: Tally, source: Source, fan: FanOut) -> str:
+    unit = "picture" if source.kind in ("picture", "folder") else "frame"
+    counts = [_count(tally.frames, unit), _count(tally.faces, "face")]
+    if tally.errors:
+        counts.append(f"{tally.errors} unreadable" if unit == "picture" else f"{tally.errors} lost")
+    who = ", ".join(f"{name} in {count}" for name, count in tally.people.most_common())
+    counts.append(who or "nobody recognized")
+    times = f"{tally.latency_ms(50):.1f} ms at the median, {tally.latency_ms(95):.1f} ms at p95"
+    lines = [f"{', '.join(counts)}; {times}"]
+    losses = [f"{source.skipped} frames passed unseen"] if source.skipped else []
+    losses += [f"{name} missed {count}" for name, count in fan.dropped.items() if count]
+    losses += [f"{name} failed {_count(n, 'time')}" for name, n in fan.failed.items() if n]
+    return "\n".join([*lines, *([", ".join(losses)] if losses else [])])
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}"
