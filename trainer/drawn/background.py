@@ -122,19 +122,13 @@ def _room_window(
     rng: np.random.Generator, image: np.ndarray, box: tuple[int, int, int, int]
 ) -> None:
     x, y, w, h = box
+    pane = image[y : y + h, x : x + w]
     sky = np.linspace(0, 1, h, dtype=np.float32)[:, None, None]
-    image[y : y + h, x : x + w] = (
-        np.array((240, 214, 176)) * (1 - sky) + np.array((214, 226, 220)) * sky
-    )
+    pane[:] = np.array((240, 214, 176)) * (1 - sky) + np.array((214, 226, 220)) * sky
     for _ in range(24):
-        centre = (x + int(rng.integers(w)), y + int(h * rng.uniform(0.66, 1.0)))
-        green = (
-            int(rng.integers(50, 110)),
-            int(rng.integers(120, 175)),
-            int(rng.integers(80, 140)),
-        )
-        cv2.circle(image, centre, max(2, w // 12), green, -1)
-    image[y + h : y + h + h // 4] = image[min(image.shape[0] - 1, y + h + h // 4)][None]
+        centre = (int(rng.integers(w)), int(h * rng.uniform(0.66, 1.0)))
+        green = [int(rng.integers(low, high)) for low, high in ((50, 110), (120, 175), (80, 140))]
+        cv2.circle(pane, centre, max(2, w // 12), green, -1)
     cv2.rectangle(image, (x, y), (x + w, y + h), (238, 238, 238), 6)
     cv2.line(image, (x + w // 2, y), (x + w // 2, y + h), (238, 238, 238), 5)
     cv2.line(image, (x, y + h // 2), (x + w, y + h // 2), (238, 238, 238), 5)

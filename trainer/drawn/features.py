@@ -240,11 +240,11 @@ def _mouth(p: DrawnPerson, e: Expression, face: Surface) -> None:
     paint(face.colour, lower, lip * (0.92 + 0.2 * plump))
     if e.mouth_open > 0.0:
         _inside(e, face, lips, hole)
-    seam = line(s.y - lips.middle, 0.016) * smooth(1.1, 1.0, np.abs(lips.t))
-    darken(face.colour, 0.72 * seam * smooth(0.05, 0.0, lips.gap), (1.0, 0.96, 0.85))
+    seam = line(s.y - lips.middle, 0.02) * smooth(1.1, 1.0, np.abs(lips.t))
+    darken(face.colour, 0.82 * seam * smooth(0.05, 0.0, lips.gap), (1.0, 0.96, 0.85))
     for side in (-1.0, 1.0):
-        corner = bump(s, side * lips.half * 1.01, mouth_corner_y(p, e), 0.03, 0.022)
-        darken(face.colour, 0.5 * corner, (1.0, 0.93, 0.8))
+        corner = bump(s, side * lips.half * 1.01, mouth_corner_y(p, e), 0.035, 0.025)
+        darken(face.colour, 0.6 * corner, (1.0, 0.93, 0.8))
     body = line(s.y - (lips.lower_top + lips.lower_low) / 2, 0.07) * (lips.arc * within)
     rise = line(s.y - (lips.upper_top + lips.upper_low) / 2, 0.05) * (lips.arc * within)
     face.relief[...] += 0.06 * (p.lower_lip / 0.1) ** 0.5 * body + 0.045 * rise - 0.05 * hole
@@ -258,7 +258,7 @@ def _lip_colour(p: DrawnPerson) -> np.ndarray:
         return linear(p.lipstick_rgb)
     skin = skin_colour(p)
     rose = linear((196, 96, 92)) * 0.55 + skin * planes(0.28, 0.25, 0.4)
-    return blend_colours(skin * planes(0.7, 0.62, 0.86), rose, 0.25 if p.male else 0.6)
+    return blend_colours(skin * planes(0.7, 0.62, 0.86), rose, 0.45 if p.male else 0.65)
 
 
 def _inside(e: Expression, face: Surface, lips: _Lips, hole: np.ndarray) -> None:

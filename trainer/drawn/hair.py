@@ -8,8 +8,11 @@ import numpy as np
 
 from trainer.drawn.canvas import Sheet, blur, cloud, full, line, smooth
 from trainer.drawn.person import DrawnPerson
-from trainer.drawn.relief import CROWN_POWER, WIDEST_Y, dome, radius
+from trainer.drawn.relief import WIDEST_Y, dome, radius
 from trainer.drawn.skin import hair_colour
+
+_TOP_POWER = 2.2
+"""Exponent of the superellipse of hair above the widest place, rounder than the skull's."""
 
 _RAGGED = {(False, False): 0.05, (False, True): 0.03, (True, False): 0.15, (True, True): 0.09}
 """How unevenly hair ends over the forehead, by (bangs, falling hair)."""
@@ -69,7 +72,7 @@ def parted(p: DrawnPerson) -> bool:
 def _outline(p: DrawnPerson, s: Sheet, c: Measures) -> np.ndarray:
     """Half width of the hair's outline in every row, [h, 1]."""
     up = np.clip((WIDEST_Y - s.y) / (WIDEST_Y - p.crown_y + c.top), 0.0, 1.0)
-    round_top = np.clip(1.0 - up**CROWN_POWER, 1e-4, None) ** (1.0 / CROWN_POWER)
+    round_top = np.clip(1.0 - up**_TOP_POWER, 1e-4, None) ** (1.0 / _TOP_POWER)
     width = (p.face_half_width + c.side) * round_top
     if p.hair_style == "afro":
         low = np.clip((s.y - 0.05) / 1.0, 0, 1)
@@ -172,7 +175,8 @@ def _silhouette(
     edge = 0.015 if p.hair_style == "buzz" else 0.035
     outer = smooth(1.0 + edge, 1.0 - edge, r)
     crown = p.crown_y - c.top
-    outer = outer * smooth(crown - 0.01, crown + 0.05, s.y)
+    uneven = 0.05 if p.hair_curl == "curly" else 0.02
+    outer = outer * smooth(crown - 0.01, crown + 0.06, s.y + uneven * cloud(rng, s, 5))
     return outer * smooth(0.06, -0.06, s.y - _end(p, s, c, locks))
 
 

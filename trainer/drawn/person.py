@@ -155,8 +155,8 @@ def _skull(rng: np.random.Generator, male: bool) -> dict[str, object]:
     return {
         "face_shape": shape,
         "face_half_width": width + _spread(rng, -0.04, 0.04) + 0.05 * chubby + 0.02 * male,
-        "crown_y": -1.66 + _spread(rng, -0.1, 0.1),
-        "chin_y": chin + _spread(rng, -0.06, 0.06) + 0.04 * male,
+        "crown_y": -1.6 + _spread(rng, -0.1, 0.1),
+        "chin_y": chin + 0.07 + _spread(rng, -0.06, 0.06) + 0.04 * male,
         "jaw_power": power + _spread(rng, -0.25, 0.25) + 0.25 * male + 0.3 * chubby,
         "jaw_round": curve + _spread(rng, -0.1, 0.1),
         "cheekbone": _marked(rng, 0.35, (0.65, 1.0), (0.0, 0.35)),
@@ -180,7 +180,7 @@ def _eyes(rng: np.random.Generator, male: bool, age: float, tone: float) -> dict
         "iris_rgb": _rgb(
             rng, brown if rng.random() < 0.35 + 0.65 * min(1.0, tone * 1.6) else light
         ),
-        "brow_y": -0.36 + _spread(rng, -0.07, 0.06) - (0.03 if arched else 0.0),
+        "brow_y": -0.39 + _spread(rng, -0.07, 0.06) - (0.03 if arched else 0.0),
         "brow_thickness": _spread(rng, 0.085, 0.115) if bushy else _spread(rng, 0.035, 0.06),
         "brow_arch": _spread(rng, 0.1, 0.15) if arched else _spread(rng, 0.0, 0.045),
         "brow_tilt": _spread(rng, -0.2, 0.08),
@@ -199,7 +199,7 @@ def _nose_and_mouth(rng: np.random.Generator, male: bool) -> dict[str, object]:
         + _spread(rng, -0.05, 0.05),
         "nose_bridge": _spread(rng, 0.2, 1.0),
         "nose_tip": {"plain": 0.135, "big": 0.18, "pointy": 0.1}[kind] + _spread(rng, -0.01, 0.01),
-        "mouth_y": 1.02 + _spread(rng, -0.06, 0.06),
+        "mouth_y": 1.0 + _spread(rng, -0.06, 0.06),
         "mouth_half_width": _spread(rng, 0.36, 0.47) + 0.015 * male,
         "upper_lip": (0.105 if big_lips else 0.058) + _spread(rng, -0.012, 0.012) - 0.006 * male,
         "lower_lip": (0.15 if big_lips else 0.09) + _spread(rng, -0.015, 0.015) - 0.006 * male,
@@ -253,7 +253,7 @@ def _hair(rng: np.random.Generator, male: bool, age: float, tone: float) -> dict
         "hair_length_y": _spread(rng, 1.2, 1.6)
         if style in ("bob", "medium")
         else _spread(rng, 2.1, 3.1),
-        "hairline_y": -0.98 + _spread(rng, -0.1, 0.12),
+        "hairline_y": -0.94 + _spread(rng, -0.1, 0.12),
         "receding": float(rng.uniform(0.65, 1.0)) if rng.random() < receding else 0.0,
         "fringe": fringe,
         "part_side": float(rng.choice([-1.0, 1.0])) * float(rng.uniform(0.25, 0.5)),

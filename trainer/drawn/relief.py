@@ -59,15 +59,15 @@ def _bones(p: DrawnPerson, s: Sheet, z: np.ndarray) -> None:
 def _nose(p: DrawnPerson, s: Sheet, z: np.ndarray) -> None:
     along = np.clip((s.y + 0.25) / (p.nose_y + 0.25), 0.0, 1.0)
     width = 0.075 + 0.06 * along**2 * (p.nose_tip / 0.135)
-    profile = (0.1 + 0.08 * p.nose_bridge) + (p.nose_height * 0.8 - 0.1) * along**1.5
-    end = smooth(p.nose_y + 0.17, p.nose_y - 0.02, s.y) * smooth(-0.42, -0.05, s.y)
+    profile = (0.1 + 0.08 * p.nose_bridge) + (p.nose_height * 0.55 - 0.1) * along**1.5
+    end = smooth(p.nose_y + 0.26, p.nose_y - 0.1, s.y) * smooth(-0.42, -0.05, s.y)
     z += profile * end * np.exp(-0.5 * (s.x / width) ** 2)
-    z += 0.3 * p.nose_height * bump(s, 0.0, p.nose_y, p.nose_tip, p.nose_tip * 0.8)
+    z += 0.24 * p.nose_height * bump(s, 0.0, p.nose_y, p.nose_tip, p.nose_tip * 0.8)
     if p.nose_bridge > 0.75:
         z += 0.05 * bump(s, 0.0, p.nose_y * 0.35, 0.08, 0.1)
     for side in (-1.0, 1.0):
         x = side * (p.nose_half_width - 0.075)
-        z += 0.13 * bump(s, x, p.nose_y + 0.06, 0.07, 0.075)
+        z += 0.1 * bump(s, x, p.nose_y + 0.06, 0.07, 0.075)
         wing = np.hypot(s.x - x, s.y - p.nose_y - 0.05) - 0.13
         z -= 0.03 * line(wing, 0.025) * smooth(0.0, 0.06, (s.x - x) * side)
 

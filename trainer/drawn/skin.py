@@ -87,14 +87,14 @@ def _blush(p: DrawnPerson, s: Sheet, colour: np.ndarray) -> None:
 
 
 def _shadows(p: DrawnPerson, s: Sheet, colour: np.ndarray) -> None:
-    shade = 0.22 * bump(s, 0.0, p.nose_y + 0.2, p.nose_half_width * 0.8, 0.05)
+    shade = 0.12 * bump(s, 0.0, p.nose_y + 0.2, p.nose_half_width * 0.8, 0.05)
     shade += 0.22 * bump(s, 0.0, p.mouth_y + 0.07 + p.lower_lip * 1.25, 0.17, 0.04)
     for side in (-1.0, 1.0):
         x = side * (p.nose_half_width - 0.115)
-        shade += 0.62 * disc(s, x, p.nose_y + 0.125, 0.062, 0.032, 0.03)
+        shade += 0.4 * disc(s, x, p.nose_y + 0.125, 0.062, 0.032, 0.03)
         wing_x = side * (p.nose_half_width - 0.06)
         wing = np.hypot(s.x - wing_x, s.y - p.nose_y - 0.06)
-        shade += 0.3 * line(wing - 0.085, 0.028) * smooth(-0.01, 0.05, (s.x - wing_x) * side)
+        shade += 0.2 * line(wing - 0.085, 0.028) * smooth(-0.01, 0.05, (s.x - wing_x) * side)
         shade += (0.12 + 0.12 * p.eye_depth) * bump(s, side * 0.3, -0.13, 0.12, 0.13)
         shade += 0.1 * bump(s, side * 0.13, 0.2, 0.06, 0.22)
     darken(colour, np.clip(shade, 0, 0.9), (0.95, 0.88, 0.68))

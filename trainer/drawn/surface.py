@@ -87,8 +87,9 @@ class _Work:
 
     def lay(self, mask: np.ndarray, colour: np.ndarray, gloss: float) -> None:
         """Lay something opaque over the head."""
-        paint(self.colour, mask, colour)
-        self.alpha = np.maximum(self.alpha, mask)
+        alpha = mask + self.alpha * (1.0 - mask)
+        paint(self.colour, mask / np.maximum(alpha, 1e-3), colour)
+        self.alpha = alpha
         self.gloss += (gloss - self.gloss) * mask
 
     def shade(self, amount: np.ndarray) -> None:
