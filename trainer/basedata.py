@@ -1,0 +1,201 @@
+"""From folders of faces to what a base is trained, watched and measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.errors import DataError
+from edge.frame import CELEBA, Window
+from trainer.celeba import read_faces
+from trainer.crops import crop_array
+from trainer.dataset import Crops, FaceArrays
+from trainer.holdout import held_out, read_hold_out
+from trainer.landmarks import Landmarks, find_landmarks
+from trainer.margin import identity_classes
+from trainer.splits import Fractions, split, split_kind
+from trainer.table import PART_NAMES, TEST, TRAIN, VALIDATION, FaceTable, concat
+from trainer.teacher import Teacher, projection, targets, teacher_embeddings
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which pictures, and how they are cut.
+
+    attributes: a subset by name, all by default. margin: share of the window's side by which it
+    is widened on each side, for augmentation. hold_out: file of people and pictures never used.
+    """
+
+    folders: tuple[Path, ...]
+    window: Window
+    input_size: int
+    margin: float
+    attributes: tuple[str, ...] = ()
+    hold_out: Path | None = None
+    fractions: Fractions = (0.8, 0.1, 0.1)
+    allow_missing: bool = False
+    allow_random: bool = False
+    detector: Path | None = None
+    cache_dir: Path | None = None
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class BaseData:
+    """arrays: all pictures; table: the same rows with their partition. counts: for the run."""
+
+    table: FaceTable
+    arrays: FaceArrays
+    counts: dict[str, Any]
+
+    def part(self, number: int) -> FaceArrays:
+        """The pictures of one part, see `trainer.table`."""
+        return self.arrays.select(self.table.partition == number)
+
+
+def widened(window: Window, input_size: int, margin: float) -> tuple[Window, int, int]:
+    """A window with a margin on each side, its crop's side and the margin in pixels.
+
+    The margin is a whole number of pixels, so that the middle of the wide crop is exactly the
+    window's own crop of input_size.
+    """
+    margin_px = round(margin * input_size)
+    around = margin_px / input_size * window.side_px
+    wide = Window(
+        window.name, window.x_px - around, window.y_px - around, window.side_px + 2 * around
+    )
+    return wide, input_size + 2 * margin_px, margin_px
+
+
+def load_base_data(
+    config: DataConfig,
+    *,
+    seed: int,
+    embedding_size: int,
+    teacher: Teacher | None = None,
+    classes: bool = False,
+    quiet: bool = False,
+) -> BaseData:
+    """Read, split, align and cut all folders; ask the teacher.
+
+    Faces that cannot be found, in pictures that are not aligned, are left out. classes: number the
+    people for a margin softmax. Raises what reading, splitting and detecting raise, and
+    `DataError` where nothing is left of a part.
+    """
+    names = read_hold_out(config.hold_out) if config.hold_out else frozenset()
+    wide, side_px, margin_px = widened(config.window, config.input_size, config.margin)
+    tables, crops, taught = [], [], []
+    counts: dict[str, Any] = {"held_out": 0, "no_face": 0, "folders": {}}
+    for folder in config.folders:
+        table, landmarks = _usable(config, folder, names, counts, quiet)
+        tables.append(table)
+        counts["folders"][Path(folder).resolve().name] = len(table)
+        options: dict[str, Any] = {"cache_dir": config.cache_dir, "quiet": quiet}
+        crops.append(crop_array(table, landmarks, CELEBA, wide, side_px, **options))
+        if teacher is not None:
+            options["threads"] = config.threads
+            taught.append(teacher_embeddings(table, landmarks, teacher, **options))
+    table = _joined(tables, config.attributes)
+    kind = split_kind(table, allow_random=config.allow_random)
+    table = split(
+        table, seed=seed, fractions=config.fractions, allow_random=config.allow_random
+    )
+    _check_parts(table)
+    train = table.partition == TRAIN
+    arrays = FaceArrays(
+        crops=Crops(*crops),
+        margin_px=margin_px,
+        labels=table.labels,
+        targets=_targets(taught, train, len(table), embedding_size),
+        classes=_classes(table, train) if classes else np.full(len(table), -1, np.int32),
+    )
+    counts |= {"split": kind, "fingerprint": table.fingerprint(), **_part_counts(table)}
+    return BaseData(table, arrays, counts)
+
+
+def _usable(
+    config: DataConfig,
+    folder: Path,
+    names: frozenset[str],
+    counts: dict[str, Any],
+    quiet: bool,
+) -> tuple[FaceTable, Landmarks]:
+    """The table of one folder without held-out people and faceless pictures; its landmarks."""
+    table = read_faces(
+        folder,
+        allow_missing=config.allow_missing,
+        cache_dir=config.cache_dir,
+        quiet=quiet,
+    )
+    landmarks = find_landmarks(
+        table, cache_dir=config.cache_dir, detector=config.detector, quiet=quiet
+    )
+    out = held_out(table, names)
+    faceless = ~landmarks.usable & ~out
+    keep = ~out & ~faceless
+    counts["held_out"] += int(out.sum())
+    counts["no_face"] += int(faceless.sum())
+    if not keep.any():
+        raise DataError(
+            f"{folder}: nothing is left of its {len(table)} pictures",
+            hint="check --hold-out and whether the pictures show faces",
+        )
+    return table.select(keep), landmarks.select(keep)
+
+
+def _joined(tables: Sequence[FaceTable], attributes: Sequence[str]) -> FaceTable:
+    table = concat(tables)
+    if not attributes:
+        return table
+    unknown = [name for name in attributes if name not in table.attributes]
+    if unknown:
+        known = ", ".join(table.attributes) or "none"
+        raise DataError(f"the data has no attribute '{unknown[0]}'", hint=f"it has {known}")
+    return table.with_attributes(attributes)
+
+
+def _check_parts(table: FaceTable) -> None:
+    for number in (TRAIN, VALIDATION, TEST):
+        if not (table.partition == number).any():
+            raise DataError(
+                f"no picture is in the {PART_NAMES[number]} part",
+                hint="add people, or change --fractions",
+            )
+
+
+def _targets(
+    taught: list[np.ndarray], train: np.ndarray, count: int, embedding_size: int
+) -> np.ndarray:
+    """float32[count, embedding_size], in the basis of the training part; zeros without teacher."""
+    if not taught or not embedding_size:
+        return np.zeros((count, max(1, embedding_size)), np.float32)
+    embeddings = np.concatenate(taught)
+    return targets(embeddings, projection(embeddings[train], embedding_size))
+
+
+def _classes(table: FaceTable, train: np.ndarray) -> np.ndarray:
+    """Class numbers of people in the training part, -1 elsewhere."""
+    result = np.full(len(table), -1, np.int32)
+    result[train] = identity_classes(table.identity[train])[0]
+    return result
+
+
+def _part_counts(table: FaceTable) -> dict[str, Any]:
+    known = table.identity >= 0
+    labelled = (table.labels >= 0).any(axis=1)
+    return {
+        "pictures": len(table),
+        "people": len(np.unique(table.identity[known])),
+        "parts": {
+            name: {
+                "pictures": int((table.partition == number).sum()),
+                "labelled": int((labelled & (table.partition == number)).sum()),
+                "people": len(np.unique(table.identity[known & (table.partition == number)])),
+            }
+            for number, name in enumerate(PART_NAMES)
+        },
+    }

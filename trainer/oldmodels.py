@@ -1,0 +1,75 @@
+"""Networks of earlier projects (.h5, .keras, SavedModel) as a backbone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from edge.errors import InputError, ModelError
+from edge.modelfile import read_model_file
+
+
+def load_old_model(path: Path, size_px: int) -> keras.Model:
+    """What an earlier network computes before its last dense layers, for inputs of size_px.
+
+    Of a Keras file (.h5, .keras) these are its last feature maps, or its last hidden layer where it
+    has none; of a SavedModel, which shows no layers, its first output. Raises `InputError` when
+    there is nothing at `path` and `ModelError` when it is no such model or takes another size.
+    """
+    if path.is_dir():
+        return _saved_model(path, size_px)
+    if not path.exists():
+        raise InputError(f"there is no model {path}", hint="check --arch file:PATH")
+    read_model_file(path)
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as problem:  # h5py and Keras raise many kinds
+        first = (str(problem).strip().splitlines() or [""])[0]
+        raise ModelError(f"cannot load the model {path}: {first}") from None
+    features = _features(model)
+    _check_size(path, model.input_shape, size_px)
+    return keras.Model(model.inputs, features, name="old_model")
+
+
+def _features(model: keras.Model) -> Any:
+    """The last rank-4 output of a layer, else what the last layer is fed."""
+    if not hasattr(model, "layers") or not model.layers:
+        raise ModelError(f"the model {model.name} has no layers")
+    for layer in reversed(model.layers):
+        output = getattr(layer, "output", None)
+        shape = getattr(output, "shape", None)
+        if shape is not None and len(shape) == 4:
+            return output
+    return model.layers[-1].input
+
+
+def _saved_model(path: Path, size_px: int) -> keras.Model:
+    if not (path / "saved_model.pb").is_file():
+        raise ModelError(f"{path} is a folder without saved_model.pb, so it is no SavedModel")
+    try:
+        layer = keras.layers.TFSMLayer(path, call_endpoint="serving_default")
+    except Exception as problem:  # TensorFlow raises many kinds
+        first = (str(problem).strip().splitlines() or [""])[0]
+        raise ModelError(f"cannot load the SavedModel {path}: {first}") from None
+    pixels = keras.Input((size_px, size_px, 3))
+    try:
+        output = layer(pixels)
+    except Exception as problem:  # a signature that wants other shapes
+        first = (str(problem).strip().splitlines() or [""])[0]
+        raise ModelError(
+            f"the SavedModel {path} does not take {size_px} px: {first}",
+            hint="check --input-size",
+        ) from None
+    first_output = next(iter(output.values())) if isinstance(output, dict) else output
+    return keras.Model(pixels, first_output, name="old_model")
+
+
+def _check_size(path: Path, shape: Any, size_px: int) -> None:
+    expected = tuple(shape[1:]) if isinstance(shape, tuple) else ()
+    if len(expected) != 3 or any(e not in (None, s) for e, s in zip(expected, (size_px, size_px, 3))):
+        raise ModelError(
+            f"the model {path} takes {shape}, not [batch, {size_px}, {size_px}, 3]",
+            hint="choose its --input-size",
+        )

@@ -1,0 +1,172 @@
+"""A teacher: any face embedding whose geometry a network learns by distillation.
+
+The teacher sees the clean aligned crop and its mirror image, once; what it says is cached. The
+student sees the augmented crop. Where the embedding has fewer dimensions than the teacher's, the
+teacher's are projected by the orthonormal basis that keeps most of their inner products, so that
+cosines between people stay what they were (Hinton et al., 2015; Park et al., CVPR 2019).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge.atomic import atomic_file
+from edge.embedder import Embedder, l2_normalized
+from edge.errors import ModelError
+from edge.frame import ARCFACE, ARCFACE_WHOLE
+from edge.modelfile import read_model_file, sha256_of
+from edge.network import Network, NetworkInput
+from edge.progress import progress_bar
+from trainer.cache import cache_folder, pictures_key
+from trainer.crops import crop_array
+from trainer.landmarks import Landmarks
+from trainer.table import FaceTable
+
+PRESETS: dict[str, tuple[NetworkInput, str, int]] = {
+    "mobilefacenet": (
+        NetworkInput(
+            frame=ARCFACE,
+            window=ARCFACE_WHOLE,
+            size_px=112,
+            colour_order="rgb",
+            dtype="float32",
+            mean=(127.5, 127.5, 127.5),
+            std=(128.0, 128.0, 128.0),
+            batch=2,
+        ),
+        "embeddings",
+        192,
+    )
+}
+"""Known teachers by the stem of their file in lower case: input, output's name, dimensions.
+
+MobileFaceNet: Chen et al., CCBR 2018."""
+
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A face embedding: how its file is used, and its bytes."""
+
+    network: Network
+    data: bytes
+
+
+def read_teacher(path: Path, sidecar: Path | None = None) -> Teacher:
+    """The teacher in `path` (.tflite or .onnx).
+
+    sidecar: JSON as `Network.to_json` writes it (sha256 may be left out), by default the file
+    beside the model with the suffix .json. Known files need none. Raises `ModelError` where the
+    model is unreadable, or unknown and not described.
+    """
+    path = Path(path)
+    data = read_model_file(path)
+    beside = sidecar or path.with_suffix(".json")
+    if sidecar is not None or beside.is_file():
+        return Teacher(_described(beside, data), data)
+    preset = PRESETS.get(path.stem.lower())
+    if preset is None:
+        raise ModelError(
+            f"nothing says how the teacher {path.name} wants its faces",
+            hint=f"describe its input in {beside.name} beside it (frame, window, size_px, mean, …)",
+        )
+    network_input, output, size = preset
+    network = Network(
+        format="tflite-float32" if path.suffix == ".tflite" else "onnx-float32",
+        sha256=sha256_of(data),
+        input=network_input,
+        outputs={"embedding": output},
+        embedding_size=size,
+        source=path.name,
+    )
+    return Teacher(network, data)
+
+
+def _described(sidecar: Path, data: bytes) -> Network:
+    try:
+        described = json.loads(sidecar.read_text())
+    except (OSError, ValueError) as problem:
+        raise ModelError(f"cannot read the teacher's description {sidecar}: {problem}") from None
+    if not isinstance(described, dict):
+        raise ModelError(f"the teacher's description {sidecar} is no JSON object")
+    defaults = {"attributes": [], "attribute_thresholds": [], "embedding_size": 0}
+    network = Network.from_json({**defaults, **described, "sha256": sha256_of(data)})
+    if "embedding" not in network.outputs:
+        raise ModelError(f"the description {sidecar} names no output 'embedding'")
+    return network
+
+
+def teacher_embeddings(
+    table: FaceTable,
+    landmarks: Landmarks,
+    teacher: Teacher,
+    *,
+    cache_dir: Path | None = None,
+    threads: int = 2,
+    quiet: bool = False,
+) -> np.ndarray:
+    """What the teacher says of every face, float32[N, D] of length 1, the mean of crop and mirror.
+
+    Faces without usable landmarks get zeros: there is nothing to learn from them. Cached under
+    the pictures, their landmarks and the teacher's file and description. Raises `ModelError`
+    where the teacher cannot be run.
+    """
+    facts = json.dumps(teacher.network.to_json(), sort_keys=True)
+    words = ("teacher", 1, facts, landmarks.points.tobytes().hex(), landmarks.usable.tobytes())
+    cached = cache_folder(cache_dir) / "teacher" / f"{pictures_key(table.paths, *words)}.npy"
+    if not cached.is_file():
+        expects = teacher.network.input
+        crops = crop_array(
+            table,
+            landmarks,
+            expects.frame,
+            expects.window,
+            expects.size_px,
+            cache_dir=cache_dir,
+            quiet=quiet,
+        )
+        embeddings = _embed(crops, teacher, threads, quiet)
+        embeddings[~landmarks.usable] = 0.0
+        with atomic_file(cached) as temporary:
+            np.save(temporary, embeddings)
+    return np.asarray(np.load(cached))
+
+
+def _embed(crops: np.ndarray, teacher: Teacher, threads: int, quiet: bool) -> np.ndarray:
+    embedder = Embedder(teacher.network, teacher.data, threads=threads)
+    parts = []
+    with progress_bar("asking the teacher", len(crops), quiet=quiet) as bar:
+        for first in range(0, len(crops), _CHUNK):
+            chunk = np.asarray(crops[first : first + _CHUNK])
+            straight = embedder.embed(chunk).embeddings
+            mirrored = embedder.embed(np.ascontiguousarray(chunk[:, :, ::-1])).embeddings
+            assert straight is not None and mirrored is not None
+            parts.append(l2_normalized(straight + mirrored))
+            bar.advance(len(chunk))
+    return np.concatenate(parts) if parts else np.zeros((0, teacher.network.embedding_size), "f")
+
+
+def projection(embeddings: np.ndarray, size: int) -> np.ndarray:
+    """The orthonormal float32[D, size] that keeps most of the inner products of float32[N, D].
+
+    These are the leading right singular vectors, without taking off the mean (Eckart and Young,
+    1936). With size >= D it is the identity, with columns of zeros to fill up.
+    """
+    dimensions = embeddings.shape[1]
+    if size >= dimensions:
+        return np.eye(dimensions, size, dtype=np.float32)
+    moments = embeddings.T.astype(np.float64) @ embeddings
+    _, vectors = np.linalg.eigh(moments)
+    leading = vectors[:, ::-1][:, :size]
+    signs = np.sign(leading[np.argmax(np.abs(leading), axis=0), np.arange(size)])
+    return (leading * signs).astype(np.float32)
+
+
+def targets(embeddings: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Teacher's embeddings float32[N, D] in `basis` float32[D, E], of length 1; zeros stay."""
+    return l2_normalized(embeddings @ basis)
