@@ -44,6 +44,12 @@ class Figures:
         values = {name: round(float(value), 4) for name, value in vars(self).items()}
         return {name: None if np.isnan(v) else v for name, v in values.items()}
 
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Figures:
+        """Back from `to_json`; null becomes NaN."""
+        names = cls.__dataclass_fields__
+        return cls(**{n: float("nan") if data[n] is None else float(data[n]) for n in names})
+
 
 @dataclass(frozen=True)
 class AttributeReport:
@@ -95,6 +101,17 @@ class AttributeReport:
                 for name, threshold, figures in rows
             },
         }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> AttributeReport:
+        """Back from `to_json`, rounded as that is."""
+        rows = data["per_attribute"]
+        return cls(
+            names=tuple(rows),
+            thresholds=tuple(float(row["threshold"]) for row in rows.values()),
+            per_attribute=tuple(Figures.from_json(row) for row in rows.values()),
+            images=int(data["images"]),
+        )
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

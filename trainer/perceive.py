@@ -1,0 +1,73 @@
+"""Running a network over many crops: the deployed file, or the Keras model it was made from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from edge.embedder import Embedder, Perception, l2_normalized
+from edge.progress import progress_bar
+from trainer.degradation import degrade
+from trainer.subject import Deployed
+
+CHUNK = 256
+"""Crops in memory at a time."""
+
+Perceiver = Callable[[np.ndarray], Perception]
+"""From crops, uint8[N, S, S, 3] BGR."""
+
+
+def deployed_perceiver(deployed: Deployed, *, threads: int | None = None) -> Perceiver:
+    """The deployed file in `edge`'s own runtime; threads: by default one per core."""
+    count = threads or os.cpu_count() or 1
+    return Embedder(deployed.network, deployed.data, threads=count).embed
+
+
+def keras_perceiver(path: Path) -> Perceiver:
+    """The float model of a base; loads TensorFlow. Raises `InputError` if it is unreadable."""
+    from trainer.networks import load_base
+
+    model = load_base(path)
+
+    def perceive(crops_bgr: np.ndarray) -> Perception:
+        pixels = np.ascontiguousarray(crops_bgr[..., ::-1]).astype(np.float32)
+        outputs = model.predict_on_batch(pixels)
+        embedding, logits = outputs.get("embedding"), outputs.get("attributes")
+        return Perception(
+            embeddings=None if embedding is None else l2_normalized(np.asarray(embedding)),
+            attributes=None if logits is None else np.asarray(logits, dtype=np.float32),
+        )
+
+    return perceive
+
+
+def perceive_all(
+    perceiver: Perceiver,
+    crops: np.ndarray,
+    *,
+    variant: str = "plain",
+    seed: int = 0,
+    label: str = "looking at faces",
+    quiet: bool = False,
+) -> Perception:
+    """What a network says of all crops, uint8[N, S, S, 3] BGR, N at least 1, degraded first."""
+    parts = []
+    with progress_bar(label, len(crops), quiet=quiet) as bar:
+        for first in range(0, len(crops), CHUNK):
+            piece = np.asarray(crops[first : first + CHUNK])
+            if variant != "plain":
+                piece = degrade(piece, variant, seed=seed, first=first)
+            parts.append(perceiver(piece))
+            bar.advance(len(piece))
+    return Perception(
+        embeddings=_joined([part.embeddings for part in parts]),
+        attributes=_joined([part.attributes for part in parts]),
+    )
+
+
+def _joined(parts: list[np.ndarray | None]) -> np.ndarray | None:
+    arrays = [part for part in parts if part is not None]
+    return np.concatenate(arrays) if arrays else None

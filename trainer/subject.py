@@ -1,0 +1,165 @@
+"""What an evaluation or a cohort is about: the shipped base, a run, a bundle, or a model file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.bundle import SUFFIX, Bundle
+from edge.errors import InputError, ModelError
+from edge.frame import ARCFACE, ARCFACE_WHOLE
+from edge.locate import shipped_bundle
+from edge.modelfile import read_model_file, sha256_of
+from edge.network import Network, NetworkInput
+from edge.runtime import open_model
+
+SHIPPED_NAME = "shipped"
+
+_MODEL_SUFFIXES = {".tflite": "tflite-float32", ".onnx": "onnx-float32"}
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed model file and its description."""
+
+    network: Network
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """base: gives the attributes, and usually the embedding. embedder: gives the embedding. keras:
+    the float model that `base` was made from, where it is at hand. run: content of run.json, empty
+    where there is none.
+    """
+
+    name: str
+    base: Deployed
+    embedder: Deployed
+    keras: Path | None = None
+    run: dict[str, Any] = field(default_factory=dict)
+
+
+def open_subject(name: str) -> Subject:
+    """Open what a user named: "shipped", a run folder, a bundle, or a model file.
+
+    Raises `InputError` for anything else, `ModelError` or `BundleError` where it is damaged.
+    """
+    path = Path(name)
+    if name == SHIPPED_NAME and not path.exists():
+        with shipped_bundle() as bundle:
+            return _of_bundle(name, bundle, keras=_shipped_keras())
+    if path.is_dir():
+        return _of_run(path)
+    if path.suffix == SUFFIX:
+        with Bundle.open(path) as bundle:
+            return _of_bundle(path.name, bundle, keras=None)
+    if path.suffix.lower() in _MODEL_SUFFIXES:
+        deployed = open_file(path)
+        return Subject(path.name, deployed, deployed)
+    raise InputError(
+        f"{name} is neither a run folder, a bundle nor a model file",
+        hint="give 'shipped', a folder that edge-train wrote, NAME.edge, or a .tflite or .onnx",
+    )
+
+
+def open_file(path: Path) -> Deployed:
+    """A model file of any origin.
+
+    It is described by `FILE.json` beside it (as `Network.to_json`). Without that, only a face
+    embedding of ArcFace's kind is understood: 112x112 px RGB, (x - 127.5) / 128, one output.
+    Raises `ModelError` for any other.
+    """
+    data = read_model_file(path)
+    beside = path.with_name(f"{path.name}.json")
+    if beside.is_file():
+        try:
+            network = Network.from_json(json.loads(beside.read_bytes()))
+        except ValueError as problem:
+            raise ModelError(f"{beside} is no JSON: {problem}") from None
+        _check_hash(path, network, data)
+        return Deployed(network, data)
+    return Deployed(_arcface_network(path, data), data)
+
+
+def _arcface_network(path: Path, data: bytes) -> Network:
+    kind = _MODEL_SUFFIXES[path.suffix.lower()]
+    hint = f"describe the file in {path.name}.json (frame, window, size, colours, outputs)"
+    model = open_model(data, kind)
+    shape = tuple(model.input_shape)
+    layout = "nchw" if len(shape) == 4 and shape[1] == 3 else "nhwc"
+    side = ARCFACE.width_px
+    wanted = (3, side, side) if layout == "nchw" else (side, side, 3)
+    if shape[1:] != wanted:
+        raise ModelError(f"{path.name} takes {shape}, not crops of {side} px", hint=hint)
+    batch = max(1, shape[0])
+    outputs = model.run(np.zeros((batch, *wanted), np.float32))
+    if len(outputs) != 1:
+        raise ModelError(f"{path.name} has {len(outputs)} outputs, not one embedding", hint=hint)
+    output, values = next(iter(outputs.items()))
+    return Network(
+        format=kind,
+        sha256=sha256_of(data),
+        input=NetworkInput(
+            frame=ARCFACE,
+            window=ARCFACE_WHOLE,
+            size_px=side,
+            dtype="float32",
+            mean=(127.5, 127.5, 127.5),
+            std=(128.0, 128.0, 128.0),
+            layout=layout,
+            batch=batch,
+        ),
+        outputs={"embedding": output},
+        embedding_size=values.size // batch,
+        source=path.name,
+    )
+
+
+def _of_bundle(name: str, bundle: Bundle, keras: Path | None) -> Subject:
+    base = Deployed(bundle.base, bundle.base_data)
+    same = bundle.embedder.sha256 == bundle.base.sha256
+    embedder = base if same else Deployed(bundle.embedder, bundle.embedder_data)
+    return Subject(name, base, embedder, keras)
+
+
+def _of_run(folder: Path) -> Subject:
+    try:
+        run = json.loads((folder / "run.json").read_bytes())
+        network = Network.from_json(run["network"])
+        external = Network.from_json(run["embedder"]) if run.get("embedder") else None
+    except FileNotFoundError:
+        raise InputError(
+            f"{folder} is no run: it has no run.json", hint="give a folder that edge-train wrote"
+        ) from None
+    except (ValueError, KeyError, TypeError) as problem:
+        raise ModelError(f"{folder}/run.json is damaged: {problem!r}") from None
+    base = _deployed(folder / "model.int8.tflite", network)
+    embedder = base
+    if external is not None:
+        suffix = ".onnx" if external.format.startswith("onnx") else ".tflite"
+        embedder = _deployed(folder / f"embedder{suffix}", external)
+    keras = folder / "model.keras"
+    return Subject(folder.name, base, embedder, keras if keras.is_file() else None, run)
+
+
+def _deployed(path: Path, network: Network) -> Deployed:
+    data = read_model_file(path)
+    _check_hash(path, network, data)
+    return Deployed(network, data)
+
+
+def _check_hash(path: Path, network: Network, data: bytes) -> None:
+    if network.sha256 != sha256_of(data):
+        raise ModelError(
+            f"{path} is not the file that its description is of", hint="make or fetch both again"
+        )
+
+
+def _shipped_keras() -> Path | None:
+    """The float model of the shipped base, where the training package brings it."""
+    return next(iter(sorted((Path(__file__).parent / "shipped").glob("*.keras"))), None)
