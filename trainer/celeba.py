@@ -51,6 +51,7 @@ def read_faces(
     allow_missing: bool = False,
     *,
     need_labels: bool = False,
+    without_labels: bool = False,
     check_pictures: bool = True,
     cache_dir: Path | None = None,
     quiet: bool = False,
@@ -61,6 +62,7 @@ def read_faces(
         attributes,
         allow_missing,
         need_labels=need_labels,
+        without_labels=without_labels,
         check_pictures=check_pictures,
         cache_dir=cache_dir,
         quiet=quiet,
@@ -77,6 +79,7 @@ def read_folder(
     allow_missing: bool = False,
     *,
     need_labels: bool = False,
+    without_labels: bool = False,
     check_pictures: bool = True,
     cache_dir: Path | None = None,
     quiet: bool = False,
@@ -85,7 +88,7 @@ def read_folder(
 
     attributes: a subset by name, in the order wanted; all by default. allow_missing: go on when
     more than 1 % of the pictures are missing or undecodable. need_labels: refuse a folder without
-    an attribute list. check_pictures: decode every picture once (the outcome is cached in
+    an attribute list. without_labels: accept a CelebA folder without its list. check_pictures: decode every picture once (the outcome is cached in
     `cache_dir`).
 
     Raises `InputError` where there is no folder, `DataError` for a CelebA folder without its
@@ -97,7 +100,8 @@ def read_folder(
         raise InputError(f"{folder} is no folder", hint="give the folder that holds the pictures")
     labels_path = list_file(folder, "list_attr_celeba")
     pictures_in = picture_folder(folder)
-    if labels_path is None and (need_labels or attributes or is_celeba(folder)):
+    celeba = is_celeba(folder) and not without_labels
+    if labels_path is None and (need_labels or attributes or celeba):
         raise DataError(
             f"{folder} has no list_attr_celeba.txt or list_attr_celeba.csv",
             hint="fetch CelebA's attribute list and put it beside the picture folder",
