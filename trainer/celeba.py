@@ -88,8 +88,8 @@ def read_folder(
 
     attributes: a subset by name, in the order wanted; all by default. allow_missing: go on when
     more than 1 % of the pictures are missing or undecodable. need_labels: refuse a folder without
-    an attribute list. without_labels: accept a CelebA folder without its list. check_pictures: decode every picture once (the outcome is cached in
-    `cache_dir`).
+    an attribute list. without_labels: accept a CelebA folder without its list. check_pictures:
+    decode every picture once (the outcome is cached in `cache_dir`).
 
     Raises `InputError` where there is no folder, `DataError` for a CelebA folder without its
     attribute list, a malformed list (with the line number), an unknown attribute, no pictures, or

@@ -170,7 +170,8 @@ def _cohort(
     for variant in plan.variants:
         said = perceive_all(
             perceiver,
-            _Rows(crops, keep[order]),
+            crops,
+            rows=keep[order],
             variant=variant,
             seed=plan.seed,
             label=f"embedding, {variant}",
@@ -187,19 +188,6 @@ def _cohort(
         source=plan.source,
         licence=plan.licence,
     )
-
-
-class _Rows:
-    """Rows of a memory map in another order, read piece by piece."""
-
-    def __init__(self, array: np.ndarray, rows: np.ndarray) -> None:
-        self._array, self._rows = array, rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, piece: slice) -> np.ndarray:
-        return np.asarray(self._array[self._rows[piece]])
 
 
 def _limited(table: FaceTable, plan: CohortPlan) -> FaceTable:

@@ -42,9 +42,9 @@ from edge.commands import (
 )
 @click.option("--per-person", type=click.IntRange(1), metavar="N", help="Pictures of one at most.")
 @click.option(
-    "--source", default="", metavar="TEXT", help="Kept in the file: where faces are from."
+    "--source", default="", metavar="TEXT", help="Where the faces are from, for the file."
 )
-@click.option("--licence", default="", metavar="TEXT", help="Kept in the file: the faces' terms.")
+@click.option("--licence", default="", metavar="TEXT", help="The faces' terms, for the file.")
 @click.option("--allow-missing", is_flag=True, help="Go on without many listed pictures.")
 @click.option("--cache-dir", type=PATH, metavar="DIR", help="Where crops are kept.")
 @out_option(required=True)

@@ -150,8 +150,8 @@ def _lines(result: dict[str, Any]) -> list[str]:
         facts = result["data"]
         lines.append(
             f"data: {facts['pictures']} pictures of {facts['people']} people, part "
-            f"{facts['part']}; faces detected {facts['detected']}, taken as aligned {facts['aligned']}, "
-            f"unusable {facts['unusable']}"
+            f"{facts['part']}; faces detected {facts['detected']}, taken as aligned "
+            f"{facts['aligned']}, unusable {facts['unusable']}"
         )
     lines += _figures_lines("deployed", result)
     if "keras" in result:

@@ -48,16 +48,22 @@ def perceive_all(
     perceiver: Perceiver,
     crops: np.ndarray,
     *,
+    rows: np.ndarray | None = None,
     variant: str = "plain",
     seed: int = 0,
     label: str = "looking at faces",
     quiet: bool = False,
 ) -> Perception:
-    """What a network says of all crops, uint8[N, S, S, 3] BGR, N at least 1, degraded first."""
+    """What a network says of crops, uint8[N, S, S, 3] BGR, degraded first.
+
+    crops: usually a memory map. rows: which of them and in which order, int64[K], at least one; all
+    by default.
+    """
+    order = np.arange(len(crops)) if rows is None else rows
     parts = []
-    with progress_bar(label, len(crops), quiet=quiet) as bar:
-        for first in range(0, len(crops), CHUNK):
-            piece = np.asarray(crops[first : first + CHUNK])
+    with progress_bar(label, len(order), quiet=quiet) as bar:
+        for first in range(0, len(order), CHUNK):
+            piece = np.asarray(crops[order[first : first + CHUNK]])
             if variant != "plain":
                 piece = degrade(piece, variant, seed=seed, first=first)
             parts.append(perceiver(piece))
