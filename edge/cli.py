@@ -72,6 +72,24 @@ class _Size(click.ParamType):
     "--realtime", is_flag=True, help="Play a video at its own speed; frames can be missed."
 )
 @click.option("--frames", type=click.IntRange(1), metavar="N", help="Stop after so many pictures.")
+@click.option("--window", is_flag=True, help="Show it in a window (not with headless OpenCV).")
+@click.option("--serve", metavar="HOST:PORT", help="Show it in the browser, as 127.0.0.1:8080.")
+@click.option("--serve-token", metavar="SECRET", help="What the browser has to know for --serve.")
+@click.option("--mqtt", metavar="URL", help="Tell an MQTT broker and Home Assistant who is there.")
+@click.option("--webhook", metavar="URL", multiple=True, help="Post who comes and goes as JSON.")
+@click.option(
+    "--on-match", metavar="CMD", multiple=True, help="Run a command when somebody is recognized."
+)
+@click.option(
+    "--keep-events", type=click.IntRange(1), metavar="N", help="Keep the last N arrivals' pictures."
+)
+@click.option("--events-folder", type=PATH, metavar="DIR", help="Where --keep-events keeps them.")
+@click.option(
+    "--wait-for-camera", is_flag=True, help="Wait for a camera that is missing at the start."
+)
+@click.option(
+    "--systemd", is_flag=True, help="Run as a service: notify systemd, log for the journal."
+)
 @quiet_option(help="Say nothing but results and errors.")
 @click.pass_context
 def main(ctx: click.Context, **options: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 from edge.decision import Decision
@@ -21,12 +22,17 @@ class PresenceConfig:
     leave_s: float = 2.0
 
 
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
 @dataclass(frozen=True)
 class Event:
     """Somebody has come or gone.
 
     kind: "arrived" or "left". person: a name, or None for somebody unknown. score, threshold: of
-    the decision, None for who has left. seen_s: how long they were there, for who has left.
+    the decision, None for who has left. seen_s: how long they were there, for who has left. at:
+    when it was noticed, ISO 8601 in UTC.
     """
 
     kind: str
@@ -36,6 +42,7 @@ class Event:
     score: float | None = None
     threshold: float | None = None
     seen_s: float | None = None
+    at: str = field(default_factory=_now)
 
     @property
     def is_match(self) -> bool:
@@ -44,6 +51,7 @@ class Event:
     def to_json(self) -> dict[str, Any]:
         return {
             "event": self.kind,
+            "at": self.at,
             "person": self.person,
             "time_s": round(self.time_s, 3),
             "source": self.source,

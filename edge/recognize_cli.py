@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,28 +90,25 @@ def _run(options: RunOptions, signals: Signals) -> None:
     from edge.sink import FanOut
 
     source = open_source(options)
-    sinks = open_sinks(options, source)
     located = locate(options.bundle)
     if not options.quiet:
         click.echo(located.line, err=True)
     judge = open_judge(located, options)
-    notifier = Notifier() if options.systemd else SilentNotifier()
-    with ExitStack() as stack:
-        stack.enter_context(source)
-        made = sinks + savers(options, source)
-        fan = stack.enter_context(
-            FanOut(made, lossless=not source.live, hurried=lambda: signals.stopping)
-        )
-        loop = Loop(
-            source,
-            judge,
-            fan,
-            signals=signals,
-            notifier=notifier,
-            reload=lambda: open_judge(locate(options.bundle), options),
-            limit=options.frames,
-        )
-        tally = loop.run()
+    sinks = open_sinks(options, source, [head.name for head in judge.heads], signals)
+    with source:
+        sinks += savers(options, source)
+        hurried = lambda: signals.stopping  # noqa: E731
+        with FanOut(sinks, lossless=not source.live, hurried=hurried) as fan:
+            loop = Loop(
+                source,
+                judge,
+                fan,
+                signals=signals,
+                notifier=Notifier() if options.systemd else SilentNotifier(),
+                reload=lambda: open_judge(locate(options.bundle), options),
+                limit=options.frames,
+            )
+            tally = loop.run()
     _summarize(options, tally, source, fan)
 
 
@@ -159,14 +156,52 @@ def savers(options: RunOptions, source: Source) -> list[Sink]:
     return [] if options.save is None else [saver_for(options.save, source)]
 
 
-def open_sinks(options: RunOptions, source: Source) -> list[Sink]:
+def open_sinks(
+    options: RunOptions, source: Source, people: Sequence[str], signals: Signals
+) -> list[Sink]:
     """All other sinks that the options ask for. Raises `UsageError`."""
     from edge.sinks.jsonlines import JsonLines
     from edge.sinks.text import TextLines
 
     alone = source.kind in ("picture", "folder")
     sinks: list[Sink] = [JsonLines() if options.as_json else TextLines(alone=alone)]
+    sinks += _local_sinks(options, signals)
+    sinks += _network_sinks(options, people)
     return sinks
+
+
+def _local_sinks(options: RunOptions, signals: Signals) -> Iterator[Sink]:
+    """What stays on this device."""
+    if options.window:
+        from edge.sinks.window import Window
+
+        yield Window(on_close=signals.stop)
+    if options.keep_events:
+        from edge.locate import data_folder
+        from edge.sinks.keeping import EventPictures
+
+        folder = options.events_folder or data_folder() / "events"
+        yield EventPictures(folder, options.keep_events)
+    for line in options.on_match:
+        from edge.sinks.command import MatchCommand
+
+        yield MatchCommand(line)
+
+
+def _network_sinks(options: RunOptions, people: Sequence[str]) -> Iterator[Sink]:
+    """What uses the network; the only place that does, beside cameras with a URL."""
+    if options.serve is not None:
+        from edge.sinks.preview import Address, Preview
+
+        yield Preview(Address.parse(options.serve, options.serve_token))
+    if options.mqtt is not None:
+        from edge.sinks.mqtt import Mqtt, MqttConfig
+
+        yield Mqtt(MqttConfig.from_url(options.mqtt), people)
+    for url in options.webhook:
+        from edge.sinks.webhook import Webhook
+
+        yield Webhook(url)
 
 
 def _summarize(options: RunOptions, tally: Tally, source: Source, fan: FanOut) -> None:

@@ -57,6 +57,10 @@ class Signals:
         wanted, self._reload = self._reload, False
         return wanted
 
+    def stop(self) -> None:
+        """Ask for a stop as SIGTERM does."""
+        self.stopping = True
+
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
 

@@ -13,22 +13,27 @@ from types import TracebackType
 
 import numpy as np
 
+from edge.errors import ToolkitError
 from edge.presence import Event
 from edge.result import FrameResult
 
 log = logging.getLogger(__name__)
 
 QUEUE_FRAMES = 8
-"""Frames that wait before a sink that takes every frame; each may hold a picture."""
+"""Results that wait before a sink that takes each one, or pictures with them."""
 
 QUEUE_EVENTS = 256
-"""Events that wait before a sink that takes only these."""
+"""Results that wait before a sink that takes only events, and no pictures."""
 
 CLOSING_S = 1.0
 """How long a stopping program waits for all its sinks together."""
 
 FINISHING_S = 15.0
 """How long a program that has come to its end waits for them."""
+
+
+class SinkError(ToolkitError):
+    """A result cannot be handed on: nobody listens, or something in between failed."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +98,10 @@ class _Lane:
         self.dropped = 0
         self.failed = 0
         self.problem: BaseException | None = None
-        self.lossless = lossless and not sink.only_events
+        self.lossless = lossless and sink.essential
         self._hurried = hurried
-        self._limit = QUEUE_EVENTS if sink.only_events else QUEUE_FRAMES
+        is_light = sink.only_events and not sink.wants_images
+        self._limit = QUEUE_EVENTS if is_light else QUEUE_FRAMES
         self._queue: collections.deque[Judged] = collections.deque()
         self._changed = threading.Condition()
         self._ending = False
@@ -172,8 +178,8 @@ class _Lane:
 class FanOut:
     """Hands each result to several sinks, so that none of them slows the others or the caller.
 
-    Live sources lose results for a sink that is too slow, the oldest first, and the losses are
-    counted; with `lossless` (files) the caller waits for it instead. At the end the sinks have
+    A sink that is too slow loses results, the oldest first, and the losses are counted; with
+    `lossless` (files) the caller waits for the essential ones instead. At the end the sinks have
     `FINISHING_S`, and as soon as `hurried` says so `CLOSING_S`, to take what is queued.
     """
 
@@ -249,14 +255,13 @@ class FanOut:
             self._close_one(lane, lane.problem or shared)
 
     def _wait(self, lane: _Lane, started_at_s: float) -> bool:
-        patient = lane.lossless and lane.sink.essential
         while not lane.wait(0.05):
             now_s = time.monotonic()
             if self._hurried_at_s is None and self._hurried():
                 self._hurried_at_s = now_s
             if self._hurried_at_s is not None and now_s - self._hurried_at_s > CLOSING_S:
                 return False
-            if not patient and now_s - started_at_s > FINISHING_S:
+            if not lane.lossless and now_s - started_at_s > FINISHING_S:
                 return False
         return True
 

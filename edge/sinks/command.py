@@ -1,0 +1,94 @@
+"""A command that is run when somebody was recognized."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+
+from edge.errors import UsageError
+from edge.presence import Event
+from edge.sink import Judged, Sink, SinkError
+
+TIMEOUT_S = 30.0
+PLACES = ("{person}", "{score}", "{source}", "{at}")
+
+
+class MatchCommand(Sink):
+    """Runs a command for each person who arrives, one after the other, without a shell.
+
+    The words of `line` may hold `PLACES`; without `{person}` the name becomes the last argument.
+    The command also finds `EDGE_PERSON`, `EDGE_SCORE`, `EDGE_SOURCE` and `EDGE_AT` in its
+    environment. What it prints goes to standard error. It is ended after `timeout_s`.
+    """
+
+    name = "--on-match"
+    only_events = True
+
+    def __init__(self, line: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Raises `UsageError` when the command cannot be read or does not exist."""
+        try:
+            self._words = shlex.split(line)
+        except ValueError as problem:
+            raise UsageError(f"--on-match cannot be read: {problem}") from None
+        if not self._words:
+            raise UsageError("--on-match is empty", hint="give a command")
+        if shutil.which(self._words[0]) is None:
+            raise UsageError(
+                f"--on-match: there is no program {self._words[0]}", hint="give its full path"
+            )
+        self.name = f"--on-match {self._words[0]}"
+        self._timeout_s = timeout_s
+
+    def write(self, judged: Judged) -> None:
+        for event in judged.events:
+            if event.is_match:
+                self._run(event)
+
+    def arguments(self, event: Event) -> list[str]:
+        """The words of the command for an event."""
+        values = dict(zip(PLACES, _values(event), strict=True))
+        words = [_filled(word, values) for word in self._words]
+        return (
+            words
+            if any(PLACES[0] in word for word in self._words)
+            else [*words, values["{person}"]]
+        )
+
+    def _run(self, event: Event) -> None:
+        names = ("EDGE_PERSON", "EDGE_SCORE", "EDGE_SOURCE", "EDGE_AT")
+        environment = {**os.environ, **dict(zip(names, _values(event), strict=True))}
+        process = subprocess.Popen(
+            self.arguments(event),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.__stderr__,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(self._timeout_s)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise SinkError(f"ended after {self._timeout_s:g} s") from None
+        if code:
+            raise SinkError(f"left with {code}")
+
+
+def _values(event: Event) -> tuple[str, ...]:
+    score = "" if event.score is None else f"{event.score:.4f}"
+    return (event.person or "", score, event.source, event.at)
+
+
+def _filled(word: str, values: dict[str, str]) -> str:
+    """`word` with its places filled, each once, so that a name cannot bring places of its own."""
+    for place, value in values.items():
+        if place in word:
+            before, _, after = word.partition(place)
+            return _filled(before, values) + value + _filled(after, values)
+    return word

@@ -1,0 +1,244 @@
+"""MQTT: who is there as retained topics, with discovery by Home Assistant."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import logging
+import os
+import re
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from edge import __version__
+from edge.annotate import plain_text
+from edge.errors import ToolkitError, UsageError
+from edge.jsontext import json_text
+from edge.presence import UNKNOWN, Event
+from edge.sink import Judged, Sink, SinkError
+
+log = logging.getLogger(__name__)
+
+PASSWORD_VARIABLE = "EDGE_MQTT_PASSWORD"
+DISCOVERY = "homeassistant"
+"""Prefix of Home Assistant's discovery (https://www.home-assistant.io/integrations/mqtt)."""
+
+CLOSING_S = 0.5
+
+
+@dataclass(frozen=True)
+class MqttConfig:
+    """Where a broker is and what this device is called there.
+
+    topic: everything is published below it. password: never shown.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str
+    encrypted: bool
+    topic: str
+
+    @classmethod
+    def from_url(cls, url: str) -> MqttConfig:
+        """`mqtt[s]://[user[:password]@]host[:port][/topic]`; the password may stand in
+        `EDGE_MQTT_PASSWORD` instead. Raises `UsageError`."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise UsageError(
+                "--mqtt names no broker", hint="give mqtt://HOST or mqtts://USER@HOST:PORT/TOPIC"
+            )
+        encrypted = parts.scheme == "mqtts"
+        topic = unquote(parts.path).strip("/") or f"edge-recognize/{slug(socket.gethostname())}"
+        if set(topic) & set("+#\0"):
+            raise UsageError(f"--mqtt: {topic} is no topic to publish on", hint="leave + and # out")
+        return cls(
+            host=parts.hostname,
+            port=port or (8883 if encrypted else 1883),
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or "") or os.environ.get(PASSWORD_VARIABLE, ""),
+            encrypted=encrypted,
+            topic=topic,
+        )
+
+
+class Mqtt(Sink):
+    """Publishes below the topic, all but `event` retained:
+
+    `availability` (`online`, `offline`, also by last will), `state` (JSON), `person/<slug>`
+    (`ON`, `OFF`) for everybody in `people` and whoever appears, `event` (JSON, as a webhook gets
+    it). A broker that is away is looked for in the background; what could not be said is counted,
+    and the state is made good when it is back.
+    """
+
+    name = "mqtt"
+    only_events = True
+
+    def __init__(self, config: MqttConfig, people: Sequence[str] = ()) -> None:
+        self.name = f"mqtt {config.host}:{config.port}"
+        self._config = config
+        self._there: dict[str, bool] = dict.fromkeys((*people, UNKNOWN), False)
+        self._slugs: dict[str, str] = {}
+        self._at = ""
+        self._client: Any = None
+
+    def __enter__(self) -> Mqtt:
+        """Raises `ToolkitError` where paho-mqtt is missing."""
+        try:
+            paho = importlib.import_module("paho.mqtt.client")
+            versions = importlib.import_module("paho.mqtt.enums").CallbackAPIVersion
+        except ModuleNotFoundError:
+            raise ToolkitError(
+                "--mqtt needs paho-mqtt 2", hint="pip install 'edge-recognize[mqtt]'"
+            ) from None
+        config = self._config
+        client = paho.Client(versions.VERSION2, client_id=f"edge-recognize-{os.getpid()}")
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.will_set(self._topic("availability"), "offline", qos=1, retain=True)
+        client.reconnect_delay_set(1, 30)
+        client.connect_timeout = 3.0
+        if config.user:
+            client.username_pw_set(config.user, config.password or None)
+        if config.encrypted:
+            client.tls_set()
+        client.connect_async(config.host, config.port, keepalive=30)
+        client.loop_start()
+        self._client = client
+        return self
+
+    def write(self, judged: Judged) -> None:
+        for event in judged.events:
+            name = event.person or UNKNOWN
+            if name not in self._there:
+                self._there[name] = False
+                self._discover_person(name)
+            self._there[name] = event.kind == "arrived"
+            self._at = event.at
+            self._say(event)
+        self._say_state()
+        if not self._client.is_connected():
+            raise SinkError("the broker cannot be reached")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        client, self._client = self._client, None
+        if client is None:
+            return
+        if client.is_connected():
+            said = client.publish(self._topic("availability"), "offline", qos=1, retain=True)
+            with contextlib.suppress(RuntimeError, ValueError):
+                said.wait_for_publish(CLOSING_S)
+        client.disconnect()  # ends paho's thread, which is a daemon: not waited for
+
+    def _topic(self, name: str) -> str:
+        return f"{self._config.topic}/{name}"
+
+    def _slug(self, name: str) -> str:
+        """The person's part of topics; of two that would be the same, the later gets a number."""
+        if name not in self._slugs:
+            plain = slug(name)
+            taken = plain in self._slugs.values()
+            self._slugs[name] = _numbered(plain, name) if taken else plain
+        return self._slugs[name]
+
+    def _publish(self, topic: str, text: str, *, retain: bool = True) -> None:
+        client = self._client
+        if client is not None and client.is_connected():
+            client.publish(topic, text, qos=1, retain=retain)
+
+    def _say(self, event: Event) -> None:
+        self._publish(self._topic("event"), json_text(event.to_json()), retain=False)
+        name = event.person or UNKNOWN
+        self._publish(self._topic(f"person/{self._slug(name)}"), _on_off(self._there[name]))
+
+    def _say_state(self) -> None:
+        people = sorted(name for name, there in self._there.items() if there and name != UNKNOWN)
+        state = {"people": people, "unknown": self._there[UNKNOWN], "at": self._at or None}
+        self._publish(self._topic("state"), json_text(state))
+
+    def _connected(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
+        if reason.is_failure:
+            log.error("%s refuses the connection: %s", self.name, reason)
+            return
+        log.info("connected to %s", self.name)
+        self._discover()
+        self._publish(self._topic("availability"), "online")
+        for name, there in list(self._there.items()):
+            self._publish(self._topic(f"person/{self._slug(name)}"), _on_off(there))
+        self._say_state()
+
+    def _disconnected(
+        self, client: Any, data: Any, flags: Any, reason: Any, properties: Any
+    ) -> None:
+        if self._client is not None:
+            log.warning("%s is gone: %s", self.name, reason)
+
+    def _discover(self) -> None:
+        self._announce(
+            "sensor",
+            "people",
+            {
+                "name": "People",
+                "icon": "mdi:account-eye",
+                "state_topic": self._topic("state"),
+                "value_template": "{{ value_json.people | join(', ') or 'nobody' }}",
+                "json_attributes_topic": self._topic("state"),
+            },
+        )
+        for name in list(self._there):
+            self._discover_person(name)
+
+    def _discover_person(self, name: str) -> None:
+        self._announce(
+            "binary_sensor",
+            f"person_{self._slug(name)}",
+            {
+                "name": "Somebody unknown" if name == UNKNOWN else name,
+                "device_class": "occupancy",
+                "state_topic": self._topic(f"person/{self._slug(name)}"),
+            },
+        )
+
+    def _announce(self, component: str, key: str, fields: dict[str, Any]) -> None:
+        node = slug(self._config.topic)
+        device = {
+            "identifiers": [node],
+            "name": self._config.topic.rpartition("/")[2],
+            "model": "edge-recognize",
+            "sw_version": __version__,
+        }
+        availability = self._topic("availability")
+        about = {"unique_id": f"{node}_{key}", "availability_topic": availability, "device": device}
+        self._publish(
+            f"{DISCOVERY}/{component}/{node}/{key}/config", json_text({**fields, **about})
+        )
+
+
+def slug(name: str) -> str:
+    """A name as a part of topics; one that loses letters gets a few digits of its hash."""
+    text = plain_text(name)
+    plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return _numbered(plain, name) if not plain or text.count("?") > name.count("?") else plain
+
+
+def _numbered(plain: str, name: str) -> str:
+    return f"{plain or 'person'}_{hashlib.sha256(name.encode()).hexdigest()[:4]}"
+
+
+def _on_off(there: bool) -> str:
+    return "ON" if there else "OFF"
