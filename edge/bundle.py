@@ -136,10 +136,12 @@ class Bundle:
 
     def cohort(self) -> Cohort | None:
         """The strangers that thresholds are set against, None where the bundle brings none."""
+        member = self.manifest.cohort
+        if not member:
+            return None
         from edge.cohort import Cohort
 
-        member = self.manifest.cohort
-        return Cohort.from_bytes(self.read(member)) if member else None
+        return Cohort.from_bytes(self.read(member))
 
     @cached_property
     def golden(self) -> Golden | None:

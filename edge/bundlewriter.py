@@ -169,7 +169,7 @@ class BundleWriter:
 def file_stem(name: str) -> str:
     """A file name for any name: itself where it is plain ASCII, else with a part of its hash."""
     plain = _UNSAFE.sub("-", name).strip("-.+")[:60]
-    return plain if plain == name else f"{plain or 'name'}-{sha256_of(name.encode())[:8]}"
+    return plain if plain == name != "" else f"{plain or 'name'}-{sha256_of(name.encode())[:8]}"
 
 
 def _model_member(role: str, network: Network) -> str:
