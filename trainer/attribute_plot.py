@@ -21,6 +21,7 @@ def plot_attributes(report: AttributeReport, target: Path, *, title: str = "") -
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
     if target.suffix.lower() not in (".png", ".svg"):
         raise UsageError(f"cannot draw {target.name}", hint="name it .png or .svg")
@@ -36,11 +37,9 @@ def plot_attributes(report: AttributeReport, target: Path, *, title: str = "") -
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     colours = [_SURE if a > m + 0.01 else _POOR for a, m in zip(accuracy, majority, strict=True)]
-    axes.barh(places, accuracy, height=0.7, color=colours, label="accuracy")
-    axes.scatter(
-        majority, places, marker="|", s=110, linewidths=2.2, color=_INK, label="majority class"
-    )
-    axes.scatter(balanced, places, s=20, color=_DOT, label="balanced accuracy", zorder=3)
+    axes.barh(places, accuracy, height=0.7, color=colours)
+    tick = axes.scatter(majority, places, marker="|", s=110, linewidths=2.2, color=_INK)
+    dot = axes.scatter(balanced, places, s=20, color=_DOT, zorder=3)
     axes.set_yticks(places, [report.names[i].replace("_", " ") for i in rows], fontsize=9)
     low = min(0.5, float(np.nanmin(np.concatenate([accuracy, balanced, [0.5]]))))
     axes.set_xlim(np.floor(low * 10) / 10, 1.0)
@@ -52,6 +51,19 @@ def plot_attributes(report: AttributeReport, target: Path, *, title: str = "") -
         axes.spines[side].set_visible(False)
     heading = f"{title}\n{report.verdict()}" if title else report.verdict()
     figure.suptitle(heading, fontsize=10)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    legend = {
+        "accuracy": Patch(color=_SURE),
+        "accuracy, less than a point above the majority": Patch(color=_POOR),
+        "majority class": tick,
+        "balanced accuracy": dot,
+    }
+    figure.legend(
+        list(legend.values()),
+        list(legend),
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+        fontsize=8,
+    )
     with atomic_file(target) as temporary:
         figure.savefig(temporary, dpi=130)

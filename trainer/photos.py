@@ -14,6 +14,7 @@ from trainer.celeba import read_faces
 from trainer.crops import crop_array
 from trainer.landmarks import Landmarks, find_landmarks
 from trainer.pairs import Pairs, read_pairs, sample_pairs
+from trainer.run import Run
 from trainer.splits import split
 from trainer.subject import Subject
 from trainer.table import PART_NAMES, TEST, UNKNOWN, FaceTable
@@ -87,7 +88,7 @@ def labelled_photos(folder: Path, subject: Subject, settings: Settings) -> Photo
         cache_dir=settings.cache_dir,
         quiet=settings.quiet,
     )
-    rows, part = _part_rows(table, subject, settings)
+    rows, part = _part_rows(table, folder, subject, settings)
     landmarks = _landmarks(table, settings).select(rows)
     table = table.select(rows)
     return Photos(table, landmarks, _drawn_pairs(table, settings), part)
@@ -113,16 +114,21 @@ def _landmarks(table: FaceTable, settings: Settings) -> Landmarks:
     )
 
 
-def _part_rows(table: FaceTable, subject: Subject, settings: Settings) -> tuple[np.ndarray, str]:
-    """bool[N] and the part's name; see `Settings.part`."""
+def _part_rows(
+    table: FaceTable, folder: Path, subject: Subject, settings: Settings
+) -> tuple[np.ndarray, str]:
+    """bool[N] and the part's name; see `Settings.part`.
+
+    A run's split follows from its seed alone, so its test part is found again in any folder that
+    it was trained on, also beside others.
+    """
     everything = np.ones(len(table), dtype=bool)
-    if settings.part == "all":
-        return everything, "all"
+    run = subject.run
+    trained_here = run is not None and _was_trained_on(run, folder, len(table))
     official = set(np.unique(table.partition)) == {0, 1, 2}
-    trained_here = table.fingerprint() in _strings(subject.run.get("data"))
-    if settings.part == "auto" and not (official or trained_here):
+    if settings.part == "all" or (settings.part == "auto" and not (official or trained_here)):
         return everything, "all"
-    seed = int(subject.run.get("seed", settings.seed)) if trained_here else settings.seed
+    seed = run.seed if run is not None and trained_here else settings.seed
     partition = split(table, seed=seed, allow_random=True).partition
     part = TEST if settings.part == "auto" else PART_NAMES.index(settings.part)
     rows = partition == part
@@ -131,17 +137,17 @@ def _part_rows(table: FaceTable, subject: Subject, settings: Settings) -> tuple[
     return rows, PART_NAMES[part]
 
 
+def _was_trained_on(run: Run, folder: Path, pictures: int) -> bool:
+    """Whether the run names a folder of this name and of so many pictures among its data."""
+    used = run.data.get("folders", {}).get(folder.resolve().name)
+    if used is None:
+        return False
+    left_out = run.data.get("held_out", 0) + run.data.get("no_face", 0)
+    return bool(used <= pictures <= used + left_out)
+
+
 def _drawn_pairs(table: FaceTable, settings: Settings) -> Pairs | None:
     try:
         return sample_pairs(table, count=settings.pairs, seed=settings.seed)
     except DataError:
         return None
-
-
-def _strings(value: Any) -> set[str]:
-    """Every string in a JSON value."""
-    if isinstance(value, str):
-        return {value}
-    if isinstance(value, dict):
-        value = list(value.values())
-    return set().union(*map(_strings, value)) if isinstance(value, list) else set()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,8 +14,12 @@ from edge.locate import shipped_bundle
 from edge.modelfile import read_model_file, sha256_of
 from edge.network import Network, NetworkInput
 from edge.runtime import open_model
+from trainer.run import MODEL_KERAS, MODEL_TFLITE, RUN_JSON, Run
+from trainer.teacher import PRESETS, read_teacher
 
 SHIPPED_NAME = "shipped"
+
+_SHIPPED = Path(__file__).parent / "shipped"
 
 _MODEL_SUFFIXES = {".tflite": "tflite-float32", ".onnx": "onnx-float32"}
 
@@ -33,15 +35,15 @@ class Deployed:
 @dataclass(frozen=True)
 class Subject:
     """base: gives the attributes, and usually the embedding. embedder: gives the embedding. keras:
-    the float model that `base` was made from, where it is at hand. run: content of run.json, empty
-    where there is none.
+    the float model that `base` was made from, where it is at hand. run: how it was trained, where
+    that is known.
     """
 
     name: str
     base: Deployed
     embedder: Deployed
     keras: Path | None = None
-    run: dict[str, Any] = field(default_factory=dict)
+    run: Run | None = None
 
 
 def open_subject(name: str) -> Subject:
@@ -52,12 +54,12 @@ def open_subject(name: str) -> Subject:
     path = Path(name)
     if name == SHIPPED_NAME and not path.exists():
         with shipped_bundle() as bundle:
-            return _of_bundle(name, bundle, keras=_shipped_keras())
+            return _of_bundle(name, bundle, keras=_shipped_keras(), run=_shipped_run())
     if path.is_dir():
         return _of_run(path)
     if path.suffix == SUFFIX:
         with Bundle.open(path) as bundle:
-            return _of_bundle(path.name, bundle, keras=None)
+            return _of_bundle(path.name, bundle)
     if path.suffix.lower() in _MODEL_SUFFIXES:
         deployed = open_file(path)
         return Subject(path.name, deployed, deployed)
@@ -70,25 +72,20 @@ def open_subject(name: str) -> Subject:
 def open_file(path: Path) -> Deployed:
     """A model file of any origin.
 
-    It is described by `FILE.json` beside it (as `Network.to_json`). Without that, only a face
-    embedding of ArcFace's kind is understood: 112x112 px RGB, (x - 127.5) / 128, one output.
-    Raises `ModelError` for any other.
+    It is described by a JSON file of the same stem beside it, see `trainer.teacher.read_teacher`.
+    Without that, only a face embedding of ArcFace's kind is understood: 112x112 px RGB, (x - 127.5)
+    / 128, one output. Raises `ModelError` for any other.
     """
+    if path.with_suffix(".json").is_file() or path.stem.lower() in PRESETS:
+        described = read_teacher(path)
+        return Deployed(described.network, described.data)
     data = read_model_file(path)
-    beside = path.with_name(f"{path.name}.json")
-    if beside.is_file():
-        try:
-            network = Network.from_json(json.loads(beside.read_bytes()))
-        except ValueError as problem:
-            raise ModelError(f"{beside} is no JSON: {problem}") from None
-        _check_hash(path, network, data)
-        return Deployed(network, data)
     return Deployed(_arcface_network(path, data), data)
 
 
 def _arcface_network(path: Path, data: bytes) -> Network:
     kind = _MODEL_SUFFIXES[path.suffix.lower()]
-    hint = f"describe the file in {path.name}.json (frame, window, size, colours, outputs)"
+    hint = f"describe the file in {path.stem}.json (frame, window, size, colours, outputs)"
     model = open_model(data, kind)
     shape = tuple(model.input_shape)
     layout = "nchw" if len(shape) == 4 and shape[1] == 3 else "nhwc"
@@ -120,30 +117,23 @@ def _arcface_network(path: Path, data: bytes) -> Network:
     )
 
 
-def _of_bundle(name: str, bundle: Bundle, keras: Path | None) -> Subject:
+def _of_bundle(
+    name: str, bundle: Bundle, *, keras: Path | None = None, run: Run | None = None
+) -> Subject:
     base = Deployed(bundle.base, bundle.base_data)
     same = bundle.embedder.sha256 == bundle.base.sha256
     embedder = base if same else Deployed(bundle.embedder, bundle.embedder_data)
-    return Subject(name, base, embedder, keras)
+    return Subject(name, base, embedder, keras, run)
 
 
 def _of_run(folder: Path) -> Subject:
-    try:
-        run = json.loads((folder / "run.json").read_bytes())
-        network = Network.from_json(run["network"])
-        external = Network.from_json(run["embedder"]) if run.get("embedder") else None
-    except FileNotFoundError:
-        raise InputError(
-            f"{folder} is no run: it has no run.json", hint="give a folder that edge-train wrote"
-        ) from None
-    except (ValueError, KeyError, TypeError) as problem:
-        raise ModelError(f"{folder}/run.json is damaged: {problem!r}") from None
-    base = _deployed(folder / "model.int8.tflite", network)
+    run = Run.load(folder)
+    base = _deployed(folder / MODEL_TFLITE, run.network)
     embedder = base
-    if external is not None:
-        suffix = ".onnx" if external.format.startswith("onnx") else ".tflite"
-        embedder = _deployed(folder / f"embedder{suffix}", external)
-    keras = folder / "model.keras"
+    if run.embedder is not None:
+        suffix = ".onnx" if run.embedder.format.startswith("onnx") else ".tflite"
+        embedder = _deployed(folder / f"embedder{suffix}", run.embedder)
+    keras = folder / MODEL_KERAS
     return Subject(folder.name, base, embedder, keras if keras.is_file() else None, run)
 
 
@@ -162,4 +152,9 @@ def _check_hash(path: Path, network: Network, data: bytes) -> None:
 
 def _shipped_keras() -> Path | None:
     """The float model of the shipped base, where the training package brings it."""
-    return next(iter(sorted((Path(__file__).parent / "shipped").glob("*.keras"))), None)
+    return next(iter(sorted(_SHIPPED.glob("*.keras"))), None)
+
+
+def _shipped_run() -> Run | None:
+    """How the shipped base was trained, where the training package brings that."""
+    return Run.load(_SHIPPED) if (_SHIPPED / RUN_JSON).is_file() else None
