@@ -1,0 +1,78 @@
+"""Decisions: from the scores of the heads to match, unknown, uncertain or rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+STATES = ("match", "unknown", "uncertain", "rejected")
+
+
+@dataclass(frozen=True)
+class HeadScore:
+    """What one head says of one face.
+
+    person: the head's name. score: larger is more alike. threshold: accepted from here. margin:
+    half width of the band around the threshold in which the head does not commit itself.
+    """
+
+    person: str
+    score: float
+    threshold: float
+    margin: float = 0.0
+
+    @property
+    def excess(self) -> float:
+        """How far the score lies above the threshold (below: negative)."""
+        return self.score - self.threshold
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer for one face.
+
+    state: one of `STATES`. person: the matched name, else None. score, threshold: of the best
+    head (the one with the largest excess), None where no head was asked. reason: why the face was
+    rejected or is uncertain, else None.
+    """
+
+    state: str
+    person: str | None = None
+    score: float | None = None
+    threshold: float | None = None
+    reason: str | None = None
+
+
+NO_HEADS = Decision("unknown", reason="no person is enrolled")
+
+
+def rejected(reason: str) -> Decision:
+    """The decision for a face that cannot be judged."""
+    return Decision("rejected", reason=reason)
+
+
+def decide(scores: Sequence[HeadScore], *, rival_gap: float = 0.0) -> Decision:
+    """Decide from the scores of all heads.
+
+    A face inside a head's band, or one that two heads accept with excesses closer than
+    `rival_gap`, is "uncertain".
+    """
+    if not scores:
+        return NO_HEADS
+    ranked = sorted(scores, key=lambda score: -score.excess)
+    best = ranked[0]
+    if abs(best.excess) < best.margin:
+        return Decision(
+            "uncertain", None, best.score, best.threshold, f"close to the threshold of {best.person}"
+        )
+    if best.excess < 0:
+        return Decision("unknown", None, best.score, best.threshold)
+    if len(ranked) > 1 and ranked[1].excess >= 0 and best.excess - ranked[1].excess < rival_gap:
+        return Decision(
+            "uncertain",
+            None,
+            best.score,
+            best.threshold,
+            f"between {best.person} and {ranked[1].person}",
+        )
+    return Decision("match", best.person, best.score, best.threshold)

@@ -1,0 +1,94 @@
+"""The exception tree of the toolkit: everything that a user can cause is a `ToolkitError`.
+
+A message says what is wrong, where, and what to do next; commands print it as one line and leave
+with `exit_code` (0 done, 1 refused or gate failed, 2 usage).
+"""
+
+from __future__ import annotations
+
+
+class ToolkitError(Exception):
+    """Root of the tree.
+
+    `hint` is the next step for the user; it is appended to the message on one line.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class UsageError(ToolkitError):
+    """The command line cannot mean anything: wrong or contradicting options."""
+
+    exit_code = 2
+
+
+class InputError(ToolkitError):
+    """What the user gave cannot be used: a missing path, an empty folder, a wrong format."""
+
+
+class PictureError(InputError):
+    """A file that should be a picture is none, or cannot be decoded."""
+
+
+class DataError(InputError):
+    """A data set is incomplete or contradicts itself."""
+
+
+class ModelError(ToolkitError):
+    """A model file is missing, is something else, or does not fit its description."""
+
+
+class RuntimeMissing(ToolkitError):
+    """No runtime on this machine can execute the model."""
+
+
+class DetectorError(ModelError):
+    """The face detector's model is missing or was refused."""
+
+
+class SourceError(ToolkitError):
+    """A camera, video or stream cannot be opened or has ended unexpectedly."""
+
+
+class RefusedError(ToolkitError):
+    """The toolkit could go on, but the result would not be honest, so it does not."""
+
+
+class GateFailed(ToolkitError):
+    """A check with a stated limit was missed."""
+
+
+class BundleError(ToolkitError):
+    """A bundle cannot be trusted or read."""
+
+
+class BundleTruncated(BundleError):
+    """The archive ends too early or is no archive."""
+
+
+class BundleHashMismatch(BundleError):
+    """A member's bytes differ from what the manifest promises."""
+
+
+class BundleSchemaUnknown(BundleError):
+    """The manifest has a schema that this version does not know."""
+
+
+class BundlePathEscape(BundleError):
+    """A member's name would leave the archive's folder."""
+
+
+class BundleOversized(BundleError):
+    """A member or the whole archive is larger than allowed or declared."""
+
+
+class BundleSignatureError(BundleError):
+    """The signature is missing although required, or does not verify."""
