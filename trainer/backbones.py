@@ -185,7 +185,9 @@ def _keras_application(name: str, size_px: int, weights: str | None) -> keras.Mo
     try:
         return make(input_shape=(size_px, size_px, 3), include_top=False, weights=weights)
     except ValueError as problem:
-        raise UsageError(f"{name} cannot be built at {size_px} px: {_first_line(problem)}") from None
+        raise UsageError(
+            f"{name} cannot be built at {size_px} px: {_first_line(problem)}"
+        ) from None
 
 
 def _without_pretrained(

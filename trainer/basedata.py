@@ -88,26 +88,25 @@ def load_base_data(
     """
     names = read_hold_out(config.hold_out) if config.hold_out else frozenset()
     wide, side_px, margin_px = widened(config.window, config.input_size, config.margin)
-    tables, crops, taught = [], [], []
+    tables, kept, crops, taught = [], [], [], []
     counts: dict[str, Any] = {"held_out": 0, "no_face": 0, "folders": {}}
     for folder in config.folders:
-        table, landmarks = _usable(config, folder, names, counts, quiet)
-        tables.append(table)
-        counts["folders"][Path(folder).resolve().name] = len(table)
+        table, landmarks, keep = _read(config, folder, names, counts, quiet)
+        tables.append(table.select(keep))
+        kept.append(keep)
+        counts["folders"][Path(folder).resolve().name] = int(keep.sum())
         options: dict[str, Any] = {"cache_dir": config.cache_dir, "quiet": quiet}
         crops.append(crop_array(table, landmarks, CELEBA, wide, side_px, **options))
         if teacher is not None:
             options["threads"] = config.threads
-            taught.append(teacher_embeddings(table, landmarks, teacher, **options))
+            taught.append(teacher_embeddings(table, landmarks, teacher, **options)[keep])
     table = _joined(tables, config.attributes)
     kind = split_kind(table, allow_random=config.allow_random)
-    table = split(
-        table, seed=seed, fractions=config.fractions, allow_random=config.allow_random
-    )
+    table = split(table, seed=seed, fractions=config.fractions, allow_random=config.allow_random)
     _check_parts(table)
     train = table.partition == TRAIN
     arrays = FaceArrays(
-        crops=Crops(*crops),
+        crops=Crops(*crops).select(np.concatenate(kept)),
         margin_px=margin_px,
         labels=table.labels,
         targets=_targets(taught, train, len(table), embedding_size),
@@ -117,14 +116,17 @@ def load_base_data(
     return BaseData(table, arrays, counts)
 
 
-def _usable(
+def _read(
     config: DataConfig,
     folder: Path,
     names: frozenset[str],
     counts: dict[str, Any],
     quiet: bool,
-) -> tuple[FaceTable, Landmarks]:
-    """The table of one folder without held-out people and faceless pictures; its landmarks."""
+) -> tuple[FaceTable, Landmarks, np.ndarray]:
+    """The whole table of one folder with its landmarks, and bool[N]: the pictures that are used.
+
+    Crops are made of all, so that their cache serves whatever is held out.
+    """
     table = read_faces(
         folder,
         allow_missing=config.allow_missing,
@@ -144,7 +146,7 @@ def _usable(
             f"{folder}: nothing is left of its {len(table)} pictures",
             hint="check --hold-out and whether the pictures show faces",
         )
-    return table.select(keep), landmarks.select(keep)
+    return table, landmarks, keep
 
 
 def _joined(tables: Sequence[FaceTable], attributes: Sequence[str]) -> FaceTable:

@@ -148,9 +148,7 @@ def plain_batches(arrays: FaceArrays, size_px: int, batch_size: int) -> tf.data.
     return _dataset(arrays, size_px, make, 0, steps, workers=1)
 
 
-def _columns(
-    arrays: FaceArrays, pictures: np.ndarray, rows: np.ndarray
-) -> tuple[np.ndarray, ...]:
+def _columns(arrays: FaceArrays, pictures: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, ...]:
     return pictures, arrays.labels[rows], arrays.targets[rows], arrays.classes[rows]
 
 

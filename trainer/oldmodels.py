@@ -68,7 +68,9 @@ def _saved_model(path: Path, size_px: int) -> keras.Model:
 
 def _check_size(path: Path, shape: Any, size_px: int) -> None:
     expected = tuple(shape[1:]) if isinstance(shape, tuple) else ()
-    if len(expected) != 3 or any(e not in (None, s) for e, s in zip(expected, (size_px, size_px, 3))):
+    if len(expected) != 3 or any(
+        e not in (None, s) for e, s in zip(expected, (size_px, size_px, 3))
+    ):
         raise ModelError(
             f"the model {path} takes {shape}, not [batch, {size_px}, {size_px}, 3]",
             hint="choose its --input-size",

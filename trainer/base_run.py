@@ -1,0 +1,163 @@
+"""One run of `edge-train attributes`, from its settings to the run folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge.errors import InputError, UsageError
+from trainer.base_settings import CHECKPOINT, SETTINGS_JSON, BaseSettings
+
+
+@dataclass(frozen=True)
+class BaseResult:
+    """What a call of `edge-train attributes` ends with. run: None where it was stopped early."""
+
+    folder: Path
+    epochs: int
+    run: Any = None
+    lines: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        done = self.run.to_json() if self.run is not None else None
+        return {"folder": str(self.folder), "epochs": self.epochs, "run": done}
+
+    def text(self) -> str:
+        if self.run is None:
+            return f"stopped after {self.epochs} epochs, go on with --resume"
+        return "\n".join([*self.lines, f"wrote {self.folder}"])
+
+
+def train_base(settings: BaseSettings, command: str) -> BaseResult:
+    """Train as `settings` say and write the run folder `settings.out`.
+
+    Raises `InputError` where the folder exists already and whatever loading and training raise.
+    """
+    folder = _prepared_folder(settings)
+    _set_threads(settings.threads)
+    from trainer.basedata import load_base_data
+    from trainer.teacher import read_teacher
+    from trainer.training import Training
+
+    objective, config = settings.objective(), settings.training()
+    _check(settings)
+    teacher = None
+    if settings.teacher is not None:
+        teacher = read_teacher(settings.teacher, settings.teacher_description)
+    data = load_base_data(
+        settings.data(),
+        seed=settings.seed,
+        embedding_size=settings.embedding_size,
+        teacher=teacher,
+        classes=settings.margin != "none",
+        quiet=settings.quiet,
+    )
+    settings.save(folder)
+    network = settings.network(_attribute_count(settings, data))
+    training = Training(
+        network,
+        objective,
+        config,
+        settings.augmentation(),
+        data.part(0),
+        data.part(1),
+        folder,
+        report=lambda line: None if settings.quiet else click.echo(line, err=True),
+        on_epoch=_tensorboard(settings.tensorboard),
+        quiet=settings.quiet,
+    )
+    if settings.resume:
+        training.resume()
+    outcome = training.run()
+    done = outcome.progress.epoch
+    if not outcome.finished:
+        return BaseResult(folder, done)
+    from trainer.base_finish import finish
+
+    run, lines = finish(settings, command, data, teacher, outcome, folder)
+    _publish(folder, settings.out)
+    return BaseResult(settings.out, done, run, lines)
+
+
+def _prepared_folder(settings: BaseSettings) -> Path:
+    """The working folder: new, or with the checkpoint of the run that is resumed."""
+    out, working = settings.out, settings.working_folder
+    if settings.resume:
+        if not (working / CHECKPOINT).is_file():
+            working.mkdir(parents=True, exist_ok=True)
+            for name in (SETTINGS_JSON, CHECKPOINT):
+                shutil.copy2(out / name, working / name)
+        return working
+    if not settings.overwrite:
+        for folder in (out, working):
+            if folder.exists():
+                raise InputError(
+                    f"{folder} exists already",
+                    hint="go on with it by --resume, or replace it by --overwrite",
+                )
+    shutil.rmtree(working, ignore_errors=True)
+    working.mkdir(parents=True)
+    return working
+
+
+def _publish(working: Path, out: Path) -> None:
+    """Give the finished run its name; a run that was there before goes only then."""
+    old = out.parent / f".{out.name}.replaced"
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
+    working.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _check(settings: BaseSettings) -> None:
+    if settings.embedding_size == 0 and (settings.teacher or settings.margin != "none"):
+        raise UsageError(
+            "--teacher and --margin train the embedding, and there is none",
+            hint="give an --embedding-size",
+        )
+
+
+def _attribute_count(settings: BaseSettings, data: Any) -> int:
+    """Attributes of the network: those of the data; learning must have something to learn from."""
+    count = len(data.table.attributes)
+    learns_identity = settings.teacher is not None or settings.margin != "none"
+    if count == 0 and not learns_identity:
+        raise InputError(
+            "the data has no attributes, so there is nothing to learn",
+            hint="add data with an attribute list, or give a --teacher or --margin",
+        )
+    return count
+
+
+def _set_threads(threads: int | None) -> None:
+    import tensorflow as tf
+
+    if threads is None:
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError:  # TensorFlow has started already
+        return
+
+
+def _tensorboard(folder: Path | None) -> Any:
+    """A hook that writes the figures of each epoch for TensorBoard."""
+    if folder is None:
+        return lambda epoch, figures: None
+    import tensorflow as tf
+
+    writer = tf.summary.create_file_writer(str(folder))
+
+    def write(epoch: int, figures: dict[str, float]) -> None:
+        with writer.as_default(step=epoch + 1):
+            for name, value in figures.items():
+                tf.summary.scalar(name, value)
+        writer.flush()
+
+    return write
