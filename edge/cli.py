@@ -16,6 +16,7 @@ from edge.commands import (
     quiet_option,
     threads_option,
 )
+from edge.doctor_cli import doctor
 from edge.errors import UsageError
 
 EXAMPLES = """
@@ -118,6 +119,10 @@ def _refuse_options_before(ctx: click.Context) -> None:
             f"{given[0]} stands before '{ctx.invoked_subcommand}' and has no effect there",
             hint=f"options of {ctx.invoked_subcommand} come after it",
         )
+
+
+for _command in (doctor,):
+    main.add_command(_command)
 
 
 if __name__ == "__main__":
