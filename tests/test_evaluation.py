@@ -277,3 +277,20 @@ def test_degradations_do_what_they_say() -> None:
     assert detail(degrade(crops, "blur")) < 0.05 * detail(crops)
     with pytest.raises(UsageError, match="unknown variant"):
         degrade(crops, "foggy")
+
+
+def test_cohort_of_a_runs_own_embedding(
+    run: Path, celeba: Path, tmp_path: Path, evaluate: Any
+) -> None:
+    from edge.cohort import Cohort
+    from trainer.cohort_cli import cohort_command
+
+    out = tmp_path / "cohort.npz"
+    words = [str(celeba), "--embedding", str(run), "-o", str(out), "--variants", "plain,jpeg"]
+    done = CliRunner().invoke(cohort_command, [*words, "-q"])
+    assert done.exit_code == 0, done.output
+    assert f"{2 * PEOPLE * EACH} embeddings of {PEOPLE} people" in done.stdout
+    cohort = Cohort.load(out)
+    sha256 = json.loads((run / "run.json").read_text())["network"]["sha256"]
+    assert cohort.embedder_sha256 == sha256
+    assert cohort.embeddings.shape == (2 * PEOPLE * EACH, 64)
