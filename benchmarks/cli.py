@@ -1,0 +1,175 @@
+"""The command `edge-bench`: what recognizing costs on the device that it runs on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge.commands import (
+    PATH,
+    detector_option,
+    emit_json,
+    group,
+    json_option,
+    out_option,
+    quiet_option,
+    threads_option,
+)
+
+if TYPE_CHECKING:
+    from benchmarks.compare import Comparison
+    from benchmarks.report import BenchReport
+
+
+@group(
+    "edge-bench",
+    examples="""
+    edge-bench run anna.edge
+    edge-bench run anna.edge --source clip.mkv --out pi4.json
+    edge-bench compare pi4.json pi5.json
+    """,
+)
+def main() -> None:
+    """Measure latency, memory and formats of bundles on this device."""
+
+
+source_option = click.option(
+    "--source", type=PATH, metavar="CLIP",
+    help="A video or a folder of pictures; by default the golden crops of the bundle.",
+)  # fmt: skip
+frames_option = click.option(
+    "--frames", type=click.IntRange(1), default=60, metavar="N", help="Pictures per round."
+)
+warmup_option = click.option(
+    "--warmup", type=click.IntRange(1), default=5, metavar="N",
+    help="Pictures before the measurement that are not counted.",
+)  # fmt: skip
+
+
+def rounds_option(default: int) -> Any:
+    """`--rounds N`: parameter `rounds`."""
+    text = "How often all pictures are gone through."
+    kind = click.IntRange(1, 1000)
+    return click.option("--rounds", type=kind, default=default, metavar="N", help=text)
+
+
+@main.command(
+    "run",
+    examples="""
+    edge-bench run anna.edge
+    edge-bench run anna.edge --source clip.mkv --frames 90 --threads 1 --out pi5.json
+    edge-bench run anna.edge --pick
+    edge-bench run anna.edge --source clip.mkv --plain --json
+    """,
+)
+@click.argument("bundle", type=PATH, required=False, metavar="[NAME.edge]")
+@source_option
+@frames_option
+@rounds_option(3)
+@warmup_option
+@threads_option()
+@click.option("--pick", is_flag=True, help="Time every format in the bundle; name the fastest.")
+@click.option("--plain", is_flag=True, help="Compare with a plain loop over the same pictures.")
+@detector_option()
+@out_option(help="Save the result as JSON, for 'compare'.")
+@json_option()
+@quiet_option()
+def run_command(bundle: Path | None, out: Path | None, as_json: bool, **settings: Any) -> None:
+    """Time one bundle, stage by stage; by default the one that edge-recognize would use.
+
+    The times are of recognizing alone; reading and decoding the pictures is not in them. Stages
+    per face count pictures with a face only.
+    """
+    from benchmarks.measure import Settings, measure
+
+    report = measure(bundle, Settings(**settings))
+    if out is not None:
+        report.save(out)
+    if as_json:
+        emit_json(report.to_json())
+    else:
+        _show_report(report, out)
+
+
+@main.command(
+    "compare",
+    examples="""
+    edge-bench compare old.edge new.edge --source clip.mkv
+    edge-bench compare pi4.json pi5.json --json
+    """,
+)
+@click.argument("a", type=PATH)
+@click.argument("b", type=PATH)
+@source_option
+@frames_option
+@rounds_option(7)
+@warmup_option
+@threads_option()
+@detector_option()
+@out_option(help="Save the comparison as JSON.")
+@json_option()
+@quiet_option()
+def compare_command(a: Path, b: Path, out: Path | None, as_json: bool, **settings: Any) -> None:
+    """Compare two bundles, measured here in turns, or two results that 'run' has saved.
+
+    Ratios are times of A divided by times of B: below 1, A is faster.
+    """
+    comparison = _compare(a, b, settings)
+    if out is not None:
+        comparison.save(out)
+    if as_json:
+        emit_json(comparison.to_json())
+    else:
+        _show_comparison(comparison, out)
+
+
+def _compare(a: Path, b: Path, settings: dict[str, Any]) -> Comparison:
+    from edge.errors import UsageError
+
+    saved = [path.suffix.lower() == ".json" for path in (a, b)]
+    if saved[0] != saved[1]:
+        raise UsageError(
+            "a saved result and a bundle cannot be compared", hint="give two of a kind"
+        )
+    if saved[0]:
+        from benchmarks.compare import compare_reports
+        from benchmarks.report import BenchReport
+
+        names = (a.name, b.name) if a.name != b.name else (str(a), str(b))
+        return compare_reports(BenchReport.load(a), BenchReport.load(b), *names)
+    from benchmarks.measure import Settings, compare_bundles
+
+    return compare_bundles(a, b, Settings(**settings))
+
+
+def _show_report(report: BenchReport, out: Path | None) -> None:
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False)
+    for table in report.tables():
+        console.print(table)
+        console.print()
+    _show_notes(report.notes, out)
+
+
+def _show_comparison(comparison: Comparison, out: Path | None) -> None:
+    from rich.console import Console
+
+    Console(markup=False, highlight=False).print(comparison.table())
+    how = "in turns" if comparison.alternated else "from saved results"
+    click.echo(f"\n{comparison.verdict} ({how}, {comparison.rounds} rounds)")
+    _show_notes(comparison.notes, out)
+
+
+def _show_notes(notes: tuple[str, ...], out: Path | None) -> None:
+    for note in notes:
+        click.echo(f"note: {note}")
+    if out is not None:
+        click.echo(f"saved to {os.fspath(out)}")
+
+
+if __name__ == "__main__":
+    main()
