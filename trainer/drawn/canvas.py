@@ -55,14 +55,32 @@ class Sheet:
         """Return the part of the sheet within an extent, and the slices that cut it out."""
         c0, c1 = (round((v - self.left_u) * self.px_per_u) for v in (left_u, right_u))
         r0, r1 = (round((v - self.top_u) * self.px_per_u) for v in (top_u, bottom_u))
-        rows, columns = slice(max(r0, 0), r1), slice(max(c0, 0), c1)
-        x, y = self.x[:, columns], self.y[rows]
-        left = self.left_u + columns.start / self.px_per_u
-        top = self.top_u + rows.start / self.px_per_u
-        return Sheet(left, top, self.px_per_u, (y.size, x.size), x, y), (rows, columns)
+        cut = (slice(max(r0, 0), r1), slice(max(c0, 0), c1))
+        return self._cut(cut), cut
+
+    def around(self, mask: np.ndarray, also: Cut | None = None) -> tuple[Sheet, Cut]:
+        """Return the smallest part that holds all of a mask [h, w] and a texel beside it.
+
+        ``also`` is a part that it holds in any case.
+        """
+        used = mask > 0.002
+        if also is not None:
+            used[also] = True
+        rows, columns = (np.flatnonzero(used.any(axis=axis)) for axis in (1, 0))
+        cut = (
+            slice(max(int(rows[0]) - 1, 0), int(rows[-1]) + 2),
+            slice(max(int(columns[0]) - 1, 0), int(columns[-1]) + 2),
+        )
+        return self._cut(cut), cut
+
+    def _cut(self, cut: Cut) -> Sheet:
+        x, y = self.x[:, cut[1]], self.y[cut[0]]
+        left = self.left_u + cut[1].start / self.px_per_u
+        top = self.top_u + cut[0].start / self.px_per_u
+        return Sheet(left, top, self.px_per_u, (y.size, x.size), x, y)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def head_sheet() -> Sheet:
     """The sheet of heads: from the highest hat or hair to the longest hair before the chest."""
     return Sheet.cover(-2.1, -2.75, 2.1, 3.3, 56)
@@ -182,9 +200,9 @@ def below(s: Sheet, mask: np.ndarray, distance_u: float) -> np.ndarray:
 
 
 def normals(s: Sheet, height: np.ndarray) -> np.ndarray:
-    """Unit normals, float32 [h, w, 3] as (x, y, z), of a height map in u."""
+    """Unit normals, float32 [3, h, w] as (x, y, z), of a height map in u."""
     scale = s.px_per_u / 8.0
     gx = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=scale)
     gy = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=scale)
     inverse = 1.0 / np.sqrt(gx * gx + gy * gy + 1.0)
-    return cv2.merge([-gx * inverse, -gy * inverse, inverse])
+    return np.stack([-gx * inverse, -gy * inverse, inverse])

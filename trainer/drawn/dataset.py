@@ -150,21 +150,30 @@ def write_photos(
     return paths
 
 
-def golden_crops(window: Window, size_px: int, count: int, *, frame: Frame = CELEBA) -> np.ndarray:
-    """Draw aligned crops of different people, always the same, uint8 BGR [count, S, S, 3].
+def aligned_crop(
+    person: DrawnPerson, shot: Shot, window: Window, size_px: int, *, frame: Frame = CELEBA
+) -> np.ndarray:
+    """Draw a window of an aligned picture, uint8 BGR [S, S, 3].
 
-    ``window`` is a square of the frame and ``size_px`` its side S in the crop. The crops are drawn
-    in that size, not scaled: pixels lie where `edge.alignment.warp` would take them from.
+    ``window`` is a square of the frame and ``size_px`` its side S in the crop. It is drawn in that
+    size, not scaled: its pixels lie where `edge.alignment.warp` would take them from.
     """
     zoom = size_px / window.side_px
     corner = np.array([window.x_px, window.y_px])
     points = (frame.points() - corner + 0.5) * zoom - 0.5
+    return photograph(person, shot, aligned_view(person, shot, points), (size_px, size_px))
+
+
+def golden_crops(window: Window, size_px: int, count: int, *, frame: Frame = CELEBA) -> np.ndarray:
+    """Draw aligned crops of different people, always the same, uint8 BGR [count, S, S, 3].
+
+    See `aligned_crop`; the pictures are sharp and the poses ordinary.
+    """
     crops = np.empty((count, size_px, size_px, 3), np.uint8)
     for k in range(count):
         person = DrawnPerson.draw(_GOLDEN_PEOPLE + k)
         shot = replace(sample_shots(person.seed, _GOLDEN_SEED, 1)[0], blur=0.0)
-        view = aligned_view(person, shot, points)
-        crops[k] = photograph(person, shot, view, (size_px, size_px))
+        crops[k] = aligned_crop(person, shot, window, size_px, frame=frame)
     return crops
 
 

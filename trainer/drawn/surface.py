@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import cv2
 import numpy as np
 
 from trainer.drawn.canvas import (
@@ -39,20 +38,27 @@ _MARGIN, _FEATHER = 3, 8
 """Texels of the patch that are left out at its edge, and over which it fades in."""
 
 
+BODY_DEPTH_U, BUN_DEPTH_U, BACK_DEPTH_U = 0.25, 0.1, -0.35
+"""Depth of torso, bun and the hair behind the neck over the axis of turning, in u."""
+
+
 @dataclass(frozen=True)
 class Layer:
-    """One painted sheet, ready for the camera.
+    """One painted sheet, ready for the camera; all arrays are float32.
 
-    ``colour``: float32 [h, w, 4], linear BGR times alpha, and alpha. ``shape``: float32 [h, w, 4],
-    unit normal (x, y, z) times alpha, and gloss times alpha. ``depth``: height in u over the axis
-    of turning: one number for a flat layer, or float32 [h, w], smooth and gentle enough to be
-    inverted by iteration.
+    ``colour``: [3, h, w], linear BGR. ``normal``: [3, h, w], unit normals (x, y, z). ``gloss`` and
+    ``alpha``: [h, w], 0 to 1. ``depth``: height in u over the axis of turning: one number for a
+    flat layer, or [h, w], smooth and gentle enough to be inverted by iteration. ``endless``:
+    whether the last row goes on downwards.
     """
 
     sheet: Sheet
     colour: np.ndarray
-    shape: np.ndarray
+    normal: np.ndarray
+    gloss: np.ndarray
+    alpha: np.ndarray
     depth: np.ndarray | float
+    endless: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,22 +144,26 @@ def head(p: DrawnPerson, hatted: bool, glassed: bool) -> Head:
     work = bare.copy()
     if hatted:
         _put_on_hat(p, s, work)
-    part, cut = s.part(*_PATCH_U)
-    over = (work.over[cut], cut_planes(work.colour, cut).copy(), work.relief[cut].copy())
-    lens = None
-    if glassed:
-        worn = glasses(p, s)
-        seen = worn.mask * (1.0 - work.over)
+    over, over_colour, over_relief = work.over, work.colour.copy(), work.relief.copy()
+    worn = glasses(p, s) if glassed else None
+    if worn is not None:
         darken(work.skin, 0.3 * blur(s, below(s, worn.mask, 0.055), 0.02), (0.9, 0.9, 0.8))
-        paint(work.colour, seen, worn.colour)
+        paint(work.colour, worn.mask * (1.0 - over), worn.colour)
         work.relief += worn.relief
         face = face + worn.relief
-        lens = (seen[cut], cut_planes(worn.colour, cut))
-    colour = _premultiply(work.colour, work.alpha)
-    shape = _shape(s, work.relief, work.gloss, work.alpha)
-    layer = Layer(s, colour, shape, _depth(p, s, work.relief))
-    patch = Surface(part, cut_planes(work.skin, cut), face[cut], work.gloss[cut])
-    return Head(layer, cut, patch, over, lens)
+    part, cut = s.part(*_PATCH_U)
+    depth = _depth(p, s, work.relief)
+    layer = _layer(s, work.colour, work.relief, work.gloss, work.alpha, depth, also=cut)
+    lens = None
+    if worn is not None:
+        lens = ((worn.mask * (1.0 - over))[cut], cut_planes(worn.colour, cut))
+    return Head(
+        layer,
+        layer.sheet.part(*_PATCH_U)[1],
+        Surface(part, cut_planes(work.skin, cut), face[cut], work.gloss[cut]),
+        (over[cut], cut_planes(over_colour, cut), over_relief[cut]),
+        lens,
+    )
 
 
 def _put_on_hat(p: DrawnPerson, s: Sheet, work: _Work) -> None:
@@ -172,12 +182,31 @@ def _tuck_hair(p: DrawnPerson, s: Sheet, alpha: np.ndarray) -> np.ndarray:
     return alpha * (1.0 - high * np.maximum(wide, smooth(-0.95, -1.0, s.y)))
 
 
-def _premultiply(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    return cv2.merge([*(plane * alpha for plane in colour), alpha])
+def _layer(
+    s: Sheet,
+    colour: np.ndarray,
+    relief: np.ndarray,
+    gloss: float | np.ndarray,
+    alpha: np.ndarray,
+    depth: float | np.ndarray,
+    *,
+    also: Cut | None = None,
+    endless: bool = False,
+) -> Layer:
+    """Make a layer of what is painted on a sheet, without the empty space around it.
 
-
-def _shape(s: Sheet, relief: np.ndarray, gloss: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    return cv2.merge([*(n * alpha for n in cv2.split(normals(s, relief))), gloss * alpha])
+    ``also`` is a part that is kept even where it is empty.
+    """
+    tight, cut = s.around(alpha, also)
+    return Layer(
+        tight,
+        cut_planes(colour, cut).copy(),
+        cut_planes(normals(s, relief), cut).copy(),
+        full(s, gloss)[cut].copy(),
+        alpha[cut].copy(),
+        depth[cut].copy() if isinstance(depth, np.ndarray) else depth,
+        endless,
+    )
 
 
 def _depth(p: DrawnPerson, s: Sheet, relief: np.ndarray) -> np.ndarray:
@@ -192,18 +221,19 @@ def express(h: Head, p: DrawnPerson, e: Expression) -> Layer:
     s = h.bare.s
     face = Surface(s, h.bare.colour.copy(), h.bare.relief.copy(), h.bare.gloss.copy())
     paint_features(p, e, face)
-    mask, colour, relief = h.over
-    paint(face.colour, mask, colour)
+    mask, above, relief = h.over
+    paint(face.colour, mask, above)
     face.relief[...] += (relief - face.relief) * mask
     face.gloss[...] += (0.1 - face.gloss) * mask
     if h.lens is not None:
         paint(face.colour, *h.lens)
-    alpha = np.ascontiguousarray(h.layer.colour[h.patch[0], h.patch[1], 3])
-    out_colour, out_shape = h.layer.colour.copy(), h.layer.shape.copy()
+    painted = h.layer
+    colour, normal, gloss = painted.colour.copy(), painted.normal.copy(), painted.gloss.copy()
     fade = _feather(s.shape)
-    _mix(out_colour[h.patch], _premultiply(face.colour, alpha), fade)
-    _mix(out_shape[h.patch], _shape(s, face.relief, face.gloss, alpha), fade)
-    return Layer(h.layer.sheet, out_colour, out_shape, h.layer.depth)
+    _mix(cut_planes(colour, h.patch), face.colour, fade)
+    _mix(cut_planes(normal, h.patch), normals(s, face.relief), fade)
+    _mix(gloss[h.patch], face.gloss, fade)
+    return replace(painted, colour=colour, normal=normal, gloss=gloss)
 
 
 def _mix(target: np.ndarray, fresh: np.ndarray, fade: np.ndarray) -> None:
@@ -214,10 +244,10 @@ def _mix(target: np.ndarray, fresh: np.ndarray, fade: np.ndarray) -> None:
 
 @lru_cache(maxsize=2)
 def _feather(shape: tuple[int, int]) -> np.ndarray:
-    """Weight of the patch over the head, float32 [h, w, 4]: 0 at the edge, 1 inside."""
+    """Weight of the patch over the head, float32 [h, w]: 0 at the edge, 1 inside."""
     down, across = (np.minimum(np.arange(n), np.arange(n)[::-1]) for n in shape)
     inset = np.minimum(down[:, None], across[None, :]) - _MARGIN
-    return np.repeat(np.clip(inset / _FEATHER, 0, 1).astype(np.float32)[..., None], 4, axis=2)
+    return np.clip(inset / _FEATHER, 0, 1).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -226,8 +256,8 @@ def body(p: DrawnPerson, outfit: int) -> Layer:
     s = body_sheet()
     worn = torso(p, outfit, s)
     worn.mask[0] = 0.0
-    shape = _shape(s, blur(s, worn.relief, 0.03), full(s, 0.03), worn.mask)
-    return Layer(s, _premultiply(worn.colour, worn.mask), shape, 0.25)
+    relief = blur(s, worn.relief, 0.03)
+    return _layer(s, worn.colour, relief, 0.03, worn.mask, BODY_DEPTH_U, endless=True)
 
 
 @lru_cache(maxsize=6)
@@ -237,6 +267,5 @@ def behind(p: DrawnPerson, hatted: bool) -> Layer | None:
     hair = back_hair(p, s, _rng(p, 4))
     if hair is None or (hatted and p.hair_style == "bun"):
         return None
-    shape = _shape(s, hair.relief, full(s, 0.05), hair.mask)
-    depth = 0.1 if p.hair_style == "bun" else -0.35
-    return Layer(s, _premultiply(hair.colour, hair.mask), shape, depth)
+    depth = BUN_DEPTH_U if p.hair_style == "bun" else BACK_DEPTH_U
+    return _layer(s, hair.colour, hair.relief, 0.05, hair.mask, depth)

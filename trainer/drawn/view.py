@@ -29,6 +29,10 @@ TORSO_TILTS = 0.45
 """Shares of the head's yaw, pitch and roll that the torso follows."""
 
 
+_STEEPEST = 0.49
+"""Tangent of the turn up to which depth moves points as it should (26 degrees)."""
+
+
 @dataclass(frozen=True)
 class View:
     """Similarity from the head's plane (u) to the picture (px): scale, turn and place.
@@ -71,6 +75,22 @@ def rotation(yaw_deg: float, pitch_deg: float) -> np.ndarray:
     return (pitch @ yaw).astype(np.float32)
 
 
+def depth_share(turn: np.ndarray) -> float:
+    """Return the share of its depth that a head shows under a rotation, float [3, 3].
+
+    All of it in ordinary poses; less when turned far, where one sheet would fold over itself.
+    """
+    slant = float(np.hypot(turn[0, 2], turn[1, 2]) / max(float(turn[2, 2]), 0.1))
+    return min(1.0, _STEEPEST / max(slant, 1e-6))
+
+
+def roll_matrix(roll_deg: float) -> np.ndarray:
+    """Return the float32 [3, 3] rotation in the picture's plane."""
+    a = np.deg2rad(roll_deg)
+    c, s = np.cos(a), np.sin(a)
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
+
+
 def view_of(shot: Shot, size_px: int) -> View:
     """Return the view of an ordinary square picture of ``size_px``."""
     view = View(size_px / U_PER_SIDE * shot.zoom, shot.roll_deg, 0.0, 0.0)
@@ -107,8 +127,9 @@ def landmarks_u(person: DrawnPerson, shot: Shot) -> np.ndarray:
     texels = (flat - (layer.sheet.left_u, layer.sheet.top_u)) * layer.sheet.px_per_u - 0.5
     x, y = texels.astype(np.float32).T
     z = cv2.remap(np.asarray(layer.depth), x[:, None], y[:, None], cv2.INTER_LINEAR)[:, 0]
-    points = np.column_stack([flat[:, 0], flat[:, 1] - PIVOT_Y, z])
-    turned = points @ rotation(shot.yaw_deg, shot.pitch_deg).T.astype(np.float64)
+    turn = rotation(shot.yaw_deg, shot.pitch_deg)
+    points = np.column_stack([flat[:, 0], flat[:, 1] - PIVOT_Y, z * depth_share(turn)])
+    turned = points @ turn.T.astype(np.float64)
     return np.asarray(turned[:, :2] + (0.0, PIVOT_Y))
 
 
