@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from edge.camera import CameraOptions, Shot, taken_at_s
-from edge.errors import SourceError
+from edge.errors import SourceError, UsageError
 
 DEFAULT_SIZE_PX = (1280, 720)
 DEFAULT_FPS = 30.0
@@ -20,7 +20,10 @@ class CsiCamera:
     """
 
     def __init__(self, number: int = 0, options: CameraOptions | None = None) -> None:
+        """Raises `UsageError` for a pixel format, which only cameras with V4L2 let choose."""
         self.options = options or CameraOptions()
+        if self.options.pixel_format:
+            raise UsageError("--pixel-format is for USB cameras", hint="leave it out with csi")
         self.number = number
         self.name = "csi" if number == 0 else f"csi:{number}"
         self.fps: float | None = self.options.fps or DEFAULT_FPS
@@ -74,7 +77,7 @@ class CsiCamera:
         return self._camera.create_video_configuration(
             main={
                 "size": size_px if all(size_px) else DEFAULT_SIZE_PX,
-                "format": options.pixel_format or "RGB888",
+                "format": "RGB888",
             },
             controls=controls,
             buffer_count=4,
