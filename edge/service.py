@@ -183,7 +183,8 @@ def logging_to_stderr(*, journal: bool = False, quiet: bool = False) -> Any:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Priority("%(message)s") if journal else logging.Formatter("%(message)s"))
     handler.addFilter(RateLimit())
-    level, logger.level = logger.level, logging.ERROR if quiet else logging.INFO
+    level = logger.level
+    logger.setLevel(logging.ERROR if quiet else logging.INFO)
     logger.addHandler(handler)
     try:
         yield
