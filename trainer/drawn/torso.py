@@ -65,8 +65,10 @@ def torso(p: DrawnPerson, outfit: int, s: Sheet) -> Torso:
     x = np.abs(s.x)
     neck = _Neck(0.6 + 0.14 * p.male + 0.09 * p.chubby, 2.05 + 0.05 * p.male)
     reach = np.clip(x - neck.half, 0, None)
-    shoulder_y = neck.base_y + 0.22 * reach**0.9 + 0.035 * reach**3.2
-    body = smooth(shoulder_y - 0.03, shoulder_y + 0.03, s.y) * smooth(3.62, 3.56, x)
+    arm = np.clip((x - 2.2) / 1.3, 0.0, 1.0)
+    shoulder_y = neck.base_y + 0.22 * reach**0.9 + 0.02 * reach**3
+    shoulder_y = shoulder_y + 1.2 * (1.0 - np.sqrt(1.0 - arm**2))
+    body = smooth(shoulder_y - 0.03, shoulder_y + 0.03, s.y) * smooth(3.52, 3.46, x)
     flare = neck.half + 0.28 * smooth(1.5, neck.base_y + 0.1, s.y) ** 2
     column = smooth(flare + 0.02, flare - 0.02, x) * smooth(0.2, 0.4, s.y)
     mask = np.maximum(body, column * smooth(neck.base_y + 0.5, neck.base_y + 0.2, s.y))
@@ -82,7 +84,7 @@ def torso(p: DrawnPerson, outfit: int, s: Sheet) -> Torso:
 def _relief(s: Sheet, neck: _Neck, flare: np.ndarray, body: np.ndarray) -> np.ndarray:
     x = np.abs(s.x)
     column = 0.7 * np.sqrt(np.clip(1 - (x / (flare + 0.05)) ** 2, 0.02, None))
-    chest = 1.1 * np.sqrt(np.clip(1 - (x / 3.75) ** 2, 0.0, None))
+    chest = 1.1 * np.sqrt(np.clip(1 - (x / 3.6) ** 2, 0.0, None))
     step = 0.35 * smooth(neck.base_y - 0.2, neck.base_y + 0.5, s.y)
     relief = step + column * smooth(neck.base_y + 0.7, neck.base_y, s.y) + chest * body
     return full(s, relief)
@@ -128,7 +130,7 @@ def _clothes(
     neckline = _neckline(s, kind, neck)
     cloth = smooth(neckline - 0.02, neckline + 0.02, s.y)
     cloth = np.where(x > neck.half + 0.29, body, cloth)
-    fabric = main * (1.0 + 0.05 * cloud(rng, s, 1.3))
+    fabric = main * (1.0 + 0.05 * cloud(rng, s, 1.3) * smooth(4.3, 3.6, s.y))
     pattern = rng.random()
     if kind in ("crew", "scoop") and pattern < 0.3:
         other = linear(_CLOTH[int(rng.integers(len(_CLOTH)))])
