@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 )
 def main() -> None:
     """Measure latency, memory and formats of bundles on this device."""
+    from edge.recognize_cli import LIBRARY_SETTINGS
+
+    for name, value in LIBRARY_SETTINGS.items():
+        os.environ.setdefault(name, value)
 
 
 source_option = click.option(

@@ -25,7 +25,10 @@ _NMS_IOU = 0.3
 
 
 class PlainLoop:
-    """Judges pictures one by one. Not thread-safe."""
+    """Judges pictures one by one. Not thread-safe.
+
+    scores: of the last picture, a list per face with one score per head.
+    """
 
     def __init__(
         self, bundle: Bundle, *, detector_model: Path | None = None, threads: int = 1
@@ -46,12 +49,14 @@ class PlainLoop:
             self._networks.append(bundle.base)
             self._models.append(open_model(bundle.base_data, bundle.base.format, threads=threads))
         self._heads = bundle.heads
+        self.scores: list[list[float]] = []
 
     def judge(self, image_bgr: np.ndarray) -> tuple[int, Latency]:
         """The number of faces of a picture, uint8[H, W, 3] BGR, and the times."""
         started = perf_counter()
         faces = self._detect(image_bgr)
         detected = perf_counter()
+        self.scores = []
         align_s = embed_s = decide_s = 0.0
         for face in faces:
             start = perf_counter()
@@ -62,7 +67,7 @@ class PlainLoop:
                 for crop, network, model in zip(crops, self._networks, self._models, strict=True)
             ]
             embedded = perf_counter()
-            self._score(outputs[0])
+            self.scores.append(self._score(outputs[0]))
             align_s += aligned - start
             embed_s += embedded - aligned
             decide_s += perf_counter() - embedded

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,11 @@ from edge.errors import ToolkitError
 
 ROOT = Path(__file__).resolve().parent.parent
 
+_NOT_SOURCES = (".*", "build", "dist", "runs", "demo", "*.egg-info", "__pycache__")
+
+_NOT_OURS = ("pip", "setuptools", "wheel")
+"""What an environment begins with."""
+
 _LIST_SIZES = """
 import json, os
 from importlib.metadata import distributions
@@ -41,11 +48,13 @@ _RUN = "import sys; from edge.cli import main; sys.argv[0] = 'edge-recognize'; m
 @dataclass(frozen=True)
 class Startup:
     """times_ms: what was measured to its spread; each includes the start of Python, whose own is
-    "python". sizes_mib: distribution to its size on disk, as pip unpacked it and compiled it.
+    "python". cpu_ms: the same in processor time, which says more on a busy machine. sizes_mib:
+    distribution to its size on disk, as pip unpacked it and compiled it; pip itself is left out.
     """
 
     python: str
     times_ms: dict[str, Spread]
+    cpu_ms: dict[str, Spread]
     sizes_mib: dict[str, float]
 
     @property
@@ -57,6 +66,7 @@ class Startup:
             "when": now(),
             "python": self.python,
             "times_ms": {name: spread.to_json() for name, spread in self.times_ms.items()},
+            "cpu_ms": {name: spread.to_json() for name, spread in self.cpu_ms.items()},
             "total_mib": round(self.total_mib, 1),
             "sizes_mib": {name: round(size, 2) for name, size in self.sizes_mib.items()},
         }
@@ -116,16 +126,27 @@ def measure(
         words = ["--source", str(picture.absolute()), "--json", "--quiet"]
         words += [] if bundle is None else ["--bundle", str(bundle.absolute())]
         commands["first decision"] = [interpreter, "-c", _RUN, *words]
-    times: dict[str, list[float]] = {name: [] for name in commands}
+    rows: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for number in range(repeats + 1):
         for name, words in commands.items():
+            before_ms = _children_cpu_ms()
             time_ms = _until_first_line_ms if name == "first decision" else _run_ms
-            spent_ms = time_ms(words, place)
+            row = (time_ms(words, place), _children_cpu_ms() - before_ms)
             if number:
-                times[name].append(spent_ms)
-    spreads = {name: Spread.of(values) for name, values in times.items()}
-    kept = {name: spread for name, spread in spreads.items() if spread is not None}
-    return Startup(interpreter, kept, _sizes_mib(interpreter))
+                rows[name].append(row)
+    times_ms, cpu_ms = (_spreads(rows, column) for column in (0, 1))
+    return Startup(interpreter, times_ms, cpu_ms, _sizes_mib(interpreter))
+
+
+def _spreads(rows: dict[str, list[tuple[float, float]]], column: int) -> dict[str, Spread]:
+    spreads = {name: Spread.of(row[column] for row in own) for name, own in rows.items()}
+    return {name: spread for name, spread in spreads.items() if spread is not None}
+
+
+def _children_cpu_ms() -> float:
+    """Processor time of all processes that were started and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (used.ru_utime + used.ru_stime)
 
 
 def _run_ms(words: list[str], place: Path) -> float:
@@ -153,11 +174,16 @@ def _until_first_line_ms(words: list[str], place: Path) -> float:
 
 
 def _fresh_environment(folder: Path) -> str:
-    """A new environment with this checkout's plain install; its Python. Takes a minute or so."""
+    """A new environment with this checkout's plain install; its Python. Takes a minute or so.
+
+    A copy is installed, because building leaves files where the sources are.
+    """
+    sources = folder / "sources"
+    shutil.copytree(ROOT, sources, ignore=shutil.ignore_patterns(*_NOT_SOURCES))
     place = folder / "environment"
     python = place / "bin" / "python"
     _run_ms([sys.executable, "-m", "venv", str(place)], folder)
-    _run_ms([str(python), "-m", "pip", "install", "-q", "--no-input", str(ROOT)], folder)
+    _run_ms([str(python), "-m", "pip", "install", "-q", "--no-input", str(sources)], folder)
     return str(python)
 
 
@@ -166,13 +192,15 @@ def _sizes_mib(interpreter: str) -> dict[str, float]:
         [interpreter, "-c", _LIST_SIZES], capture_output=True, text=True, check=True, cwd=os.sep
     )
     sizes = {str(name): int(size) / 2**20 for name, size in json.loads(done.stdout).items()}
-    return dict(sorted(sizes.items(), key=lambda item: -item[1]))
+    kept = {name: size for name, size in sizes.items() if name not in _NOT_OURS}
+    return dict(sorted(kept.items(), key=lambda item: -item[1]))
 
 
 def _show(found: Startup) -> None:
+    click.echo(f"{'ms: min / median / max':24} {'elapsed':>20} {'processor':>20}")
     for name, spread in found.times_ms.items():
-        click.echo(f"{name:24} {spread.text(0):>20} ms (min / median / max)")
-    click.echo(f"{'on disk':24} {found.total_mib:20.1f} MiB")
+        click.echo(f"{name:24} {spread.text(0):>20} {found.cpu_ms[name].text(0):>20}")
+    click.echo(f"on disk {found.total_mib:.1f} MiB")
     for name, size in found.sizes_mib.items():
         if size >= 0.05:
             click.echo(f"  {name:40} {size:8.1f} MiB")
