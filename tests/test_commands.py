@@ -322,7 +322,7 @@ def test_a_reader_that_has_left_ends_it_with_0(word: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_said() -> None:
-    with open("/dev/full", "w") as full, start("line", stdout=full) as process:  # noqa: PTH123
+    with open("/dev/full", "w") as full, start("line", stdout=full) as process:
         assert process.wait(20) == 1
         assert process.stderr is not None
         assert process.stderr.read().startswith("error: No space left on device; free some space")
