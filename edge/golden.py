@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge.errors import BundleHashMismatch
+
+if TYPE_CHECKING:
+    from edge.embedder import Embedder
+    from edge.head import Head
 
 SCHEMA = 1
 
@@ -31,6 +37,47 @@ class Golden:
     accepted: np.ndarray
     heads: tuple[str, ...] = ()
     runtime: str = ""
+
+    @classmethod
+    def record(
+        cls, crops_bgr: np.ndarray, base: Embedder, embedder: Embedder, heads: Sequence[Head]
+    ) -> Golden:
+        """What base, embedder and heads say of crops uint8[N, S, S, 3] BGR, here and now.
+
+        Raises `ModelError` when a network does not answer with finite numbers.
+        """
+        said = embedder.embed(resized(crops_bgr, embedder.network.input.size_px))
+        looks = said
+        if base is not embedder:
+            looks = base.embed(resized(crops_bgr, base.network.input.size_px))
+        assert said.embeddings is not None  # a manifest without is refused
+        count = len(crops_bgr)
+        scores = [head.score(said.embeddings) for head in heads]
+        return cls(
+            crops=crops_bgr,
+            embeddings=said.embeddings,
+            attributes=np.zeros((count, 0)) if looks.attributes is None else looks.attributes,
+            scores=np.stack(scores, axis=1) if scores else np.zeros((count, 0)),
+            accepted=np.stack(
+                [s >= h.threshold for s, h in zip(scores, heads, strict=True)], axis=1
+            )
+            if scores
+            else np.zeros((count, 0), bool),
+            heads=tuple(head.name for head in heads),
+            runtime=embedder.model.runtime,
+        )
+
+    def compare(self, found: Golden) -> GoldenDifference:
+        """How far `found`, recorded of the same crops elsewhere, is from this."""
+        cosines = np.sum(self.embeddings * found.embeddings, axis=1)
+        same = self.heads == found.heads
+        return GoldenDifference(
+            crops=len(self.crops),
+            cosine_worst=float(cosines.min()) if len(cosines) else 1.0,
+            attribute_largest=_largest(self.attributes, found.attributes),
+            score_largest=_largest(self.scores, found.scores) if same else 0.0,
+            decisions=int(np.sum(self.accepted != found.accepted)) if same else 0,
+        )
 
     def to_bytes(self) -> bytes:
         """As an `.npz`; the same bytes for the same content."""
@@ -83,6 +130,34 @@ class Golden:
             raise ValueError("there must be one result per crop")
         if self.scores.shape != (count, heads) or self.accepted.shape != (count, heads):
             raise ValueError("there must be one score per crop and head")
+
+
+@dataclass(frozen=True)
+class GoldenDifference:
+    """Results of this machine against the recorded ones.
+
+    cosine_worst: between the embeddings. attribute_largest: difference of logits. score_largest:
+    difference of scores. decisions: how many are others.
+    """
+
+    crops: int
+    cosine_worst: float
+    attribute_largest: float
+    score_largest: float
+    decisions: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "crops": self.crops,
+            "cosine_worst": round(self.cosine_worst, 6),
+            "attribute_largest": round(self.attribute_largest, 5),
+            "score_largest": round(self.score_largest, 5),
+            "decisions": self.decisions,
+        }
+
+
+def _largest(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.max(np.abs(one - other))) if one.size else 0.0
 
 
 def resized(crops_bgr: np.ndarray, size_px: int) -> np.ndarray:

@@ -1,0 +1,189 @@
+"""Assembly: everything that goes into the bundle, put together."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge.bundlewriter import BundleWriter, file_stem
+from edge.detector import YUNET_NAME, DetectorConfig, detector_bytes
+from edge.embedder import Embedder
+from edge.entry import FileEntry
+from edge.errors import InputError
+from edge.golden import Golden
+from edge.network import Network
+from export import fused
+from export.candidate import Candidate
+from export.card import Contents
+from export.formats import Made, other_files, properties
+from export.noise import into_log
+from export.operators import minimal_runtimes
+from export.pack import PackOptions, versions
+from export.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    from edge.cohort import Cohort
+    from edge.head import Head
+
+Pair = tuple[Network, bytes]
+
+
+def assemble(
+    run: RunFolder,
+    heads: tuple[Head, ...],
+    cohort: Cohort | None,
+    made: Made,
+    chosen: Candidate,
+    options: PackOptions,
+    log: Path,
+) -> tuple[BundleWriter, tuple[str, ...]]:
+    """The bundle, not yet written, and warnings for whoever uses it."""
+    assert chosen.network is not None
+    base: Pair = (chosen.network, chosen.data)
+    embedder = external_embedder(run)
+    golden = _golden(run, base, embedder or base, heads)
+    warnings = _warnings(run, heads, cohort, golden, made)
+    detector = detector_bytes(options.detector)
+    name = options.name or options.out.stem
+    contents = Contents(
+        name=name,
+        base=base[0],
+        embedder=(embedder or base)[0],
+        heads=heads,
+        cohort=cohort,
+        candidates=made.candidates,
+        chosen=chosen,
+        figures=run.info.get("figures") or {},
+        warnings=warnings,
+    )
+    writer = BundleWriter(
+        name=name,
+        base=base,
+        embedder=embedder,
+        alternatives=_alternatives(made, chosen),
+        files=tuple(_files(run, heads, made, options, log)),
+        detector=(_detector_name(options), detector, DetectorConfig().score_threshold),
+        heads=heads,
+        cohort=b"" if cohort is None else cohort.to_bytes(),
+        golden=b"" if golden is None else golden.to_bytes(),
+        card=contents.card(),
+        labels=contents.labels(),
+        licences=contents.licences(detector),
+        versions={**_texts(run.info.get("versions")), **versions()},
+        facts=_facts(run, made, chosen, warnings),
+    )
+    return writer, warnings
+
+
+def external_embedder(run: RunFolder) -> Pair | None:
+    """The embedder's network and file where it is not the base."""
+    if run.external is None:
+        return None
+    data = run.embedder_data()
+    known = minimal_runtimes(data, run.external.format)
+    return replace(run.external, minimal_runtimes=known), data
+
+
+def _golden(run: RunFolder, base: Pair, embedder: Pair, heads: tuple[Head, ...]) -> Golden | None:
+    crops = run.golden_crops()
+    if crops is None or not len(crops):
+        return None
+    first = Embedder(*base)
+    second = first if base[0].sha256 == embedder[0].sha256 else Embedder(*embedder)
+    return Golden.record(crops, first, second, heads)
+
+
+def _alternatives(made: Made, chosen: Candidate) -> tuple[Pair, ...]:
+    return tuple(
+        (candidate.network, candidate.data)
+        for candidate in made.candidates
+        if candidate.passed
+        and candidate is not chosen
+        and candidate.network is not None
+        and candidate.format in made.travelling
+    )
+
+
+def _files(
+    run: RunFolder, heads: tuple[Head, ...], made: Made, options: PackOptions, log: Path
+) -> list[tuple[FileEntry, bytes]]:
+    """Files for other programs: Keras, SavedModel, fused graphs."""
+    if made.model is None:
+        if options.fused:
+            raise InputError(
+                "--fused needs the float model, and the run has no model.keras",
+                hint="pack the base's own run, with --head RUN for the person",
+            )
+        return []
+    with tempfile.TemporaryDirectory(prefix="edge-export-") as folder, into_log(log):
+        others = other_files(options.formats, run, made.model, Path(folder))
+        found = [(FileEntry(member, kind), data) for member, (kind, data) in others.items()]
+        if options.fused:
+            found += _fused(run, heads, made, options)
+    return found
+
+
+def _fused(
+    run: RunFolder, heads: tuple[Head, ...], made: Made, options: PackOptions
+) -> list[tuple[FileEntry, bytes]]:
+    if run.external is not None:
+        raise InputError(
+            "--fused joins base and heads, and these heads stand on an external embedder",
+            hint="pack without --fused",
+        )
+    assert made.model is not None
+    files = fused.fuse(made.model, heads, properties(run))
+    said = Embedder(run.network, run.deployed_data()).embed(made.held_out)
+    assert said.embeddings is not None
+    accepted = np.stack([head.score(said.embeddings) >= head.threshold for head in heads], axis=1)
+    limit = options.recipe.limits["tflite-int8"].agreement
+    fused.check(files, run.network, heads, accepted, made.held_out, limit)
+    return fused.entries(files, heads)
+
+
+def _warnings(
+    run: RunFolder,
+    heads: tuple[Head, ...],
+    cohort: Cohort | None,
+    golden: Golden | None,
+    made: Made,
+) -> tuple[str, ...]:
+    found = [str(text) for text in run.info.get("warnings") or []]
+    if not run.info.get("learned_something", True):
+        found.append("the run's own figures say that it has learned nothing beyond its baseline")
+    if made.model is None:
+        found.append("parity was not measured: the run has no float model")
+    if golden is None:
+        found.append("no golden crops: 'edge-export verify' can only compare hashes")
+    if cohort is None:
+        found.append("no cohort: nobody can be enrolled on the device")
+    return tuple(dict.fromkeys(found))
+
+
+def _facts(
+    run: RunFolder, made: Made, chosen: Candidate, warnings: tuple[str, ...]
+) -> dict[str, Any]:
+    """For people: nothing that differs when the same is packed again, no paths, no command line."""
+    candidates = [candidate.to_json() for candidate in made.candidates]
+    for candidate in candidates:
+        del candidate["speed_ms"]
+    return {
+        "run": {key: run.info.get(key) for key in ("kind", "seed", "figures", "learned_something")},
+        "formats": candidates,
+        "chosen": chosen.format,
+        "warnings": list(warnings),
+    }
+
+
+def _detector_name(options: PackOptions) -> str:
+    if options.detector is None:
+        return YUNET_NAME
+    return f"{file_stem(options.detector.stem)}.onnx"
+
+
+def _texts(values: Any) -> dict[str, str]:
+    return {str(k): str(v) for k, v in values.items()} if isinstance(values, dict) else {}

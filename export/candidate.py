@@ -1,0 +1,192 @@
+"""Candidates: the base in one format, measured and judged; and the choice between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge.errors import ModelError, ToolkitError
+from edge.modelfile import sha256_of
+from edge.network import FORMATS, Network
+from export.gate import Recipe, advice
+from export.operators import minimal_runtimes
+from export.parity import Answers, Parity, answers_of_file, constant_outputs, measure
+from export.timing import median_ms
+
+if TYPE_CHECKING:
+    from edge.head import Head
+    from export.floatmodel import FloatModel
+
+DEPLOYED = "tflite-int8"
+"""The format that the trainer made and heads are enrolled on."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The base in one format.
+
+    network, data: None and b"" where there is no file, because the conversion failed. speed_ms:
+    median of one crop on one thread of this machine, None where it was not timed. violations:
+    limits that were missed, empty for one that may be packed. advice: what to try.
+    """
+
+    format: str
+    network: Network | None
+    parity: Parity
+    data: bytes = field(default=b"", repr=False)
+    speed_ms: float | None = None
+    violations: tuple[str, ...] = ()
+    advice: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return not self.violations
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": self.format,
+            "sha256": self.network.sha256 if self.network else None,
+            "size_bytes": len(self.data),
+            "speed_ms": None if self.speed_ms is None else round(self.speed_ms, 3),
+            "minimal_runtimes": self.network.minimal_runtimes if self.network else {},
+            "parity": self.parity.to_json(),
+            "passed": self.passed,
+            "violations": list(self.violations),
+            "advice": self.advice,
+        }
+
+
+def described(network: Network, format: str, data: bytes) -> Network:
+    """The description of a file that was converted from the float model.
+
+    Float files take RGB pixels 0..255 as float32; all other fields are those of the deployed one.
+    """
+    expects = replace(
+        network.input, dtype="float32", mean=(0.0,) * 3, std=(1.0,) * 3, colour_order="rgb",
+        layout="nhwc", batch=1,
+    )  # fmt: skip
+    return replace(
+        network,
+        format=format,
+        sha256=sha256_of(data),
+        input=expects,
+        outputs={role: role for role in network.outputs},
+        minimal_runtimes=minimal_runtimes(data, format),
+    )
+
+
+class Judge:
+    """Measures files against the float model on held-out crops, uint8[N, S, S, 3] BGR.
+
+    reference: the float model's answers, None where there is no float model (a person's run); then
+    only answers that are the same for every face, or not finite, are found.
+    """
+
+    def __init__(
+        self,
+        held_out_bgr: np.ndarray,
+        reference: Answers | None,
+        heads: Sequence[Head],
+        recipe: Recipe,
+    ) -> None:
+        self.held_out = held_out_bgr
+        self.reference = reference
+        self.heads = tuple(heads)
+        self.recipe = recipe
+
+    def judge(self, network: Network, data: bytes) -> Candidate:
+        """Run the file in its own runtime. Never raises for what is wrong with it."""
+        answers = answers_of_file(network, data, self.held_out)
+        limits = self.recipe.limits[network.format]
+        parity = self._parity(network, answers)
+        violations = limits.violations(parity)
+        made = Candidate(network.format, network, parity, data, violations=violations)
+        if violations:
+            return replace(made, advice=advice(network.format, parity))
+        try:
+            speed = median_ms(network, data, self.held_out, self.recipe.timing_s)
+        except ToolkitError as problem:
+            return replace(made, violations=(problem.message,), advice=problem.hint or "")
+        return replace(made, speed_ms=speed)
+
+    def converted(self, network: Network, format: str, convert: Callable[[], bytes]) -> Candidate:
+        """Convert, describe as `described`, and judge; a refused conversion is a violation."""
+        try:
+            data = convert()
+            made = described(network, format, data)
+        except ModelError as problem:
+            parity = Parity(0, problem=problem.message)
+            return Candidate(
+                format, None, parity, violations=(problem.message,), advice=advice(format, parity)
+            )
+        return self.judge(made, data)
+
+    def _parity(self, network: Network, answers: Answers) -> Parity:
+        if self.reference is not None:
+            return measure(self.reference, answers, network.attribute_thresholds, self.heads)
+        crops = len(self.held_out)
+        if answers.problem:
+            return Parity(crops, problem=answers.problem)
+        enough = crops > 1
+        return Parity(crops, constant=constant_outputs(answers.plain) if enough else ())
+
+
+def reference_answers(model: FloatModel, crops_bgr: np.ndarray) -> Answers:
+    """The float model's answers. Raises `ModelError` when it has learned nothing that differs
+    between faces, or answers with numbers that are not finite.
+    """
+    from export.parity import mirrored
+
+    plain, mirror = model.perceive(crops_bgr), model.perceive(mirrored(crops_bgr))
+    for values in (plain.embeddings, plain.attributes, mirror.embeddings):
+        if values is not None and not np.isfinite(values).all():
+            raise ModelError(
+                "model.keras itself answers with numbers that are not finite",
+                hint="train again with a smaller --learning-rate",
+            )
+    same = constant_outputs(plain)
+    if same:
+        raise ModelError(
+            f"model.keras itself gives the same {' and '.join(same)} for every face",
+            hint="train longer, or look at the run's report for what it learned",
+        )
+    return Answers(plain, mirror)
+
+
+def choose(candidates: Sequence[Candidate], *, fixed: bool) -> Candidate:
+    """The candidate that becomes the bundle's base; all of them have passed.
+
+    fixed: heads or a cohort are bound to the deployed file, so it is that one: a second network
+    beside it would have to run as well. Else the fastest here; of those within 10 % the smallest.
+    """
+    if fixed:
+        return next(c for c in candidates if c.format == DEPLOYED)
+    fastest = min(c.speed_ms or 0.0 for c in candidates)
+    near = [c for c in candidates if (c.speed_ms or 0.0) <= 1.1 * fastest]
+    return min(near, key=lambda c: (len(c.data), FORMATS.index(c.format)))
+
+
+def table(candidates: Sequence[Candidate], chosen: Candidate | None) -> list[str]:
+    """Lines to read: size, speed and parity of each, and what is wrong with those refused."""
+    lines = [
+        f"{'format':<15}{'MB':>7}{'ms':>8}{'cosine':>9}{'worst 1%':>10}{'flips':>8}"
+        f"{'agree':>9}{'dFAR':>8}{'dFRR':>8}"
+    ]
+    for c in candidates:
+        p = c.parity
+        mark = "*" if c is chosen else " "
+        lines.append(
+            f"{mark}{c.format:<14}{len(c.data) / 1e6:>7.2f}{_cell(c.speed_ms, '{:.2f}'):>8}"
+            f"{_cell(p.cosine_mean, '{:.4f}'):>9}{_cell(p.cosine_worst, '{:.4f}'):>10}"
+            f"{_cell(p.flips, '{:.2%}'):>8}{_cell(p.agreement_worst, '{:.2%}'):>9}"
+            f"{_cell(p.far_drift, '{:+.2%}'):>8}{_cell(p.frr_drift, '{:+.2%}'):>8}"
+        )
+        lines += [f"    refused: {words}" for words in c.violations]
+    return lines
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

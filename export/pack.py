@@ -1,0 +1,205 @@
+"""Packing: from run folders to a bundle, through conversion, the gate and the golden crops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge import __version__
+from edge.atomic import atomic_file
+from edge.bundle import SUFFIX, Bundle
+from edge.bundlewriter import BundleWriter
+from edge.errors import GateFailed, UsageError
+from edge.signature import PrivateKey, PublicKey
+from export.candidate import Candidate, choose, table
+from export.gate import Recipe
+from export.noise import default_log, start_log
+from export.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    from edge.cohort import Cohort
+    from edge.head import Head
+
+AUTO, ALL = "auto", "all"
+_TOOLS = ("tensorflow", "tensorflow-cpu", "keras", "onnx", "tf2onnx", "onnxruntime",
+          "ai-edge-litert", "numpy")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PackOptions:
+    """What is packed, and how.
+
+    formats: "auto" (try all, pack the chosen), "all" (pack all that pass), or names of
+    `edge.network.FORMATS`, "keras" and "savedmodel". heads: further runs whose persons go into the
+    bundle. sign: private key. fused: also base and heads as one graph. log: where converters write.
+    """
+
+    run: Path
+    out: Path
+    formats: tuple[str, ...] = (AUTO,)
+    heads: tuple[Path, ...] = ()
+    name: str | None = None
+    sign: Path | None = None
+    fused: bool = False
+    detector: Path | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    log: Path | None = None
+
+
+class ParityMissed(GateFailed):
+    """A file that had to travel is outside its limits. candidates: all that were measured."""
+
+    def __init__(self, candidates: tuple[Candidate, ...], worst: Candidate) -> None:
+        super().__init__(
+            f"nothing was packed, {worst.format} missed the gate: {', '.join(worst.violations)}",
+            hint=worst.advice or None,
+        )
+        self.candidates = candidates
+
+
+@dataclass(frozen=True)
+class PackResult:
+    """What was packed. warnings: what whoever uses the bundle should know."""
+
+    path: Path
+    name: str
+    size_bytes: int
+    sha256: str
+    candidates: tuple[Candidate, ...]
+    chosen: Candidate
+    heads: tuple[str, ...]
+    warnings: tuple[str, ...]
+    key_id: str | None
+    log: Path
+
+    def lines(self) -> list[str]:
+        """For people."""
+        signed = f", signed with key {self.key_id}" if self.key_id else ""
+        people = ", ".join(self.heads) or "nobody yet"
+        return [
+            *table(self.candidates, self.chosen),
+            *(f"warning: {text}" for text in self.warnings),
+            f"{self.path}: {self.size_bytes / 1e6:.2f} MB, knows {people}{signed}",
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "path": str(self.path),
+            "name": self.name,
+            "size_bytes": self.size_bytes,
+            "sha256": self.sha256,
+            "chosen": self.chosen.format,
+            "candidates": [candidate.to_json() for candidate in self.candidates],
+            "heads": list(self.heads),
+            "warnings": list(self.warnings),
+            "key_id": self.key_id,
+            "log": str(self.log),
+        }
+
+
+def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None) -> PackResult:
+    """Write the bundle, whole or not at all. report: told each step before it begins.
+
+    Raises `InputError` for a wrong run, `RefusedError` for heads of another embedder, and
+    `ParityMissed` when a file that has to travel misses its limits.
+    """
+    from export.assembly import assemble
+    from export.formats import make_candidates
+
+    _check_out(options.out)
+    key = None if options.sign is None else PrivateKey.load(options.sign)
+    run = RunFolder.open(options.run)
+    heads, cohort = gather(run, options)
+    log = start_log(options.log or default_log())
+    made = make_candidates(run, heads, options, log, report)
+    bound = run.external is None and bool(heads or cohort is not None)
+    chosen = passed(made.candidates, made.required, bound=bound)
+    report("recording golden crops")
+    writer, warnings = assemble(run, heads, cohort, made, chosen, options, log)
+    public = None if key is None else key.public
+    sha256, size_bytes = write_checked(writer, options.out, key, public)
+    return PackResult(
+        path=options.out,
+        name=writer.name,
+        size_bytes=size_bytes,
+        sha256=sha256,
+        candidates=made.candidates,
+        chosen=chosen,
+        heads=tuple(head.name for head in heads),
+        warnings=warnings,
+        key_id=None if public is None else public.key_id,
+        log=log,
+    )
+
+
+def gather(run: RunFolder, options: PackOptions) -> tuple[tuple[Head, ...], Cohort | None]:
+    """The persons of all runs, their thresholds set for the whole bundle, and the cohort.
+
+    Raises `RefusedError` where a run's embedder is another, `UsageError` for two of one name.
+    """
+    from export.runfolder import check_head
+
+    heads, cohort = list(run.heads()), run.cohort()
+    for path in options.heads:
+        other = RunFolder.open(path)
+        for head in other.heads():
+            check_head(head, run.embedder, path)
+            heads.append(head)
+        if cohort is None:
+            cohort = other.cohort()
+    names = [head.name for head in heads]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"two runs hold a person named {name}", hint="enrol one of them under another name"
+            )
+    return tuple(heads), cohort
+
+
+def passed(
+    candidates: tuple[Candidate, ...], required: tuple[str, ...], *, bound: bool
+) -> Candidate:
+    """The chosen candidate. Raises `ParityMissed` when one that must travel is not good."""
+    from export.candidate import DEPLOYED
+
+    must = {*required, *([DEPLOYED] if bound else [])}
+    failed = [c for c in candidates if not c.passed and c.format in must]
+    good = [c for c in candidates if c.passed]
+    if failed or not good:
+        raise ParityMissed(candidates, (failed or list(candidates))[0])
+    return choose(good, fixed=bound)
+
+
+def write_checked(
+    writer: BundleWriter, out: Path, key: PrivateKey | None, public: PublicKey | None
+) -> tuple[str, int]:
+    """Write, read everything back, and only then give the file its name: (SHA-256, size)."""
+    from edge.modelfile import sha256_of
+
+    with atomic_file(out) as temporary:
+        writer.write(temporary, key=key)
+        with Bundle.open(temporary, public) as bundle:
+            bundle.verify()
+        data = temporary.read_bytes()
+    return sha256_of(data), len(data)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what packing depends on."""
+    found = {"edge-recognize": __version__}
+    for name in _TOOLS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix != SUFFIX:
+        raise UsageError(f"{out} is no bundle's name", hint=f"give -o NAME{SUFFIX}")
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder", hint=f"give -o NAME{SUFFIX}")
