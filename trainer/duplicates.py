@@ -89,13 +89,14 @@ def duplicate_groups(prints: Prints) -> tuple[tuple[int, ...], ...]:
 
 def near_pairs(prints: Prints) -> Iterator[tuple[int, int]]:
     """Pairs of rows, the lesser first, that show the same picture; one may come twice."""
-    thumbs = _standardized(prints.thumbs)
     for rows in _buckets(prints.phash):
         for place, a in enumerate(rows[:-1]):
             rest = rows[place + 1 :]
             close = rest[_bits(prints.phash[rest] ^ prints.phash[a]) <= NEAR_BITS]
-            for b in close[thumbs[close] @ thumbs[a] >= NEAR_CORRELATION]:
-                yield int(a), int(b)
+            if len(close):
+                thumbs = _standardized(prints.thumbs[np.append(a, close)])
+                for b in close[thumbs[1:] @ thumbs[0] >= NEAR_CORRELATION]:
+                    yield int(a), int(b)
 
 
 def exact(prints: Prints, group: tuple[int, ...]) -> bool:

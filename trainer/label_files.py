@@ -49,7 +49,7 @@ def read_labels(path: Path) -> LabelFile:
                 f"{path}, line {line}: {len(cells) - 1} values for {len(header)} columns",
                 hint="the file was cut or edited; fetch it again",
             )
-        raw[row] = [negative.label(cells[i + 1], line) for i in keep]
+        raw[row] = negative.labels([cells[i + 1] for i in keep], line)
         for i, column in enumerate(columns):
             if column is not None and cells[i + 1]:
                 numbers[column][row] = _integer(path, line, cells[i + 1])
@@ -87,6 +87,14 @@ class _Negative:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.absent = ""
+        self._known = {"1": 1}
+
+    def labels(self, cells: list[str], line: int) -> list[int]:
+        """One row; the usual one, of values seen before, without looking at each closely."""
+        try:
+            return [self._known[cell] for cell in cells]
+        except KeyError:
+            return [self.label(cell, line) for cell in cells]
 
     def label(self, cell: str, line: int) -> int:
         if cell in ("1", "+1", "1.0"):
@@ -105,6 +113,7 @@ class _Negative:
                 hint="labels are -1 and 1, or 0 and 1, the same throughout the file",
             )
         self.absent = value
+        self._known[cell] = 0
         return 0
 
 
