@@ -240,6 +240,17 @@ def test_cleaned_csv_is_read_back(tmp_path: Path) -> None:
     assert again.attributes == table.attributes
 
 
+def test_cleaned_csv_of_folders_that_repeat_names(tmp_path: Path) -> None:
+    for person in ("ann", "bob"):
+        picture(tmp_path / person / "0001.jpg", len(person))
+    table = read_faces(tmp_path).with_attributes(["Male"])
+    table.labels[:, 0] = (0, 1)
+    table.write_csv(tmp_path / "list_attr_celeba.csv")
+    again = read_faces(tmp_path)
+    assert again.labels.tolist() == [[0], [1]]
+    assert np.array_equal(again.identity, table.identity)
+
+
 def test_fingerprint_is_of_the_data_and_not_of_the_place(tmp_path: Path) -> None:
     celeba(tmp_path / "here")
     shutil.copytree(tmp_path / "here", tmp_path / "there/deep")

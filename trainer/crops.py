@@ -59,17 +59,16 @@ def _write(
     size_px: int,
     quiet: bool,
 ) -> None:
-    def crop(row: int) -> np.ndarray:
-        picture = read_picture(table.paths[row])
-        transform = similarity(landmarks.points[row].astype(np.float64), frame.points())
-        return warp(picture, transform, window, size_px)
-
     shape = (len(table), size_px, size_px, 3)
     with atomic_file(target) as temporary, opencv_in_one_thread(), ThreadPoolExecutor() as pool:
         crops = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+
+        def crop(row: int) -> None:
+            picture = read_picture(table.paths[row])
+            transform = similarity(landmarks.points[row].astype(np.float64), frame.points())
+            crops[row] = warp(picture, transform, window, size_px)
+
         work = pool.map(crop, range(len(table)))
-        label = "cutting out faces"
-        for row, made in enumerate(progress(work, label=label, total=len(table), quiet=quiet)):
-            crops[row] = made
+        for _ in progress(work, label="cutting out faces", total=len(table), quiet=quiet):
+            pass
         crops.flush()
-        del crops

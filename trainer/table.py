@@ -95,14 +95,18 @@ class FaceTable:
     def write_csv(self, target: Path) -> None:
         """Write the cleaned table as CSV: image_id, identity, partition, then 0/1 attributes.
 
-        Unknown values are empty cells. `read_faces` reads such a file back.
+        Unknown values are empty cells. Pictures are named with their folder where names repeat.
+        `read_faces` reads such a file back.
         """
+        names = [path.name for path in self.paths]
+        if len(set(names)) < len(names):
+            names = [f"{path.parent.name}/{path.name}" for path in self.paths]
         with atomic_file(target) as temporary, temporary.open("w", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(["image_id", "identity", "partition", *self.attributes])
-            for row, path in enumerate(self.paths):
+            for row, name in enumerate(names):
                 numbers = (self.identity[row], self.partition[row], *self.labels[row])
-                writer.writerow([path.name, *("" if n < 0 else int(n) for n in numbers)])
+                writer.writerow([name, *("" if n < 0 else int(n) for n in numbers)])
 
     @staticmethod
     def concat(tables: Iterable[FaceTable]) -> FaceTable:
