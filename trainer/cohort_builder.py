@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from edge.cohort import Cohort
 
+from edge.cohort import Cohort
 from edge.errors import DataError, ModelError
 from edge.modelfile import sha256_of
 from trainer.celeba import read_faces
