@@ -128,12 +128,14 @@ class SignatureEntry:
 
 
 def as_text(value: Any) -> str:
+    """`value` where it is text. Raises TypeError."""
     if not isinstance(value, str):
         raise TypeError(f"expected text, got {type(value).__name__}")
     return value
 
 
 def as_name(value: Any) -> str:
+    """`value` where it is text that can be shown as a name. Raises TypeError, ValueError."""
     text = as_text(value)
     if not text.strip() or len(text) > _MAX_NAME or not text.isprintable():
         raise ValueError(f"a name may not be {text[:_MAX_NAME]!r}")

@@ -106,6 +106,7 @@ def open_bundle(
 
 
 def shipped_exists() -> bool:
+    """Whether this installation ships a base."""
     return (SHIPPED / SHIPPED_NETWORK).is_file() and (SHIPPED / SHIPPED_MODEL).is_file()
 
 

@@ -76,7 +76,10 @@ def advice(format: str, parity: Parity) -> str:
     if parity.problem:
         return "choose another format, or install the runtime that it needs"
     if parity.constant:
-        return "the quantization collapsed: calibrate on real crops, not on noise or one colour"
+        return (
+            "the quantization collapsed: calibrate on real crops (not on noise or one colour), and "
+            "check that pixels 0..255 are normalized once"
+        )
     if parity.cosine_mean is not None and parity.cosine_mean < 0.7:
         return (
             "file and float model see different pixels: check normalization (RGB, 0..255) and "

@@ -144,8 +144,7 @@ def _constant(reference: Perception, answers: Perception) -> tuple[str, ...]:
     said = _outputs(answers)
     found = []
     for role, values in _outputs(reference).items():
-        spread = _spread(said[role])
-        if spread < max(_CONSTANT, _COLLAPSED * _spread(values)):
+        if role in said and _spread(said[role]) < max(_CONSTANT, _COLLAPSED * _spread(values)):
             found.append(role)
     return tuple(found)
 
