@@ -60,8 +60,8 @@ class MqttConfig:
             )
         encrypted = parts.scheme == "mqtts"
         topic = unquote(parts.path).strip("/") or f"edge-recognize/{slug(socket.gethostname())}"
-        if set(topic) & set("+#\0"):
-            raise UsageError(f"--mqtt: {topic} is no topic to publish on", hint="leave + and # out")
+        if set(topic) & set("+#\0") or set(url) & set("?#"):
+            raise UsageError(f"--mqtt: {topic} is no topic", hint="leave +, # and ? out of it")
         return cls(
             host=parts.hostname,
             port=port or (8883 if encrypted else 1883),
@@ -113,8 +113,8 @@ class Mqtt(Sink):
         if config.encrypted:
             client.tls_set()
         client.connect_async(config.host, config.port, keepalive=30)
+        self._client = client  # before the thread starts, whose callbacks use it
         client.loop_start()
-        self._client = client
         return self
 
     def write(self, judged: Judged) -> None:
