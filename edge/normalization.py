@@ -1,0 +1,108 @@
+"""Score normalization: making scores comparable by what the same head says of strangers.
+
+Z: by mean and spread of the head's scores of strangers, fixed when the head is made. T: by mean and
+spread of the cosines between the face in question and the cohort's strangers, which tells how
+alike to everybody a face is. AS: as T, with the most alike `top` strangers alone (Auckenthaler et
+al., Digital Signal Processing 2000; Matejka et al., Interspeech 2017).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+KINDS = ("none", "z", "t", "as")
+
+MAX_ROWS = 1000
+"""Most rows of strangers that may travel with a head."""
+
+
+def _no_rows() -> np.ndarray:
+    return np.zeros((0, 0), np.float16)
+
+
+@dataclass(frozen=True, eq=False)
+class Normalization:
+    """How a head's raw scores become its scores.
+
+    kind: one of `KINDS`. mean, std: of the raw score, subtracted and divided by first (0 and 1 for
+    "none"). rows: float16[R, D], strangers that a face is compared with, R <= `MAX_ROWS`; weight:
+    how strongly the comparison counts; top: how many of the most alike ("as"). centre, spread: of
+    the comparison over strangers.
+    """
+
+    kind: str = "none"
+    mean: float = 0.0
+    std: float = 1.0
+    rows: np.ndarray = field(default_factory=_no_rows)
+    top: int = 0
+    weight: float = 0.0
+    centre: float = 0.0
+    spread: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for values that cannot be."""
+        numbers = (self.mean, self.std, self.weight, self.centre, self.spread)
+        if self.kind not in KINDS or not np.isfinite(numbers).all():
+            raise ValueError(f"unknown or not finite score normalization '{self.kind}'")
+        if self.std <= 0 or self.spread <= 0:
+            raise ValueError("a score normalization needs spreads above 0")
+        if self.kind not in ("t", "as"):
+            return
+        if self.rows.dtype != np.float16 or self.rows.ndim != 2:
+            raise ValueError("a score normalization's rows must be float16[R, D]")
+        if not 2 <= len(self.rows) <= MAX_ROWS or not np.isfinite(self.rows).all():
+            raise ValueError(f"a score normalization needs 2 to {MAX_ROWS} finite rows")
+        if self.kind == "as" and not 1 <= self.top <= len(self.rows):
+            raise ValueError("a score normalization needs a top among its rows")
+
+    def apply(self, raw: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
+        """Scores float64[N] from raw scores float64[N] of embeddings float32[N, D]."""
+        scores = (raw - self.mean) / self.std
+        if self.kind not in ("t", "as"):
+            return np.asarray(scores)
+        likeness = likeness_to_strangers(embeddings, self.rows, self.top)
+        return np.asarray(scores - self.weight * (likeness - self.centre) / self.spread)
+
+    def to_json(self) -> dict[str, Any]:
+        """Without the rows, which are an array of the head's file."""
+        values: dict[str, Any] = {"kind": self.kind, "mean": self.mean, "std": self.std}
+        if self.kind in ("t", "as"):
+            values |= {"top": self.top, "weight": self.weight}
+            values |= {"centre": self.centre, "spread": self.spread}
+        return values
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any], rows: np.ndarray | None = None) -> Normalization:
+        """Raises KeyError, TypeError or ValueError for a wrong description."""
+        kind = str(data["kind"])
+        if kind not in ("t", "as"):
+            return cls(kind, float(data.get("mean", 0.0)), float(data.get("std", 1.0)))
+        return cls(
+            kind=kind,
+            mean=float(data["mean"]),
+            std=float(data["std"]),
+            rows=_no_rows() if rows is None else rows,
+            top=int(data["top"]),
+            weight=float(data["weight"]),
+            centre=float(data["centre"]),
+            spread=float(data["spread"]),
+        )
+
+
+def z_normalization(raw: np.ndarray) -> Normalization:
+    """From a head's raw scores of strangers, float64[N]."""
+    return Normalization("z", float(raw.mean()), max(float(raw.std()), 1e-9))
+
+
+def likeness_to_strangers(embeddings: np.ndarray, rows: np.ndarray, top: int = 0) -> np.ndarray:
+    """Mean cosine, float64[N], of embeddings float32[N, D] with rows float16[R, D].
+
+    With the `top` most alike rows alone where `top` is not 0.
+    """
+    cosines = embeddings.astype(np.float32) @ rows.astype(np.float32).T
+    if 0 < top < len(rows):
+        cosines = np.partition(cosines, len(rows) - top, axis=1)[:, -top:]
+    return np.asarray(cosines.mean(axis=1, dtype=np.float64))
