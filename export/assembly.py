@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,7 @@ def assemble(
         labels=contents.labels(),
         licences=contents.licences(detector),
         versions={**_texts(run.info.get("versions")), **versions()},
-        facts=_facts(run, made, chosen, warnings),
+        facts=_facts(run, made, chosen, options, warnings),
     )
     return writer, warnings
 
@@ -165,7 +165,11 @@ def _warnings(
 
 
 def _facts(
-    run: RunFolder, made: Made, chosen: Candidate, warnings: tuple[str, ...]
+    run: RunFolder,
+    made: Made,
+    chosen: Candidate,
+    options: PackOptions,
+    warnings: tuple[str, ...],
 ) -> dict[str, Any]:
     """For people: nothing that differs when the same is packed again, no paths, no command line."""
     candidates = [candidate.to_json() for candidate in made.candidates]
@@ -174,6 +178,7 @@ def _facts(
     return {
         "run": {key: run.info.get(key) for key in ("kind", "seed", "figures", "learned_something")},
         "formats": candidates,
+        "limits": {c.format: asdict(options.recipe.limits[c.format]) for c in made.candidates},
         "chosen": chosen.format,
         "warnings": list(warnings),
     }

@@ -36,13 +36,6 @@ def fuse(model: FloatModel, heads: Sequence[Head], properties: dict[str, str]) -
         )
     import tensorflow as tf
 
-    infer = model.function()
-
-    @tf.function(autograph=False, input_signature=infer.input_signature)
-    def fused(pixels: Any) -> Any:
-        embedding = infer(pixels)["embedding"]
-        return {OUTPUT: tf.concat([_probability(head, embedding) for head in heads], axis=1)}
-
     frozen = model.frozen(
         lambda said: [tf.concat([_probability(h, said["embedding"]) for h in heads], axis=1)]
     )
@@ -50,7 +43,7 @@ def fuse(model: FloatModel, heads: Sequence[Head], properties: dict[str, str]) -
     names = {**properties, "heads": ", ".join(head.name for head in heads)}
     return {
         "tflite-float32": tflite.convert_frozen(frozen, "tflite-float32", widths),
-        "onnx-float32": onnxfile.convert_function(fused, widths, names),
+        "onnx-float32": onnxfile.convert_frozen(frozen, widths, names),
     }
 
 

@@ -25,21 +25,29 @@ def convert(model: FloatModel, properties: dict[str, str]) -> bytes:
 
     properties: goes into the file's metadata. Raises `ModelError` when tf2onnx refuses it.
     """
-    return convert_function(model.function(), model.widths, properties)
+    return convert_frozen(model.frozen(), model.widths, properties)
 
 
-def convert_function(function: Any, widths: dict[str, int], properties: dict[str, str]) -> bytes:
-    """As `convert`, for a `tf.function` that returns a dict with these widths."""
+def convert_frozen(frozen: Any, widths: dict[str, int], properties: dict[str, str]) -> bytes:
+    """As `convert`, for a frozen function whose outputs have these widths, in this order.
+
+    tf2onnx's `from_function` freezes variables alone: the mean and variance of a Normalization
+    layer, which are constants, would become inputs of the file.
+    """
     import tf2onnx
 
+    outputs = [tensor.name for tensor in frozen.outputs]
     try:
-        made, _ = tf2onnx.convert.from_function(
-            function, input_signature=list(function.input_signature), opset=OPSET
+        made, _ = tf2onnx.convert.from_graph_def(
+            frozen.graph.as_graph_def(),
+            input_names=[tensor.name for tensor in frozen.inputs],
+            output_names=outputs,
+            opset=OPSET,
         )
     except Exception as problem:  # tf2onnx raises anything
         first = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
         raise ModelError(f"tf2onnx cannot convert the model: {first}") from None
-    return _finished(made, widths, properties)
+    return _finished(made, dict(zip(outputs, widths, strict=True)), widths, properties)
 
 
 def quantize(data: bytes, representative_bgr: np.ndarray, properties: dict[str, str]) -> bytes:
@@ -73,7 +81,7 @@ def quantize(data: bytes, representative_bgr: np.ndarray, properties: dict[str, 
             raise ModelError(f"ONNX Runtime cannot quantize the model: {first}") from None
         made = onnx.load(str(done))
     widths = {o.name: o.type.tensor_type.shape.dim[1].dim_value for o in made.graph.output}
-    return _finished(made, widths, properties)
+    return _finished(made, {role: role for role in widths}, widths, properties)
 
 
 class _Reader:
@@ -96,13 +104,20 @@ class _Reader:
                 yield {INPUT_NAME: pixels}
 
 
-def _finished(made: Any, widths: dict[str, int], properties: dict[str, str]) -> bytes:
-    """Names and shapes as promised, metadata filled in, checked; the same bytes every time."""
+def _finished(
+    made: Any, roles: dict[str, str], widths: dict[str, int], properties: dict[str, str]
+) -> bytes:
+    """Names and shapes as promised, metadata filled in, checked; the same bytes every time.
+
+    roles: name of each output as it is to its role.
+    """
     import onnx
 
     graph = made.graph
+    if len(graph.input) != 1:
+        raise ModelError(f"the ONNX file has {len(graph.input)} inputs instead of one")
     kept = {graph.input[0].name: INPUT_NAME}
-    found = {output.name.partition(":")[0]: output for output in graph.output}
+    found = {roles.get(output.name): output for output in graph.output}
     for role, width in widths.items():
         if role not in found:
             raise ModelError(f"the ONNX file lost its output '{role}'")

@@ -50,7 +50,8 @@ def float_model(seed: int = 0) -> Any:
 
     keras.utils.set_random_seed(seed)
     pixels = keras.Input((SIZE_PX, SIZE_PX, 3), name="pixels")
-    hidden = keras.layers.Rescaling(1 / 127.5, -1.0)(pixels)
+    scaled = keras.layers.Normalization(mean=[124.0, 116.0, 104.0], variance=[3400.0] * 3)
+    hidden = scaled(pixels)
     for width in (8, 16, 24):
         hidden = keras.layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False)(hidden)
         hidden = keras.layers.BatchNormalization()(hidden)

@@ -28,6 +28,7 @@ from edge import archive
 from edge.archive import BundleCompressed, BundleMembersWrong
 from edge.bundle import Bundle
 from edge.bundlewriter import BundleWriter, file_stem
+from edge.cohort import Cohort
 from edge.entry import FileEntry
 from edge.errors import (
     BundleError,
@@ -37,6 +38,7 @@ from edge.errors import (
     BundleSchemaUnknown,
     BundleTruncated,
 )
+from edge.head import Head, linear_layers
 from edge.manifest import BundleManifestInvalid
 
 
@@ -97,6 +99,52 @@ def test_an_embedder_of_its_own(tmp_path: Path) -> None:
             "models/base.int8.tflite",
             "models/embedder.int8.tflite",
         ]
+
+
+def a_head(embedder_sha256: str, name: str = "Anna") -> Head:
+    return Head(
+        name=name,
+        kind="linear",
+        embedder_sha256=embedder_sha256,
+        layers=linear_layers(np.arange(8.0), -1.0),
+        threshold=0.25,
+    )
+
+
+def test_heads_and_cohort(tmp_path: Path) -> None:
+    writer = a_writer()
+    sha256 = writer.base[0].sha256
+    cohort = Cohort(
+        embeddings=np.eye(4, 8, dtype=np.float16),
+        identity=np.arange(4, dtype=np.int32),
+        variant=np.zeros(4, np.uint8),
+        variants=("plain",),
+        embedder_sha256=sha256,
+    )
+    heads = (a_head(sha256), a_head(sha256, "Jörg Ä/../x"))
+    target = tmp_path / "x.edge"
+    replace(writer, heads=heads, cohort=cohort.to_bytes()).write(target)
+    with Bundle.open(target) as bundle:
+        bundle.verify()
+        assert [head.name for head in bundle.heads] == ["Anna", "Jörg Ä/../x"]
+        assert [entry.threshold for entry in bundle.manifest.heads] == [0.25, 0.25]
+        np.testing.assert_array_equal(bundle.heads[0].layers[0].weights[:, 0], np.arange(8.0))
+        found = bundle.cohort()
+        assert found is not None
+        np.testing.assert_array_equal(found.embeddings, cohort.embeddings)
+        bundle.write(target, heads=[a_head(sha256, "Berta")])
+    with Bundle.open(target) as bundle:
+        assert [entry.member for entry in bundle.manifest.heads] == ["heads/Berta.npz"]
+        assert bundle.cohort() is not None
+
+
+def test_a_head_that_is_not_what_the_manifest_says(tmp_path: Path) -> None:
+    writer = a_writer()
+    target = tmp_path / "x.edge"
+    replace(writer, heads=(a_head(writer.base[0].sha256),)).write(target)
+    with_manifest(target, lambda fields: fields["heads"][0].update(threshold=-5.0))
+    with Bundle.open(target) as bundle, pytest.raises(BundleManifestInvalid, match="another head"):
+        _ = bundle.heads
 
 
 def test_the_open_bundle_can_be_written_over(path: Path) -> None:
