@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,13 +82,20 @@ class LiveSource(Source):
     """A camera read by a thread; `take` gives the newest frame and skips those before it.
 
     A loss is one grab with an error; then the camera is opened again, with growing pauses, for as
-    long as it takes.
+    long as it takes. `interrupted` tells whether waiting for the camera at the start has to end.
     """
 
     kind = "live"
 
-    def __init__(self, camera: Camera, config: CaptureConfig | None = None) -> None:
+    def __init__(
+        self,
+        camera: Camera,
+        config: CaptureConfig | None = None,
+        *,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.config = config or CaptureConfig()
+        self._interrupted = interrupted
         self._camera = camera
         super().__init__(camera.name)
         self.captured = 0
@@ -107,13 +115,11 @@ class LiveSource(Source):
         self._started_at_s = time.monotonic()
 
     @property
-    def connected(self) -> bool:
-        """Whether the camera is there and gives pictures."""
+    def connected(self) -> bool:  # type: ignore[override]
         return not self._lost
 
     @property
-    def hanging(self) -> int:
-        """How many reads hang inside a driver; only a new process frees their cameras."""
+    def hanging(self) -> int:  # type: ignore[override]
         self._hanging = [reader for reader in self._hanging if reader.is_alive()]
         return len(self._hanging)
 
@@ -125,10 +131,12 @@ class LiveSource(Source):
                 return
             deadline_s = time.monotonic() + self.config.opening_s
             while self._lost and self._refusal is None and not self._done:
-                if not self._changed.wait(max(0.0, deadline_s - time.monotonic())):
+                left_s = deadline_s - time.monotonic()
+                if left_s <= 0 or self._interrupted():
                     break
+                self._changed.wait(min(left_s, 0.1))
             refusal = self._refusal
-            lost = self._lost and not self._done
+            lost = self._lost and not self._done and not self._interrupted()
         if refusal is not None or lost:
             self.close()
             raise refusal or SourceError(
@@ -160,13 +168,13 @@ class LiveSource(Source):
     def _next(self) -> Grab | None:
         if self._loss is not None:
             text, self._loss = self._loss, None
-            return Grab(None, self.captured, self._elapsed_s(), None, self.name, text)
+            return Grab(None, self.captured, self.elapsed_s(), None, self.name, text)
         grab, self._newest = self._newest, None
         if grab is None and self._done:
             self.ended = True
         return grab
 
-    def _elapsed_s(self) -> float:
+    def elapsed_s(self) -> float:
         return time.monotonic() - self._started_at_s
 
     def _watch(self) -> None:

@@ -97,6 +97,7 @@ class Loop:
         self._reload = reload
         self._limit = limit
         self._attempts = 0
+        self._number = 0
 
     def run(self) -> Tally:
         """Raises what an essential sink has failed with."""
@@ -111,8 +112,7 @@ class Loop:
             elif self._source.ended:
                 break
             else:
-                self._sinks.check()
-                self._note_attempt()
+                self._idle()
             self._notifier.status(self._status())
         self._notifier.stopping()
         return self.tally
@@ -120,6 +120,7 @@ class Loop:
     def judged(self, grab: Grab) -> Judged:
         """One picture, judged."""
         age_ms = None
+        self._number = grab.number
         if grab.captured_at_s is not None:
             age_ms = max(0.0, 1000 * (time.monotonic() - grab.captured_at_s))
         faces: tuple[FaceResult, ...] = ()
@@ -154,15 +155,24 @@ class Loop:
             log.error("the bundle was not read again, the old one stays: %s", problem)
         self._notifier.ready()
 
-    def _note_attempt(self) -> None:
-        """Looking for a lost camera is progress, unless a hanging read keeps it busy for ever."""
-        attempts = getattr(self._source, "attempts", 0)
-        if attempts != self._attempts and not getattr(self._source, "hanging", 0):
-            self._attempts = attempts
+    def _idle(self) -> None:
+        """No picture came. Looking for a lost camera is progress, unless a hanging read keeps it
+        busy for ever; who was there when it was lost is not there for ever."""
+        self._sinks.check()
+        source = self._source
+        if source.attempts != self._attempts and not source.hanging:
+            self._attempts = source.attempts
             self._notifier.progress()
+        if source.live and not source.connected:
+            now_s = source.elapsed_s()
+            events = self.presence.expire(now_s, source.name)
+            if events:
+                error = f"{source.name} is still away"
+                result = FrameResult(source.name, self._number, now_s, error=error)
+                self._sinks.put(Judged(None, result, events))
 
     def _status(self) -> str:
-        if self._source.live and not getattr(self._source, "connected", True):
+        if not self._source.connected:
             return f"waiting for {self._source.name}"
         there = ", ".join(self.presence.people) or "nobody"
         latency_ms = self.tally.latencies_ms[-1] if self.tally.latencies_ms else 0.0

@@ -89,7 +89,11 @@ class Presence:
             self._sightings = {}
         seen = _seen(result)
         events = [event for event in (self._see(k, d, result) for k, d in seen.items()) if event]
-        return (*events, *self._miss(seen, result))
+        return (*events, *self._miss(seen, result.time_s, result.source))
+
+    def expire(self, time_s: float, source: str) -> tuple[Event, ...]:
+        """Who has gone by `time_s` although no picture has come since."""
+        return tuple(self._miss({}, time_s, source))
 
     def _see(self, key: str, decision: Decision, result: FrameResult) -> Event | None:
         sighting = self._sightings.get(key)
@@ -111,7 +115,7 @@ class Presence:
             decision.threshold,
         )
 
-    def _miss(self, seen: dict[str, Decision], result: FrameResult) -> list[Event]:
+    def _miss(self, seen: dict[str, Decision], time_s: float, source: str) -> list[Event]:
         """Who has gone; a face seen once and then not again was none."""
         events = []
         for key, sighting in list(self._sightings.items()):
@@ -119,11 +123,11 @@ class Presence:
                 continue
             if not sighting.there:
                 del self._sightings[key]
-            elif result.time_s - sighting.last_s >= self.config.leave_s:
+            elif time_s - sighting.last_s >= self.config.leave_s:
                 del self._sightings[key]
                 person = None if key == UNKNOWN else key
                 seen_s = sighting.last_s - sighting.first_s
-                events.append(Event("left", person, result.time_s, result.source, seen_s=seen_s))
+                events.append(Event("left", person, time_s, source, seen_s=seen_s))
         return events
 
 

@@ -89,7 +89,7 @@ def _run(options: RunOptions, signals: Signals) -> None:
     from edge.loop import Loop
     from edge.sink import FanOut
 
-    source = open_source(options)
+    source = open_source(options, signals)
     located = locate(options.bundle)
     if not options.quiet:
         click.echo(located.line, err=True)
@@ -112,7 +112,7 @@ def _run(options: RunOptions, signals: Signals) -> None:
     _summarize(options, tally, source, fan)
 
 
-def open_source(options: RunOptions) -> Source:
+def open_source(options: RunOptions, signals: Signals) -> Source:
     """The source that the options name, not yet opened. Raises `SourceError`, `UsageError`."""
     from edge.camera import CameraOptions
     from edge.capture import CaptureConfig, LiveSource, camera_by_name
@@ -127,7 +127,8 @@ def open_source(options: RunOptions) -> Source:
         asked = CameraOptions(
             width_px, height_px, options.fps, options.pixel_format, options.exposure
         )
-        return LiveSource(camera_by_name(wanted, asked), config)
+        camera = camera_by_name(wanted, asked)
+        return LiveSource(camera, config, interrupted=lambda: signals.stopping)
     source = file_source(Path(wanted).expanduser())
     if not options.realtime:
         return source

@@ -50,9 +50,15 @@ class Source(abc.ABC):
     name: for people, without passwords. kind: "picture", "folder", "video" or "live"; only "live"
     sources skip frames. fps: nominal frames per second, None where there is none. skipped: frames
     that were delivered and never taken. total: how many pictures there will be, if that is known.
+
+    Of live sources alone: connected: whether the camera is there. attempts: how often it was
+    opened. hanging: how many reads hang inside a driver, which only a new process can free.
     """
 
     kind: str = "video"
+    connected = True
+    hanging = 0
+    attempts = 0
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -99,6 +105,10 @@ class Source(abc.ABC):
     @abc.abstractmethod
     def close(self) -> None:
         """Give everything back; safe to call twice."""
+
+    def elapsed_s(self) -> float:
+        """The time of live sources now, on the clock of their pictures' `time_s`."""
+        return 0.0
 
 
 class PictureSource(Source):

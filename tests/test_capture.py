@@ -150,6 +150,16 @@ def test_a_camera_that_opens_and_says_nothing_is_refused() -> None:
     assert time.monotonic() - started_s < 1.4
 
 
+def test_a_stop_ends_waiting_for_a_camera() -> None:
+    stopping = threading.Event()
+    threading.Timer(0.15, stopping.set).start()
+    camera = fake(Step("stall", seconds=1.5))
+    started_s = time.monotonic()
+    with LiveSource(camera, CaptureConfig(), interrupted=stopping.is_set):
+        pass
+    assert time.monotonic() - started_s < 1.3
+
+
 def test_a_library_that_raises_anything_is_a_loss() -> None:
     class Broken(FakeCamera):
         def read(self) -> Shot | None:

@@ -19,6 +19,7 @@ from edge.capture import CaptureConfig, LiveSource
 from edge.errors import BundleError
 from edge.fake_camera import FakeCamera, Step
 from edge.loop import Loop
+from edge.presence import Presence, PresenceConfig
 from edge.service import Notifier, RateLimit, Signals, SilentNotifier, logging_to_stderr
 from edge.sink import FanOut, Judged, Sink
 
@@ -202,6 +203,18 @@ def test_looking_for_a_lost_camera_is_progress() -> None:
     assert any("STATUS=waiting for fake" in text for text in notifier.said)
 
 
+def test_who_was_there_when_the_camera_was_lost_leaves() -> None:
+    sink = Recorder()
+    config = CaptureConfig(first_backoff_s=0.05, longest_backoff_s=0.1)
+    steps = (Step("frames", 10), Step("vanish", seconds=1.0), Step("end"))
+    source = LiveSource(FakeCamera([picture(ADA)], steps, fps=50), config)
+    presence = Presence(PresenceConfig(leave_s=0.4))
+    with source, FanOut([sink]) as fan:
+        Loop(source, FakeJudge(), fan, signals=Signals(), presence=presence).run()
+    told = [(e.kind, each.result.error) for each in sink.got for e in each.events]
+    assert told == [("arrived", None), ("left", "fake is still away")]
+
+
 def test_a_hang_is_no_progress() -> None:
     """With the camera kept busy by a hanging read only a new process helps: no food."""
     notifier = Heard()
@@ -223,7 +236,7 @@ def test_a_hang_is_no_progress() -> None:
         deadline_s = time.monotonic() + 0.6
         while time.monotonic() < deadline_s:
             source.take(0.05)
-            loop._note_attempt()
+            loop._idle()
             fed_during_hang.append(notifier.fed)
         assert source.attempts > before + 2
     assert grab is None or grab.error
