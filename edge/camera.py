@@ -125,8 +125,8 @@ def list_nodes(devices: Path = DEVICES) -> tuple[Node, ...]:
 class V4L2Camera:
     """A camera by index (`0`) or path (`/dev/video0`, `/dev/v4l/by-id/…`).
 
-    A camera that comes back under another number after it was unplugged is found again by its
-    name and USB port.
+    A camera that comes back under another number or at another port is found again. One that was
+    there beside it all the time is never taken for it, not even when it is the same model.
     """
 
     def __init__(
@@ -144,6 +144,7 @@ class V4L2Camera:
         self._devices = devices
         self._first_frame_s = first_frame_s
         self._known: Node | None = None
+        self._others: frozenset[str] = frozenset()
         self._capture: cv2.VideoCapture | None = None
 
     def open(self) -> None:
@@ -160,7 +161,7 @@ class V4L2Camera:
         except SourceError:
             self.close()
             raise
-        self._known = node
+        self._remember(node)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if 0.1 <= fps <= 1000 else self.options.fps
 
@@ -179,7 +180,7 @@ class V4L2Camera:
         fresh = V4L2Camera(
             str(self.path), self.options, devices=self._devices, first_frame_s=self._first_frame_s
         )
-        fresh._known = self._known
+        fresh._known, fresh._others = self._known, self._others
         return fresh
 
     def _find(self) -> Node:
@@ -192,7 +193,11 @@ class V4L2Camera:
                 raise self._refusal(problem) from None
             return again
         if self._known is not None and not _same(node, self._known):
-            return self._find_again() or node
+            again = self._find_again()
+            if again is not None:
+                return again
+            if node.bus in self._others:
+                raise SourceError(f"{self.path} is another camera now ({node.card})")
         if node.captures:
             return node
         raise SourceError(
@@ -201,12 +206,20 @@ class V4L2Camera:
         )
 
     def _find_again(self) -> Node | None:
-        """The camera that was open before, under another number."""
-        if self._known is None:
+        """The camera that was open before, under another number or at another port."""
+        known = self._known
+        if known is None:
             return None
-        nodes = [node for node in list_nodes(self._devices) if node.card == self._known.card]
-        nodes.sort(key=lambda node: node.bus != self._known.bus if self._known else False)
-        return nodes[0] if nodes else None
+        nodes = [node for node in list_nodes(self._devices) if node.bus not in self._others]
+        alike = [node for node in nodes if node.card == known.card]
+        return min(alike, key=lambda node: node.bus != known.bus, default=None)
+
+    def _remember(self, node: Node) -> None:
+        """What is there beside the camera when it is opened for the first time."""
+        if self._known is None:
+            buses = {other.bus for other in list_nodes(self._devices)}
+            self._others = frozenset(buses - {node.bus})
+        self._known = node
 
     def _refusal(self, problem: OSError) -> SourceError:
         if problem.errno in (errno.EACCES, errno.EPERM):

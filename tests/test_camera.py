@@ -21,6 +21,7 @@ from edge.errors import SourceError, UsageError
 
 WEBCAM = ("uvcvideo", "HD Webcam", "usb-0000:01:00.0-1.2")
 OTHER = ("uvcvideo", "Other Webcam", "usb-0000:01:00.0-1.3")
+TWIN = ("uvcvideo", "HD Webcam", "usb-0000:01:00.0-1.4")
 SENSOR = ("unicam", "unicam", "platform:fe801000.csi")
 
 
@@ -147,7 +148,7 @@ def test_a_renumbered_camera_is_found_again(kernel: Kernel) -> None:
     with pytest.raises(SourceError, match="no camera at"):
         camera.open()
     kernel.plug(1, OTHER)
-    kernel.plug(3, (WEBCAM[0], WEBCAM[1], "usb-0000:01:00.0-1.4"))
+    kernel.plug(3, TWIN)
     kernel.plug(4, WEBCAM)
     camera.open()
     assert kernel.captures[-1].path.endswith("video4"), "the same port is preferred"
@@ -156,16 +157,45 @@ def test_a_renumbered_camera_is_found_again(kernel: Kernel) -> None:
     assert kernel.captures[-1].path.endswith("video4"), "one that takes over knows it too"
 
 
-def test_another_camera_that_took_the_number_is_not_taken_for_it(kernel: Kernel) -> None:
+def test_the_neighbour_that_took_the_number_is_not_taken_for_it(kernel: Kernel) -> None:
     kernel.plug(0, WEBCAM)
+    kernel.plug(1, OTHER)
     camera = webcam(kernel)
     camera.open()
     camera.close()
     kernel.unplug(0)
+    kernel.unplug(1)
     kernel.plug(0, OTHER)
+    with pytest.raises(SourceError, match=r"is another camera now \(Other Webcam"):
+        camera.open()
     kernel.plug(1, WEBCAM)
     camera.open()
     assert kernel.captures[-1].path.endswith("video1")
+
+
+def test_a_twin_that_was_always_there_is_not_taken_for_it(kernel: Kernel) -> None:
+    kernel.plug(0, WEBCAM)
+    kernel.plug(1, TWIN)
+    camera = webcam(kernel)
+    camera.open()
+    kernel.unplug(0)
+    for one in (camera, camera.again()):
+        with pytest.raises(SourceError, match="no camera at"):
+            one.open()
+
+
+def test_a_camera_at_another_port_and_a_new_one_at_its_place(kernel: Kernel) -> None:
+    kernel.plug(0, WEBCAM)
+    camera = webcam(kernel)
+    camera.open()
+    kernel.unplug(0)
+    kernel.plug(2, TWIN)
+    camera.open()
+    assert kernel.captures[-1].path.endswith("video2")
+    kernel.unplug(2)
+    kernel.plug(0, OTHER)
+    camera.open()
+    assert kernel.captures[-1].path.endswith("video0"), "somebody has replaced it"
 
 
 @pytest.mark.parametrize(

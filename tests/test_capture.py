@@ -102,9 +102,9 @@ def test_pauses_between_attempts_grow_and_end_with_success() -> None:
         (grab,) = take_until(source, 1)
         assert source.connected
     assert grab.error is None
-    gaps = np.diff(waits)
-    assert gaps == pytest.approx([0.02, 0.04, 0.08, 0.1, 0.1, 0.1], abs=0.04)
-    assert gaps[0] < gaps[-1]
+    least_s = np.array([0.02, 0.04, 0.08, 0.1, 0.1, 0.1])
+    assert (np.diff(waits) >= least_s - 0.005).all()
+    assert source._backoff_s == 0.0, "the next loss begins with a short pause again"
 
 
 def test_a_stall_is_noticed_and_a_fresh_camera_opened() -> None:
