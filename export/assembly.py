@@ -156,7 +156,9 @@ def _warnings(
     if not run.info.get("learned_something", True):
         found.append("the run's own figures say that it has learned nothing beyond its baseline")
     if made.model is None:
-        found.append("parity was not measured: the run has no float model")
+        found.append(
+            "parity was not measured, the run has no float model: pack the base's run with --head"
+        )
     if golden is None:
         found.append("no golden crops: 'edge-export verify' can only compare hashes")
     if cohort is None:

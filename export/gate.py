@@ -12,13 +12,14 @@ class Limits:
     """What a file may do at most. Shares are 0..1; see `Parity` for what they are of.
 
     The defaults are those for 8 bit. A base of CelebA quantized well had a mean cosine of 0.991,
-    0.975 at the worst 1 % and 1.2 % of the attributes flipped; one that decides wrongly is far off.
+    0.975 at the worst 1 % and 1.2 % of the attributes flipped; a small one, hardly trained, 0.991,
+    0.967 and 3.3 %. Wrong normalization, noise as representative crops and the like are far off.
     """
 
     agreement: float = 0.995
     cosine_mean: float = 0.99
     cosine_worst: float = 0.95
-    flips: float = 0.03
+    flips: float = 0.05
     far_drift: float = 0.01
     frr_drift: float = 0.03
 
