@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -205,6 +204,13 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
 @click.option("--cache-dir", type=PATH, metavar="DIR", help="Where crops are kept.")
 @click.option("--checkpoint-minutes", type=_POSITIVE, default=5.0, help="Within an epoch.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, help="Of the augmentation.")
+@click.option("--mixed-precision", is_flag=True, help="Compute in bfloat16, for GPUs.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["none", "mirrored", "multiworker"]),
+    default="none",
+    help="One device, all GPUs of this machine, or the machines of TF_CONFIG.",
+)
 @click.option("--tensorboard", type=PATH, metavar="DIR", help="Write curves there.")
 @detector_option()
 @threads_option()
@@ -224,7 +230,7 @@ def attributes_command(context: click.Context, **options: Any) -> None:
     source = click.core.ParameterSource.DEFAULT
     given = {name for name in options if context.get_parameter_source(name) != source}
     settings = BaseSettings(**options)
-    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    words = ["edge-train", *sys.argv[1:]]
     if settings.resume:
         settings = settings.continued(given - _FREE_ON_RESUME, given & _FREE_ON_RESUME)
     from trainer.base_run import train_base

@@ -38,7 +38,7 @@ def _caffe() -> Scale:
 
         swapped = swap(pixels)
         kernel = np.eye(3, dtype=np.float32)[::-1].reshape(1, 1, 3, 3)
-        swap.set_weights([kernel, np.float32([-103.939, -116.779, -123.68])])
+        swap.set_weights([kernel, np.array([-103.939, -116.779, -123.68], np.float32)])
         return swapped
 
     return scale

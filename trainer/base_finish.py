@@ -191,7 +191,7 @@ def _attribute_figures(data: BaseData, watcher: _Watcher) -> tuple[Network, Attr
 
 
 def _labelled(arrays: FaceArrays) -> FaceArrays:
-    return arrays.select((arrays.labels >= 0).any(axis=1))
+    return arrays.select(np.flatnonzero((arrays.labels >= 0).any(axis=1)))
 
 
 def _identity_figures(

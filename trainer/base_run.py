@@ -11,6 +11,8 @@ import click
 
 from edge.errors import InputError, UsageError
 from trainer.base_settings import CHECKPOINT, SETTINGS_JSON, BaseSettings
+from trainer.quiet import start_tensorflow
+from trainer.workers import worker_number
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,10 @@ class BaseResult:
         return {"folder": str(self.folder), "epochs": self.epochs, "run": done}
 
     def text(self) -> str:
-        if self.run is None:
+        if self.run is None and not self.lines:
             return f"stopped after {self.epochs} epochs, go on with --resume"
-        return "\n".join([*self.lines, f"wrote {self.folder}"])
+        wrote = [f"wrote {self.folder}"] if self.run is not None else []
+        return "\n".join([*self.lines, *wrote])
 
 
 def train_base(settings: BaseSettings, command: str) -> BaseResult:
@@ -37,8 +40,9 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
 
     Raises `InputError` where the folder exists already and whatever loading and training raise.
     """
-    folder = _prepared_folder(settings)
-    _set_threads(settings.threads)
+    start_tensorflow(settings.threads)
+    settings = settings.for_worker(worker_number())
+    _refuse_existing(settings)
     from trainer.basedata import load_base_data
     from trainer.teacher import read_teacher
     from trainer.training import Training
@@ -56,6 +60,7 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
         classes=settings.margin != "none",
         quiet=settings.quiet,
     )
+    folder = _prepared_folder(settings)
     settings.save(folder)
     network = settings.network(_attribute_count(settings, data))
     training = Training(
@@ -76,6 +81,9 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
     done = outcome.progress.epoch
     if not outcome.finished:
         return BaseResult(folder, done)
+    if worker_number():
+        shutil.rmtree(folder, ignore_errors=True)
+        return BaseResult(folder, done, lines=("the first worker writes the run",))
     from trainer.base_finish import finish
 
     run, lines = finish(settings, command, data, teacher, outcome, folder)
@@ -83,24 +91,27 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
     return BaseResult(settings.out, done, run, lines)
 
 
+def _refuse_existing(settings: BaseSettings) -> None:
+    if settings.resume or settings.overwrite:
+        return
+    for folder in (settings.out, settings.working_folder):
+        if folder.exists():
+            raise InputError(
+                f"{folder} exists already",
+                hint="go on with it by --resume, or replace it by --overwrite",
+            )
+
+
 def _prepared_folder(settings: BaseSettings) -> Path:
     """The working folder: new, or with the checkpoint of the run that is resumed."""
     out, working = settings.out, settings.working_folder
-    if settings.resume:
-        if not (working / CHECKPOINT).is_file():
-            working.mkdir(parents=True, exist_ok=True)
-            for name in (SETTINGS_JSON, CHECKPOINT):
-                shutil.copy2(out / name, working / name)
-        return working
-    if not settings.overwrite:
-        for folder in (out, working):
-            if folder.exists():
-                raise InputError(
-                    f"{folder} exists already",
-                    hint="go on with it by --resume, or replace it by --overwrite",
-                )
-    shutil.rmtree(working, ignore_errors=True)
-    working.mkdir(parents=True)
+    if not settings.resume:
+        shutil.rmtree(working, ignore_errors=True)
+        working.mkdir(parents=True)
+    elif not (working / CHECKPOINT).is_file():
+        working.mkdir(parents=True, exist_ok=True)
+        for name in (SETTINGS_JSON, CHECKPOINT):
+            shutil.copy2(out / name, working / name)
     return working
 
 
@@ -132,18 +143,6 @@ def _attribute_count(settings: BaseSettings, data: Any) -> int:
             hint="add data with an attribute list, or give a --teacher or --margin",
         )
     return count
-
-
-def _set_threads(threads: int | None) -> None:
-    import tensorflow as tf
-
-    if threads is None:
-        return
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError:  # TensorFlow has started already
-        return
 
 
 def _tensorboard(folder: Path | None) -> Any:

@@ -70,6 +70,8 @@ class BaseSettings:
     cache_dir: Path | None = None
     checkpoint_minutes: float = 5.0
     workers: int = 2
+    mixed_precision: bool = False
+    strategy: str = "none"
     tensorboard: Path | None = None
     detector_model: Path | None = None
     threads: int | None = None
@@ -81,6 +83,12 @@ class BaseSettings:
     def working_folder(self) -> Path:
         """Where a run under way lies; it becomes `out` when it is complete."""
         return self.out.parent / f"{self.out.name}.training"
+
+    def for_worker(self, number: int) -> BaseSettings:
+        """The settings of one of several machines; those after the first keep to themselves."""
+        if number == 0:
+            return self
+        return replace(self, out=self.out.parent / f".{self.out.name}.worker{number}", quiet=True)
 
     def continued(self, given: set[str], free: set[str]) -> BaseSettings:
         """The settings of the run that is resumed, with the options of `free` as given now.
@@ -162,6 +170,8 @@ class BaseSettings:
             checkpoint_minutes=self.checkpoint_minutes,
             stop_after=self.stop_after,
             workers=self.workers,
+            mixed_precision=self.mixed_precision,
+            strategy=self.strategy,
         )
 
     def augmentation(self) -> Augmentation:

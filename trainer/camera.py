@@ -16,8 +16,8 @@ class CameraDegradation:
 
     resolution_px: smallest side of the face's window in camera pixels. blur_share: largest sigma
     as a share of the side. noise: largest deviation in grey levels. jpeg_quality: lowest quality.
-    cast: relative deviation of the channels' gains. darkest: least share of the light. occlusion_share: largest side of what stands
-    in front, as a share of the picture's side.
+    cast: relative deviation of the channels' gains. darkest: least share of the light.
+    occlusion_share: largest side of what stands in front, as a share of the picture's side.
     """
 
     grey: float = 0.25
@@ -102,7 +102,7 @@ def blur(picture: np.ndarray, share: float, rng: np.random.Generator) -> np.ndar
     reach = np.array([np.cos(angle), np.sin(angle)]) * (length // 2)
     middle = np.full(2, length // 2)
     kernel = np.zeros((length, length), np.float32)
-    ends = [tuple(int(round(v)) for v in middle + s * reach) for s in (-1, 1)]
+    ends = [tuple(round(v) for v in middle + s * reach) for s in (-1, 1)]
     cv2.line(kernel, ends[0], ends[1], 1.0)
     return cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
 
@@ -111,7 +111,7 @@ def low_resolution(picture: np.ndarray, smallest_px: int, rng: np.random.Generat
     """As if the face filled fewer pixels of the camera."""
     side = len(picture)
     least = min(smallest_px, side - 1)
-    fewer_px = int(round(least * (side / least) ** rng.random()))
+    fewer_px = round(least * (side / least) ** float(rng.random()))
     small = cv2.resize(picture, (fewer_px, fewer_px), interpolation=cv2.INTER_AREA)
     return cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
 
@@ -127,7 +127,7 @@ def noise(picture: np.ndarray, levels: float, rng: np.random.Generator) -> np.nd
 def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     """Compressed and decoded again; quality 0..100."""
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
 
 
 def occlude(

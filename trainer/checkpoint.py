@@ -47,7 +47,7 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Write the file, atomically."""
-        arrays = {f"state/{i:04d}": a for i, a in enumerate(self.state)}
+        arrays: dict[str, Any] = {f"state/{i:04d}": a for i, a in enumerate(self.state)}
         arrays |= {f"best/{i:04d}": a for i, a in enumerate(self.best or [])}
         meta = json.dumps(asdict(self.progress)).encode()
         with atomic_file(path) as temporary:

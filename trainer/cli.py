@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
-
 from edge.commands import group
-
-_COMMANDS = {
-    "trainer.attributes_cli": "attributes_command",
-}
+from trainer.attributes_cli import attributes_command
+from trainer.audit_cli import audit_command
+from trainer.cohort_cli import cohort_command
+from trainer.evaluate_base_cli import evaluate_base_command
 
 
 @group(
     examples="""
+    edge-train audit ~/celeba
     edge-train attributes --data ~/celeba --out runs/base
+    edge-train evaluate-base runs/base --data ~/celeba
     """
 )
 def main() -> None:
-    """Train a base and people's heads, and measure them."""
+    """Train on a workstation what a Raspberry Pi recognizes people with."""
 
 
-for _module, _name in _COMMANDS.items():
-    main.add_command(getattr(importlib.import_module(_module), _name))
-
+main.add_command(audit_command)
+main.add_command(attributes_command)
+main.add_command(evaluate_base_command)
+main.add_command(cohort_command)
 
 if __name__ == "__main__":
     main()

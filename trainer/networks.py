@@ -149,7 +149,7 @@ def unnormalized(model: keras.Model) -> keras.Model:
 
     `edge` normalizes, and int8 outputs need no range for a division.
     """
-    outputs = {role: tensor for role, tensor in model.output.items()}
+    outputs = dict(model.output)
     if "embedding" in outputs:
         outputs["embedding"] = model.get_layer(EMBEDDING_FEATURES).output
     return keras.Model(model.inputs, outputs)

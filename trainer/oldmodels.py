@@ -68,9 +68,9 @@ def _saved_model(path: Path, size_px: int) -> keras.Model:
 
 def _check_size(path: Path, shape: Any, size_px: int) -> None:
     expected = tuple(shape[1:]) if isinstance(shape, tuple) else ()
-    if len(expected) != 3 or any(
-        e not in (None, s) for e, s in zip(expected, (size_px, size_px, 3))
-    ):
+    wanted = (size_px, size_px, 3)
+    fits = len(expected) == 3 and all(e in (None, w) for e, w in zip(expected, wanted, strict=True))
+    if not fits:
         raise ModelError(
             f"the model {path} takes {shape}, not [batch, {size_px}, {size_px}, 3]",
             hint="choose its --input-size",

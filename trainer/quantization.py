@@ -20,6 +20,7 @@ from edge.frame import CELEBA, Window
 from edge.modelfile import sha256_of
 from edge.network import Network, NetworkInput
 from trainer.networks import unnormalized
+from trainer.quiet import quiet_native
 
 INPUT_NAME = "pixels"
 
@@ -65,7 +66,8 @@ def quantize(model: keras.Model, representative_bgr: np.ndarray) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.float32
-    data = _named(converter.convert(), _widths(deployed))
+    with quiet_native():
+        data = _named(converter.convert(), _widths(deployed))
     _check_input(data)
     return data
 

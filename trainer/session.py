@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.networks import all_layers
 from trainer.objective import Objective
 
 
@@ -16,6 +19,9 @@ class Session:
 
     The state (weights, moving statistics, random seeds, optimizer, class centres) is a list of
     arrays of the same order at every input size, so that it can move from one size to the next.
+
+    strategy: a tf.distribute strategy in whose scope everything was made. Each replica has its
+    share of a batch; their gradients are averaged.
     """
 
     def __init__(
@@ -24,17 +30,20 @@ class Session:
         optimizer: keras.optimizers.Optimizer,
         objective: Objective,
         clip_norm: float,
+        strategy: Any = None,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
         self._objective = objective
         self._clip_norm = clip_norm
+        self._strategy = strategy or tf.distribute.get_strategy()
+        self._replicas = self._strategy.num_replicas_in_sync
         centres = objective.margin_softmax
         extra = [centres.weights] if centres is not None else []
         self._trained = [*model.trainable_variables, *extra]
         self._extra = extra
         optimizer.build(self._trained)
-        self._step = tf.function(self._train_step)
+        self._step = tf.function(self._step_everywhere)
         self._measure = tf.function(self._evaluate_step)
 
     def step(
@@ -77,14 +86,45 @@ class Session:
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self._extra, *self.optimizer.variables]
 
+    def _step_everywhere(self, batch: dict[str, Any], margin_share: Any) -> dict[str, Any]:
+        values = self._strategy.run(self._train_step, args=(batch, margin_share))
+        mean = tf.distribute.ReduceOp.MEAN
+        return {name: self._strategy.reduce(mean, v, axis=None) for name, v in values.items()}
+
     def _train_step(self, batch: dict[str, Any], margin_share: Any) -> dict[str, Any]:
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, self._young_momentum():
             outputs = self.model(tf.cast(batch["pixels"], tf.float32), training=True)
             terms = self._objective(outputs, batch, margin_share)
-        gradients = tape.gradient(terms["loss"], _raw(self._trained))
+        gradients = tape.gradient(
+            terms["loss"], _raw(self._trained), unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
         gradients, norm = _clipped(gradients, self._clip_norm)
-        self.optimizer.apply(gradients, self._trained)
+        # the optimizer adds up what the replicas give it
+        self.optimizer.apply([g / self._replicas for g in gradients], self._trained)
         return {**terms, "norm": norm}
+
+    @contextmanager
+    def _young_momentum(self) -> Iterator[None]:
+        """While the step is traced: batch normalization that forgets its start at once.
+
+        The moving statistics of step t keep t / (t + 2) of what they were, at most the layer's
+        momentum, so that the first batch replaces them and recent ones count more. Otherwise a
+        short run ends with statistics that describe no batch it has seen.
+        """
+        step = tf.cast(self.optimizer.iterations, tf.float32)
+        layers = [
+            layer
+            for layer in all_layers(self.model)
+            if isinstance(layer, keras.layers.BatchNormalization)
+        ]
+        before = [layer.momentum for layer in layers]
+        for layer, momentum in zip(layers, before, strict=True):
+            layer.momentum = tf.minimum(momentum, step / (step + 2.0))
+        try:
+            yield
+        finally:
+            for layer, momentum in zip(layers, before, strict=True):
+                layer.momentum = momentum
 
     def _evaluate_step(self, batch: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         outputs = self.model(tf.cast(batch["pixels"], tf.float32), training=False)
@@ -101,4 +141,4 @@ def _clipped(gradients: list[Any], limit: float) -> tuple[list[Any], Any]:
     if not limit:
         return gradients, norm
     scale = limit / tf.maximum(norm, limit)
-    return [None if g is None else g * scale for g in gradients], norm
+    return [g * scale for g in gradients], norm

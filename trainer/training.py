@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from edge.errors import RefusedError, UsageError
 from edge.progress import ProgressBar, progress_bar
 from trainer.augmentation import Augmentation
+from trainer.backbones import pixel_scale_name
 from trainer.checkpoint import Checkpoint, Progress
 from trainer.dataset import FaceArrays, plain_batches, steps_per_epoch, training_batches
 from trainer.margin import MarginSoftmax
@@ -22,6 +24,7 @@ from trainer.networks import NetworkConfig, build
 from trainer.objective import Objective, ObjectiveConfig
 from trainer.optimizers import Schedule, make_optimizer
 from trainer.session import Session
+from trainer.strategy import make_strategy, spread_batches
 
 PLATEAU_FACTOR = 0.3
 """What a plateau's learning rate is multiplied with after `plateau_patience` epochs."""
@@ -35,7 +38,8 @@ class TrainingConfig:
     warmup_epochs: of the learning rate and of the margin. early_stopping, plateau_patience:
     epochs without a better validation loss, 0 for never. stop_after: epochs after which this call
     ends, to be resumed, 0 for none. checkpoint_minutes: how often within an epoch. clip_norm: of
-    the gradient, 0 for none.
+    the gradient, 0 for none. mixed_precision: bfloat16 within, float32 weights. strategy: a name
+    of `trainer.strategy.STRATEGIES`.
     """
 
     epochs: int = 10
@@ -53,6 +57,8 @@ class TrainingConfig:
     checkpoint_minutes: float = 5.0
     stop_after: int = 0
     workers: int = 2
+    mixed_precision: bool = False
+    strategy: str = "none"
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
@@ -104,6 +110,7 @@ class Training:
         self.progress = Progress()
         self._best: list[np.ndarray] | None = None
         self._objective_config = objective
+        self._strategy = make_strategy(config.strategy)
         self._steps = steps_per_epoch(len(train), config.batch_size)
         self._schedule = Schedule(
             config.schedule,
@@ -140,7 +147,7 @@ class Training:
         if finished and self._best is not None:
             self._go_to_size(config.epochs)
             self._session.set_network_state(self._best)
-        return Outcome(self._session.model, at, finished)
+        return Outcome(self._plain_model(), at, finished)
 
     def _epoch(self, bar: ProgressBar) -> None:
         at, began = self.progress, time.monotonic()
@@ -164,18 +171,17 @@ class Training:
 
     def _batches(self) -> Iterator[dict[str, Any]]:
         at, config = self.progress, self.config
-        return iter(
-            training_batches(
-                self.train_set,
-                self._size,
-                config.batch_size,
-                self.augmentation,
-                seed=config.seed,
-                epoch=at.epoch,
-                first_step=at.step,
-                workers=config.workers,
-            )
+        batches = training_batches(
+            self.train_set,
+            self._size,
+            config.batch_size,
+            self.augmentation,
+            seed=config.seed,
+            epoch=at.epoch,
+            first_step=at.step,
+            workers=config.workers,
         )
+        return iter(spread_batches(batches, self._strategy))
 
     def _validate(self, bar: ProgressBar) -> dict[str, float]:
         """Terms of the loss, each the mean over the pictures of the validation part."""
@@ -205,9 +211,9 @@ class Training:
         elif watched < at.best:
             at.best, at.best_epoch, at.waited = watched, at.epoch, 0
             self._best = self._session.network_state()
-        if config.schedule == "plateau" and at.waited and config.plateau_patience:
-            if at.waited % config.plateau_patience == 0:
-                at.rate_share *= PLATEAU_FACTOR
+        patience = config.plateau_patience if config.schedule == "plateau" else 0
+        if patience and at.waited and at.waited % patience == 0:
+            at.rate_share *= PLATEAU_FACTOR
         self.report(_line(at.epoch, config.epochs, figures))
         self.on_epoch(at.epoch, figures)
         at.epoch, at.step, at.sums, at.seconds = at.epoch + 1, 0, {}, 0.0
@@ -255,25 +261,44 @@ class Training:
             self._session.set_state(state)
 
     def _new_session(self, size_px: int, weights: str) -> Session:
-        keras.utils.set_random_seed(self.config.seed)
-        config = self.config
-        model = build(_at_size(self.network, size_px, weights))
-        optimizer = make_optimizer(config.optimizer, config.learning_rate, config.weight_decay)
-        objective = self._objective_config
-        margin = None
-        classes = int(self.train_set.classes.max(initial=-1)) + 1
-        if objective.margin != "none":
-            size = self.network.embedding_size
-            margin = MarginSoftmax(objective.margin, classes, size, config.seed)
-        return Session(model, optimizer, Objective(objective, margin), config.clip_norm)
+        config, objective = self.config, self._objective_config
+        keras.utils.set_random_seed(config.seed)
+        with self._strategy.scope(), _precision(config.mixed_precision):
+            model = build(_at_size(self.network, size_px, weights))
+            optimizer = make_optimizer(config.optimizer, config.learning_rate, config.weight_decay)
+            margin = None
+            if objective.margin != "none":
+                classes = int(self.train_set.classes.max(initial=-1)) + 1
+                size = self.network.embedding_size
+                margin = MarginSoftmax(objective.margin, classes, size, config.seed)
+            goal = Objective(objective, margin)
+            return Session(model, optimizer, goal, config.clip_norm, self._strategy)
+
+    def _plain_model(self) -> keras.Model:
+        """The network in float32 and without strategy, as it is saved."""
+        config, model = self.config, self._session.model
+        if not config.mixed_precision and config.strategy == "none":
+            return model
+        plain = build(_at_size(self.network, self._size, "none"))
+        for variable, array in zip(plain.variables, self._session.network_state(), strict=True):
+            variable.assign(array)
+        return plain
+
+
+@contextmanager
+def _precision(mixed: bool) -> Iterator[None]:
+    """Layers made within compute in bfloat16 where `mixed`; their weights stay float32."""
+    before = keras.config.dtype_policy()
+    if mixed:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _at_size(network: NetworkConfig, size_px: int, weights: str) -> NetworkConfig:
     """The same network for another input; the pixel scale stays that of the first weights."""
-    from dataclasses import replace
-
-    from trainer.backbones import pixel_scale_name
-
     scale = pixel_scale_name(network.arch, network.weights, network.pixel_scale)
     return replace(network, input_size=size_px, weights=weights, pixel_scale=scale)
 
