@@ -74,7 +74,10 @@ def assemble(
         labels=contents.labels(),
         licences=contents.licences(detector),
         versions={**_texts(run.info.get("versions")), **versions()},
-        facts=_facts(run, made, chosen, options, warnings),
+        facts={
+            **_facts(run, made, chosen, options, warnings),
+            "far_of_bundle": _far_of_bundle(heads, cohort),
+        },
     )
     return writer, warnings
 
@@ -163,6 +166,8 @@ def _warnings(
         found.append("no golden crops: 'edge-export verify' can only compare hashes")
     if cohort is None:
         found.append("no cohort: nobody can be enrolled on the device")
+        if len(heads) > 1:
+            found.append("no cohort: each threshold is that of one person alone, not of the bundle")
     return tuple(dict.fromkeys(found))
 
 
@@ -184,6 +189,16 @@ def _facts(
         "chosen": chosen.format,
         "warnings": list(warnings),
     }
+
+
+def _far_of_bundle(heads: tuple[Head, ...], cohort: Cohort | None) -> dict[str, Any] | None:
+    """False accepts of the cohort's strangers at all heads together."""
+    if not heads or cohort is None:
+        return None
+    from edge.enrolment import bundle_far
+
+    far: dict[str, Any] = bundle_far(heads, cohort).to_json()
+    return far
 
 
 def _detector_name(options: PackOptions) -> str:

@@ -98,7 +98,7 @@ class Contents:
     def _people(self) -> list[str]:
         return [
             f"- {head.name}: threshold {head.threshold:.4g}"
-            + "".join(f", {key.replace('_', ' ')} {value}" for key, value in _plain(head))
+            + "".join(f", {f}" for f in _facts(head))
             for head in self.heads
         ]
 
@@ -130,14 +130,23 @@ def _terms(what: str, network: Network) -> str:
     )
 
 
-def _plain(head: Head) -> list[tuple[str, str]]:
-    """The head's facts for people that are single values."""
-    facts = []
-    for key, value in sorted(head.calibration.items()):
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            continue
-        facts.append((key, f"{value:.4g}" if isinstance(value, float) else str(value)))
-    return facts
+def _facts(head: Head) -> list[str]:
+    """What people should know of how the threshold was set."""
+    facts, words = head.calibration, []
+    for key, what in (
+        ("own_looks", "looks of its own"),
+        ("strangers", "strangers"),
+        ("target_far", "as target for FAR"),
+    ):
+        if facts.get(key) is not None:
+            words.append(f"{facts[key]} {what}")
+    for key in ("far", "frr"):
+        rate = facts.get(key)
+        if isinstance(rate, Mapping) and rate.get("trials"):
+            bound = 100 * float(rate["upper_95"])
+            counted = f"{rate['events']} of {rate['trials']}"
+            words.append(f"{key.upper()} {counted} (95 % bound {bound:.2g} %)")
+    return words
 
 
 def _flattened(figures: Mapping[str, Any], before: str = "") -> list[str]:

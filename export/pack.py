@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -156,7 +156,20 @@ def gather(run: RunFolder, options: PackOptions) -> tuple[tuple[Head, ...], Coho
             raise UsageError(
                 f"two runs hold a person named {name}", hint="enrol one of them under another name"
             )
-    return tuple(heads), cohort
+    return for_the_whole_bundle(heads, cohort), cohort
+
+
+def for_the_whole_bundle(heads: Sequence[Head], cohort: Cohort | None) -> tuple[Head, ...]:
+    """Heads whose thresholds keep the stated FAR for all of them together.
+
+    One head keeps the threshold that it was enrolled with. Several without a cohort do as well,
+    and a warning says so. Raises `RefusedError` where somebody can then not be told from strangers.
+    """
+    if len(heads) < 2 or cohort is None:
+        return tuple(heads)
+    from edge.enrolment import recalibrate
+
+    return recalibrate(heads, cohort)
 
 
 def passed(

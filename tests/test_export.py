@@ -263,6 +263,45 @@ def test_several_people_in_one_bundle(anna: Path, base: Path, tmp_path: Path) ->
         pack_person(anna, out, heads=(anna,))
 
 
+def test_thresholds_are_those_of_the_whole_bundle(base: Path, tmp_path: Path) -> None:
+    """Two people share the FAR that one had alone, so that neither threshold falls."""
+    from edge.cohort import Cohort
+    from edge.enrolment import EnrolmentConfig, enrol
+
+    cohort = Cohort.load(base / "cohort.npz")
+    runs = []
+    for name, seed in (("Anna", 11), ("Ben", 12)):
+        run = factory.person_run(tmp_path / name, base, name, seed)
+        crop = factory.some_crops(1, seed)[0].astype(np.int16)
+        noise = np.random.default_rng(seed).normal(0, 4, (12, *crop.shape))
+        looks = np.clip(crop + noise, 0, 255).astype(np.uint8)
+        embeddings = factory.embeddings_of(base, looks)
+        config = EnrolmentConfig(target_far=0.2)
+        enrol(name, embeddings, np.arange(12), cohort, config=config).save(
+            run / "heads" / f"{name}.npz"
+        )
+        runs.append(run)
+    alone = []
+    for run in runs:
+        pack_person(run, tmp_path / "alone.edge")
+        with Bundle.open(tmp_path / "alone.edge") as bundle:
+            alone.append(bundle.heads[0].threshold)
+    pack_person(runs[0], tmp_path / "x.edge", heads=(runs[1],))
+    with Bundle.open(tmp_path / "x.edge") as bundle:
+        together = [head.threshold for head in bundle.heads]
+        assert [entry.threshold for entry in bundle.manifest.heads] == together
+        assert all(new >= old for new, old in zip(together, alone, strict=True))
+        assert together != alone
+        assert bundle.manifest.facts["far_of_bundle"]["trials"] > 0
+        card = bundle.text(bundle.manifest.card)
+        assert "12 looks of its own" in card
+        assert "FAR" in card
+    (runs[0] / "cohort.npz").unlink()
+    (runs[1] / "cohort.npz").unlink()
+    result = pack_person(runs[0], tmp_path / "x.edge", heads=(runs[1],))
+    assert any("not of the bundle" in text for text in result.warnings)
+
+
 def test_heads_can_be_exchanged_on_the_device(anna: Path, base: Path, tmp_path: Path) -> None:
     out = tmp_path / "anna.edge"
     pack_person(anna, out)
