@@ -1,0 +1,75 @@
+"""Who the shipped base never sees: writes the file for `edge-train attributes --hold-out`.
+
+    python -m benchmarks.shipped_base.hold_out ../shared hold-out.txt
+
+The choice follows from a hash of each person's folder name or number, so that it can be made again
+without a list of people in the project. Held out are 12 % of the people of `data/celeba`, 28 % of
+those of `data/people`, 20 % of the people of `data/lfw-crops` with several pictures, and all of its
+people with a single picture, who become the cohort.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from edge.atomic import atomic_file
+from edge.errors import InputError
+from edge.picture import is_picture
+
+SHARES_PERCENT = {"celeba": 12, "people": 28, "lfw-crops": 20}
+
+
+def chosen(names: Iterable[str], percent: int) -> Iterator[str]:
+    """Those names whose SHA-256 falls into the first `percent` of 100 equal parts."""
+    for name in names:
+        if int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % 100 < percent:
+            yield name
+
+
+def held_out_people(shared: Path) -> dict[str, list[str]]:
+    """Folder of the data to the names of its held-out people, sorted.
+
+    Raises `InputError` when a part of the data is missing.
+    """
+    data = Path(shared) / "data"
+    try:
+        rows = (data / "celeba" / "identity_CelebA.txt").read_text().split()
+        people = [path.name for path in (data / "people").iterdir() if path.is_dir()]
+        pictures = {
+            path.name: sum(map(is_picture, path.iterdir()))
+            for path in (data / "lfw-crops").iterdir()
+            if path.is_dir()
+        }
+    except OSError as problem:
+        raise InputError(f"the data is not complete: {problem}") from None
+    singles = {name for name, count in pictures.items() if count == 1}
+    several = set(pictures) - singles
+    return {
+        "celeba": sorted(chosen(set(rows[1::2]), SHARES_PERCENT["celeba"])),
+        "people": sorted(chosen(people, SHARES_PERCENT["people"])),
+        "lfw-crops": sorted(chosen(several, SHARES_PERCENT["lfw-crops"])),
+        "lfw-crops, single pictures": sorted(singles),
+    }
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("shared", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+def main(shared: Path, target: Path) -> None:
+    """Write the hold-out file TARGET for the data in SHARED.
+
+    Example: python -m benchmarks.shipped_base.hold_out ../shared hold-out.txt
+    """
+    groups = held_out_people(shared)
+    with atomic_file(target) as temporary:
+        lines = [f"# {group}\n" + "\n".join(names) for group, names in groups.items()]
+        temporary.write_text("\n".join(lines) + "\n")
+    click.echo(", ".join(f"{group}: {len(names)}" for group, names in groups.items()))
+
+
+if __name__ == "__main__":
+    main()
