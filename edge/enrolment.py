@@ -1,70 +1,89 @@
-"""Enrolment: from a person's embeddings and a cohort of strangers to a head with its threshold.
+"""Enrolment: from the embeddings of my pictures and a cohort to a head with its threshold.
 
-Half of the strangers, divided by identity, train the head; the other half says how high strangers
-score. The person's own scores are counted out of fold, so that no look is judged by a head that
-was fitted on it. The threshold lies halfway between the *stranger bound* and the median of the own
-scores: strangers of a cohort say little about strangers before another camera, so it keeps as far
-from both sides as they allow.
+Runs on the workstation and on the device alike; needs NumPy alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from edge.calibration import proof_of, recalibrate
 from edge.cohort import Cohort
-from edge.errors import InputError, RefusedError
-from edge.head import LINEAR, Head, linear_layers
-from edge.logistic import balanced_weights, fit_logistic
-from edge.normalization import z_normalization
-from edge.threshold import (
-    check_target,
-    false_accepts,
-    false_rejects,
-    highest_per_person,
-    stranger_bound,
-)
+from edge.errors import InputError, ModelError, RefusedError
+from edge.fitting import L2_GRID, MAX_STRANGERS, Examples, Fit, fit_linear
+from edge.head import LINEAR, Head
+from edge.shift import Shift, estimate_shift, no_shift, plain_rows
 
-STRATEGY = "halfway"
+__all__ = ["FEWEST_LOOKS", "Album", "enrol", "recalibrate"]
 
-FEWEST_GROUPS = 5
-"""Independent looks without which nothing can be said of somebody's own scores."""
+FEWEST_LOOKS = 5
+"""Independent looks below which nobody is enrolled: leaving some out would leave nothing."""
 
 FOLDS = 5
 
+OUTLIER_SCORE = 1.5
+"""A picture of mine that scores lower by all the others, in standard deviations over strangers, is
+taken for somebody else's: one stranger in fifteen is as much like me."""
 
-@dataclass(frozen=True)
-class EnrolmentConfig:
-    """How heads are made.
+MOST_OUTLIERS = 0.34
 
-    target_far: of a stranger at the whole bundle, None for what the cohort supports. strict: refuse
-    a target that cannot be proven. l2: candidates of the regularization, of which the groups'
-    cross-validation chooses. halfway: where the threshold lies between the stranger bound (0) and
-    the median of the own scores (1). band: half width of the uncertain band, as a share of the
-    distance from the bound to the threshold. not_me_share: weight of the hard negatives among all
-    negatives.
-    """
-
-    target_far: float | None = None
-    strict: bool = False
-    l2: tuple[float, ...] = (0.001, 0.003, 0.01)
-    halfway: float = 0.5
-    band: float = 0.1
-    not_me_share: float = 0.3
-    seed: int = 0
+MARGIN = 0.08
+"""Half width of the band around the threshold in which a head does not commit itself."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Samples:
-    """own: float32[N, D] with groups int[N]; strangers: those that train; not_me: float32[M, D]."""
+class Album:
+    """Embeddings of one person's pictures, float32[·, D] of length 1.
+
+    embeddings: one row a picture. groups: int[N], pictures that are not independent (bursts, a
+    block of a video, near-duplicates) share a number. varied, varied_of: variations of the
+    pictures, see `edge.variation`, and of which row each is, int[M]. one_camera: whether all
+    pictures are by one camera. one_sitting: whether they are of one occasion.
+    """
+
+    embeddings: np.ndarray
+    groups: np.ndarray
+    varied: np.ndarray | None = None
+    varied_of: np.ndarray | None = None
+    one_camera: bool = True
+    one_sitting: bool = False
+
+    def select(self, keep: np.ndarray) -> Album:
+        """The pictures of `keep`, bool[N], with their variations."""
+        if self.varied is None or self.varied_of is None:
+            return replace(self, embeddings=self.embeddings[keep], groups=self.groups[keep])
+        still = keep[self.varied_of]
+        numbers = np.cumsum(keep) - 1
+        return replace(
+            self,
+            embeddings=self.embeddings[keep],
+            groups=self.groups[keep],
+            varied=self.varied[still],
+            varied_of=numbers[self.varied_of[still]],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Negatives:
+    """Everybody else. strangers, norm: float32[·, D] as in `Examples`. hold: the cohort's half
+    that thresholds are set on. not_me: float32[H, D], not_me_groups: int[H]."""
+
+    strangers: np.ndarray
+    norm: np.ndarray
+    hold: Cohort
+    not_me: np.ndarray
+    not_me_groups: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Scores by fits that had not seen the pictures: own float64[N], not_me float64[H]."""
 
     own: np.ndarray
-    groups: np.ndarray
-    strangers: np.ndarray
-    not_me: np.ndarray
+    not_me: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 def enrol(
@@ -73,191 +92,191 @@ def enrol(
     groups: np.ndarray,
     cohort: Cohort,
     *,
+    target_far: float | None = None,
     not_me: np.ndarray | None = None,
-    config: EnrolmentConfig | None = None,
+    not_me_groups: np.ndarray | None = None,
+    varied: np.ndarray | None = None,
+    varied_of: np.ndarray | None = None,
+    one_camera: bool = True,
+    one_sitting: bool = False,
+    strict: bool = False,
+    seed: int = 0,
 ) -> Head:
-    """A head for the person of `embeddings`, float32[N, D] of length 1.
+    """Enrol somebody; the same arguments give the same head, byte for byte.
 
-    groups: int[N], looks that are not independent of each other share a number. not_me:
-    float32[M, D], looks of others that must not be accepted. The same input gives the same head.
+    embeddings, groups, varied, varied_of, one_camera, one_sitting: see `Album`. cohort: strangers,
+    by the same embedder, of which half train the head and half set the threshold. target_far:
+    wanted rate of strangers accepted, None for what the cohort supports. not_me: float32[H, D],
+    people who must not be accepted; not_me_groups as groups, each picture its own by default.
 
-    Raises `RefusedError` for fewer than `FEWEST_GROUPS` groups, for a target that the cohort cannot
-    support, and where the person cannot be told from strangers; `InputError` for arrays that do not
-    fit.
+    `Head.calibration` says what was found: `left_out` (rows that look like somebody else),
+    `warnings`, rates with bounds. Raises `RefusedError` with fewer than 5 independent looks, with
+    too many pictures that look like somebody else, or where the target cannot be had; `ModelError`
+    for embeddings of another size than the cohort's.
     """
-    config = config or EnrolmentConfig()
-    embeddings, groups = _checked(embeddings, groups, cohort)
-    fitting, judging = cohort.halves(config.seed)
-    proof = None
-    if config.target_far is not None:
-        proof = check_target(config.target_far, judging.people, strict=config.strict)
-    nobody = np.zeros((0, cohort.size), np.float32)
-    samples = _Samples(
-        embeddings, groups, fitting.vectors(), nobody if not_me is None else np.asarray(not_me)
-    )
-    l2, own = _chosen(samples, judging, config)
-    head = _fitted(name, samples, judging, cohort.embedder_sha256, l2, config)
-    strangers = head.score(judging.vectors())
-    facts: dict[str, Any] = {
-        "strategy": STRATEGY,
-        "halfway": config.halfway,
-        "band": config.band,
-        "target_far": config.target_far,
-        "proof": proof,
-        "l2": l2,
-        "own_looks": len(embeddings),
-        "own_groups": len(np.unique(groups)),
-        "own_median": float(np.median(own)),
-        "own_scores": [round(float(value), 4) for value in own],
-        "strangers": judging.people,
-        "seed": config.seed,
+    album = Album(embeddings, groups, varied, varied_of, one_camera, one_sitting)
+    _check(album, cohort)
+    rng = np.random.default_rng(seed)
+    shift = estimate_shift(embeddings, cohort) if one_camera else no_shift(cohort.size)
+    others = _negatives(cohort, shift, not_me, not_me_groups, rng)
+    proof_of(target_far, others.hold.people, strict)
+    kept, left_out = _without_outliers(album, others, shift, rng)
+    fit, held = _best_fit(kept, others, shift, rng)
+    calibration = {
+        "target_far": target_far,
+        "strict": strict,
+        "seed": seed,
+        "people": cohort.people,
+        "l2": fit.l2,
+        "pictures": len(kept.embeddings),
+        "left_out": left_out,
+        "one_camera": one_camera,
+        "one_sitting": one_sitting,
+        "looks": {name: round(share, 6) for name, share in shift.looks.items()},
+        "own_scores": [round(float(s), 5) for s in held.own],
+        "own_groups": _numbered(kept.groups),
+        "not_me": round(float(held.not_me.max()), 5) if len(held.not_me) else None,
     }
-    if len(samples.not_me):
-        facts["not_me_highest"] = float(head.score(samples.not_me).max())
-    head = _with_threshold(
-        replace(head, calibration=facts), highest_per_person(strangers, judging.identity), 1
+    head = Head(
+        name=name,
+        kind=LINEAR,
+        embedder_sha256=cohort.embedder_sha256,
+        layers=fit.layers,
+        threshold=0.0,
+        margin=MARGIN,
+        normalization=fit.normalization,
+        calibration=calibration,
     )
-    facts = dict(head.calibration)
-    facts["far"] = false_accepts(strangers, judging.identity, head.threshold).to_json()
-    facts["frr"] = false_rejects(own, groups, head.threshold).to_json()
-    return replace(head, calibration=facts)
+    return recalibrate([head], cohort, target_far=target_far, strict=strict)[0]
 
 
-def recalibrate(heads: Sequence[Head], cohort: Cohort) -> tuple[Head, ...]:
-    """Set the thresholds of all heads of a bundle again, whenever one joins or leaves.
+def _check(album: Album, cohort: Cohort) -> None:
+    """Raises as `enrol` for arrays that do not fit and for too few looks."""
+    own, groups = album.embeddings, album.groups
+    if own.ndim != 2 or groups.shape != (len(own),) or not np.isfinite(own).all():
+        raise InputError(f"enrolment got embeddings {own.shape} in groups {groups.shape}")
+    if own.shape[1] != cohort.size:
+        raise ModelError(
+            f"the cohort is of another embedder: {cohort.size} numbers, not {own.shape[1]}",
+            hint="make one with edge-train cohort",
+        )
+    looks = len(np.unique(groups))
+    if looks < FEWEST_LOOKS:
+        raise RefusedError(
+            f"{looks} independent looks are too few, it takes at least {FEWEST_LOOKS}",
+            hint="add pictures of other moments; bursts and near-duplicates count once",
+        )
 
-    The stated FAR is that of a stranger at the whole bundle, so each of K heads gets a K-th of the
-    target. Heads without calibration facts stay as they are. Raises `InputError` when the cohort
-    is of another embedder.
+
+def _negatives(
+    cohort: Cohort,
+    shift: Shift,
+    not_me: np.ndarray | None,
+    not_me_groups: np.ndarray | None,
+    rng: np.random.Generator,
+) -> Negatives:
+    train, hold = cohort.halves()
+    hard = np.zeros((0, cohort.size), np.float32) if not_me is None else not_me
+    groups = np.arange(len(hard)) if not_me_groups is None else not_me_groups
+    return Negatives(
+        strangers=moved_plain(train, shift, rng),
+        norm=moved_plain(hold, shift, rng),
+        hold=hold,
+        not_me=hard,
+        not_me_groups=groups,
+    )
+
+
+def moved_plain(cohort: Cohort, shift: Shift, rng: np.random.Generator) -> np.ndarray:
+    """At most `MAX_STRANGERS` strangers in the plain look, as my camera would show them:
+    float32[S, D]."""
+    vectors = cohort.select(plain_rows(cohort)).vectors()
+    if len(vectors) > MAX_STRANGERS:
+        vectors = vectors[np.sort(rng.choice(len(vectors), MAX_STRANGERS, replace=False))]
+    return shift.moved(vectors).astype(np.float32)
+
+
+def _without_outliers(
+    album: Album, others: Negatives, shift: Shift, rng: np.random.Generator
+) -> tuple[Album, list[int]]:
+    """The album without the pictures that look like somebody else, and which these are.
+
+    Raises `RefusedError` where they are many, or leave too few looks.
     """
-    result = []
-    for head in heads:
-        if head.embedder_sha256 != cohort.embedder_sha256:
-            raise InputError(
-                f"the head of {head.name} and the cohort are of different embedders",
-                hint="enrol again, or make the cohort again",
-            )
-        if head.calibration.get("strategy") != STRATEGY:
-            result.append(head)
-            continue
-        _, judging = cohort.halves(int(head.calibration.get("seed", 0)))
-        strangers = head.score(judging.vectors())
-        highest = highest_per_person(strangers, judging.identity)
-        changed = _with_threshold(head, highest, len(heads))
-        facts = dict(changed.calibration)
-        facts["far"] = false_accepts(strangers, judging.identity, changed.threshold).to_json()
-        facts["heads"] = len(heads)
-        own = np.asarray(facts["own_scores"])
-        facts["own_accepted"] = float(np.mean(own >= changed.threshold)) if len(own) else None
-        result.append(replace(changed, calibration=facts))
-    return tuple(result)
-
-
-def bundle_far(heads: Sequence[Head], cohort: Cohort) -> Any:
-    """False accepts of strangers at all heads together, a `Rate` over people."""
-    scores = []
-    identity = None
-    for head in heads:
-        _, judging = cohort.halves(int(head.calibration.get("seed", 0)))
-        identity = judging.identity
-        scores.append(head.score(judging.vectors()) - head.threshold)
-    if identity is None:
-        raise InputError("there is no head whose false accepts could be counted")
-    return false_accepts(np.max(scores, axis=0), identity, 0.0)
-
-
-def _checked(
-    embeddings: np.ndarray, groups: np.ndarray, cohort: Cohort
-) -> tuple[np.ndarray, np.ndarray]:
-    embeddings = np.ascontiguousarray(embeddings, np.float32)
-    groups = np.asarray(groups)
-    if embeddings.ndim != 2 or embeddings.shape[1] != cohort.size or groups.shape != (
-        len(embeddings),
-    ):
-        raise InputError(
-            f"embeddings of shape {embeddings.shape} with {groups.shape} groups do not fit a cohort "
-            f"of {cohort.size} dimensions",
-            hint="make the cohort with the embedder that the photos are seen by",
-        )
-    count = len(np.unique(groups))
-    if count < FEWEST_GROUPS:
+    folds = _folds(album.groups, rng)
+    scores = _held_scores(album, others, shift, folds, L2_GRID[0])[0].own
+    keep = scores >= OUTLIER_SCORE
+    if (~keep).mean() > MOST_OUTLIERS or len(np.unique(album.groups[keep])) < FEWEST_LOOKS:
         raise RefusedError(
-            f"{count} independent looks are too few to enrol anybody",
-            hint=f"give at least {FEWEST_GROUPS}, better 15 or more, from different moments",
+            f"{int((~keep).sum())} of {len(keep)} pictures do not show the person of the others",
+            hint="look at the contact sheet and give pictures of one person alone",
         )
-    return embeddings, groups
+    return album.select(keep), np.flatnonzero(~keep).tolist()
 
 
-def _chosen(
-    samples: _Samples, judging: Cohort, config: EnrolmentConfig
-) -> tuple[float, np.ndarray]:
-    """The regularization that separates best out of fold, and the own scores with it."""
-    best: tuple[float, float, np.ndarray] | None = None
-    strangers = judging.vectors()
-    for l2 in config.l2:
-        own = np.empty(len(samples.own))
-        gaps = []
-        for fold in _folds(samples.groups, config.seed):
-            part = replace(samples, own=samples.own[~fold], groups=samples.groups[~fold])
-            head = _fitted("fold", part, judging, "", l2, config)
-            own[fold] = head.score(samples.own[fold])
-            gaps.append(np.median(own[fold]) - np.quantile(head.score(strangers), 0.999))
-        gap = float(np.mean(gaps))
-        if best is None or gap > best[0]:
-            best = (gap, l2, own)
+def _best_fit(
+    album: Album, others: Negatives, shift: Shift, rng: np.random.Generator
+) -> tuple[Fit, Held]:
+    """The regularization with the highest mean of my held-out scores over groups, fitted on all.
+
+    Scores are in standard deviations over strangers, so that this is the distance to them.
+    """
+    folds = _folds(album.groups, rng)
+    best: tuple[float, float, Held] | None = None
+    starts: list[Fit | None] = [None] * FOLDS
+    for l2 in L2_GRID:
+        held, starts = _held_scores(album, others, shift, folds, l2, starts)
+        mean = float(np.mean([held.own[album.groups == g].mean() for g in np.unique(album.groups)]))
+        if best is None or mean > best[0]:
+            best = (mean, l2, held)
     assert best is not None
-    return best[1], best[2]
+    keep = np.ones(len(album.embeddings), bool)
+    hard = np.ones(len(others.not_me), bool)
+    return fit_linear(_examples(album, others, keep, hard), shift, best[1]), best[2]
 
 
-def _folds(groups: np.ndarray, seed: int) -> list[np.ndarray]:
-    """bool[N] masks: the groups spread over at most `FOLDS` folds."""
-    numbers = np.unique(groups)
-    order = np.random.default_rng(seed).permutation(numbers)
-    return [np.isin(groups, part) for part in np.array_split(order, min(FOLDS, len(numbers)))]
+def _folds(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """int[N] in 0..FOLDS: pictures of one group in one fold."""
+    numbers, index = np.unique(groups, return_inverse=True)
+    place = rng.permutation(len(numbers)) % FOLDS
+    return np.asarray(place[index.reshape(-1)])
 
 
-def _fitted(
-    name: str,
-    samples: _Samples,
-    judging: Cohort,
-    embedder_sha256: str,
+def _held_scores(
+    album: Album,
+    others: Negatives,
+    shift: Shift,
+    folds: np.ndarray,
     l2: float,
-    config: EnrolmentConfig,
-) -> Head:
-    """A linear head whose scores are z-normalized by the strangers that did not train it."""
-    x = np.concatenate([samples.own, samples.strangers, samples.not_me])
-    positive = np.zeros(len(x), bool)
-    positive[: len(samples.own)] = True
-    weight = np.ones(len(x))
-    _, index, sizes = np.unique(samples.groups, return_inverse=True, return_counts=True)
-    weight[: len(samples.own)] = 1.0 / sizes[index.reshape(-1)]
-    if len(samples.not_me):
-        share = config.not_me_share / (1.0 - config.not_me_share)
-        weight[-len(samples.not_me) :] = share * len(samples.strangers) / len(samples.not_me)
-    model = fit_logistic(x, positive, l2=l2, weight=balanced_weights(positive, weight))
-    layers = linear_layers(model.weights, model.bias)
-    plain = Head(name, LINEAR, embedder_sha256, layers, threshold=0.0)
-    return replace(plain, normalization=z_normalization(plain.raw(judging.vectors())))
+    starts: Sequence[Fit | None] = (None,) * FOLDS,
+) -> tuple[Held, list[Fit | None]]:
+    """Every picture scored by a fit without its fold; the fits are starts for another l2."""
+    own = np.zeros(len(album.embeddings))
+    hard = np.zeros(len(others.not_me))
+    hard_folds = np.unique(others.not_me_groups, return_inverse=True)[1].reshape(-1) % FOLDS
+    fits: list[Fit | None] = []
+    for fold in range(FOLDS):
+        out, hard_out = folds == fold, hard_folds == fold
+        start = starts[fold]
+        examples = _examples(album, others, ~out, ~hard_out)
+        fit = fit_linear(examples, shift, l2, start=start.model if start else None)
+        own[out] = fit.score(album.embeddings[out])
+        hard[hard_out] = fit.score(others.not_me[hard_out])
+        fits.append(fit)
+    return Held(own, hard), fits
 
 
-def _with_threshold(head: Head, highest: np.ndarray, heads: int) -> Head:
-    """The threshold from the strangers' highest scores, float64[P], and the head's own facts."""
-    facts = dict(head.calibration)
-    target = facts["target_far"]
-    bound = stranger_bound(highest, None if target is None else target / heads)
-    bound = max(bound, float(facts.get("not_me_highest", bound)))
-    median = float(facts["own_median"])
-    if median <= bound:
-        raise RefusedError(
-            f"{head.name} cannot be told from strangers: half of the own looks score below "
-            f"{median:.2f}, and a stranger reaches {bound:.2f}",
-            hint="give more and better photos of one person alone, or another --embedding",
-        )
-    threshold = bound + float(facts["halfway"]) * (median - bound)
-    facts |= {"stranger_bound": bound}
-    return replace(
-        head,
-        threshold=threshold,
-        margin=float(facts["band"]) * (threshold - bound),
-        calibration=facts,
+def _examples(album: Album, others: Negatives, keep: np.ndarray, hard: np.ndarray) -> Examples:
+    part = album.select(keep)
+    nothing = np.zeros((0, album.embeddings.shape[1]), np.float32)
+    return Examples(
+        own=part.embeddings,
+        varied=nothing if part.varied is None else part.varied,
+        strangers=others.strangers,
+        norm=others.norm,
+        not_me=others.not_me[hard],
     )
+
+
+def _numbered(groups: np.ndarray) -> list[int]:
+    return [int(n) for n in np.unique(groups, return_inverse=True)[1].reshape(-1)]

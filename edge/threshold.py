@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,20 @@ import numpy as np
 from edge.errors import InputError, RefusedError
 
 CONFIDENCE = 0.95
+
+SAME_CAMERA_LEVEL = 4.3
+"""Score below which strangers stay before the camera that took my pictures. Measured with clips of
+four people before one webcam and thirteen in one room: see RESULTS.md."""
+
+SEVERAL_CAMERAS_LEVEL = 3.5
+"""The same for pictures by several cameras, which have no look in common that a head could learn.
+Measured on photographs of 144 people."""
+
+OWN_REACH = 0.75
+"""Share of my own scores below which the threshold stays for the camera's sake."""
+
+NOT_ME_GAP = 0.25
+NOT_ME_COST = 0.01
 
 PROVEN = "proven"
 ESTIMATED = "estimated, not proven"
@@ -115,13 +130,15 @@ def highest_per_person(scores: np.ndarray, identity: np.ndarray) -> np.ndarray:
 def stranger_bound(highest: np.ndarray, target_far: float | None = None) -> float:
     """The threshold that keeps strangers out, from the highest score of each, float64[P].
 
-    As many may pass as leave the 95 % bound at or below the target; none where the target is None
-    or cannot be proven. The threshold lies just above the score of the first who may not.
+    As many may pass as leave the 95 % bound at or below the target, none where it cannot be
+    proven; one in 1,000 where there is no target. The threshold lies just above the score of the
+    first who may not.
     """
     people = len(highest)
     ranked = np.sort(np.asarray(highest, np.float64))
-    passing = 0
+    passing = people // 1000
     if target_far is not None:
+        passing = 0
         while passing + 1 < people and upper_bound(passing + 1, people) <= target_far:
             passing += 1
     return float(np.nextafter(ranked[people - 1 - passing], np.inf))
@@ -138,6 +155,58 @@ def false_rejects(scores: np.ndarray, groups: np.ndarray, threshold: float) -> R
     numbers = np.unique(groups)
     lost = [float(np.mean(scores[groups == group] < threshold)) > 0.5 for group in numbers]
     return Rate(int(sum(lost)), len(numbers))
+
+
+def level_for_heads(level: float, heads: int) -> float:
+    """The level, in standard deviations of a normal distribution, at which `heads` heads together
+    let through what one lets through at `level`.
+    """
+    normal = NormalDist()
+    return normal.inv_cdf(1.0 - (1.0 - normal.cdf(level)) / heads) if heads > 1 else level
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a threshold is chosen from. Scores in standard deviations over strangers.
+
+    strangers: float64[P], the highest score of each stranger who had no part in the fit, of any
+    head where there are several. own: float64[N], my scores by heads that had not seen them.
+    not_me: the highest score of a hard negative, None without. one_camera: whether my pictures are
+    all by one camera. heads: how many look at a face.
+    """
+
+    strangers: np.ndarray
+    own: np.ndarray
+    not_me: float | None = None
+    one_camera: bool = True
+    heads: int = 1
+
+
+def choose_threshold(evidence: Evidence, target_far: float | None = None) -> float:
+    """The threshold that keeps out strangers, those before my own camera too, and the hard ones.
+
+    At least the strangers' bound for `target_far`, see `stranger_bound`; by default one in 1,000
+    strangers may pass, so that a single one does not decide. At least the level that strangers
+    before my camera stay below, unless the most of my own scores do not reach it either. Above
+    the hard negatives, as far as my own scores allow.
+    """
+    bound = stranger_bound(evidence.strangers, target_far)
+    level = SAME_CAMERA_LEVEL if evidence.one_camera else SEVERAL_CAMERAS_LEVEL
+    level = level_for_heads(level, evidence.heads)
+    reachable = float(np.quantile(evidence.own, OWN_REACH)) if len(evidence.own) else level
+    threshold = max(bound, min(level, reachable))
+    if evidence.not_me is not None and evidence.not_me >= threshold:
+        threshold = max(threshold, _above_not_me(evidence.not_me, evidence.own, threshold))
+    return threshold
+
+
+def _above_not_me(not_me: float, own: np.ndarray, threshold: float) -> float:
+    """Above the hard negatives where that rejects at most `NOT_ME_COST` more of my own scores."""
+    wanted = not_me + NOT_ME_GAP
+    lost = np.mean(own < wanted) - np.mean(own < threshold) if len(own) else 0.0
+    if lost <= NOT_ME_COST:
+        return wanted
+    return float(np.nextafter(not_me, np.inf))
 
 
 def det_curve(own: np.ndarray, strangers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
