@@ -195,10 +195,13 @@ def _far_of_bundle(heads: tuple[Head, ...], cohort: Cohort | None) -> dict[str, 
     """False accepts of the cohort's strangers at all heads together."""
     if not heads or cohort is None:
         return None
-    from edge.enrolment import bundle_far
+    from edge.calibration import highest_scores
+    from edge.threshold import Rate
 
-    far: dict[str, Any] = bundle_far(heads, cohort).to_json()
-    return far
+    if any("looks" not in head.calibration for head in heads):
+        return None
+    excess = np.max([highest_scores(head, cohort) - head.threshold for head in heads], axis=0)
+    return Rate(int((excess >= 0).sum()), len(excess)).to_json()
 
 
 def _detector_name(options: PackOptions) -> str:

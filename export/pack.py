@@ -167,7 +167,7 @@ def for_the_whole_bundle(heads: Sequence[Head], cohort: Cohort | None) -> tuple[
     """
     if len(heads) < 2 or cohort is None:
         return tuple(heads)
-    from edge.enrolment import recalibrate
+    from edge.calibration import recalibrate
 
     return recalibrate(heads, cohort)
 

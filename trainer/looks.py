@@ -23,6 +23,7 @@ from edge.picture import is_picture, read_picture
 from edge.progress import progress
 from edge.quality import QualityGate
 from edge.source import file_source
+from edge.variation import PER_PICTURE, variations
 
 VIDEO_SUFFIXES = frozenset({".mkv", ".mp4", ".avi", ".mov", ".webm", ".m4v", ".gif"})
 
@@ -42,11 +43,13 @@ NEAR_BITS = 6
 @dataclass(frozen=True, eq=False)
 class Look:
     """One usable face. name: file, with the time in videos. crop: uint8[S, S, 3] BGR, as the
-    embedder sees it. group: looks of one group are not independent.
+    embedder sees it. varied: uint8[V, S, S, 3], see `edge.variation`. group: looks of one group
+    are not independent.
     """
 
     name: str
     crop: np.ndarray = field(repr=False)
+    varied: np.ndarray = field(repr=False)
     group: int
 
 
@@ -82,6 +85,11 @@ class Looks:
             raise InputError("no usable face is left")
         return np.stack([look.crop for look in self.kept])
 
+    def varied(self) -> tuple[np.ndarray, np.ndarray]:
+        """Variations of all looks, uint8[M, S, S, 3] BGR, and of which look each is, int64[M]."""
+        owner = np.repeat(np.arange(len(self.kept)), [len(look.varied) for look in self.kept])
+        return np.concatenate([look.varied for look in self.kept]), owner
+
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
     """Pictures and videos in files and folders, in order. Raises `InputError` when there are none."""
@@ -109,6 +117,7 @@ def read_looks(
     detector: Detector,
     *,
     gate: QualityGate | None = None,
+    seed: int = 0,
     quiet: bool = False,
     label: str = "looking at photos",
 ) -> Looks:
@@ -119,7 +128,7 @@ def read_looks(
     """
     gate = gate or QualityGate()
     files = find_files(paths)
-    kept: list[tuple[str, np.ndarray, tuple[int, int]]] = []
+    kept: list[tuple[str, np.ndarray, np.ndarray, tuple[int, int]]] = []
     dropped: list[tuple[str, str]] = []
     videos = 0
     for number, path in enumerate(progress(files, label=label, quiet=quiet)):
@@ -129,16 +138,21 @@ def read_looks(
             if face is None:
                 dropped.append((name, reason))
                 continue
-            kept.append((name, embedder.crop(image, face), (number, block)))
+            crop = embedder.crop(image, face)
+            varied = variations(
+                image, face, embedder.network.input, count=PER_PICTURE, seed=seed + len(kept)
+            )
+            kept.append((name, crop, varied, (number, block)))
     if not kept:
         reasons = ", ".join(sorted({reason for _, reason in dropped})) or "no pictures"
         raise InputError(
             f"none of the {len(files)} files in {paths[0]} shows a usable face ({reasons})",
             hint="give sharp, well lit photos with one face each",
         )
-    groups = _grouped([crop for _, crop, _ in kept], [block for _, _, block in kept])
+    groups = _grouped([row[1] for row in kept], [row[3] for row in kept])
     looks = tuple(
-        Look(name, crop, group) for (name, crop, _), group in zip(kept, groups, strict=True)
+        Look(name, crop, varied, group)
+        for (name, crop, varied, _), group in zip(kept, groups, strict=True)
     )
     return Looks(looks, tuple(dropped), videos, len(files))
 

@@ -55,6 +55,11 @@ from edge.commands import (
     "--target-far", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="At most this."
 )
 @click.option("--strict", is_flag=True, help="Refuse a target that the strangers cannot prove.")
+@click.option(
+    "--one-camera/--many-cameras",
+    default=True,
+    help="Whether all photos are by one camera, whose look strangers then get, too.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
 @click.option("--privacy", is_flag=True, help="Leave all pictures out of the report.")
 @detector_option()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edge.calibration import highest_scores
 from edge.cohort import Cohort
-from edge.embedder import Embedder
 from edge.head import Head
 from edge.jsontext import json_text
 from edge.threshold import det_curve
@@ -40,12 +40,11 @@ lock by itself.</p></body></html>
 
 
 def write_report(
-    folder: Path, result: PersonResult, cohort: Cohort, embedder: Embedder, *, privacy: bool
+    folder: Path, result: PersonResult, cohort: Cohort, *, privacy: bool
 ) -> None:
     """Write report.html and report.json into the run's folder; without pictures if `privacy`."""
     head = result.head
-    _, judging = cohort.halves(int(head.calibration["seed"]))
-    strangers = head.score(judging.vectors())
+    strangers = highest_scores(head, cohort)
     own = np.asarray(head.calibration["own_scores"], np.float64)
     warnings = "".join(f'<p class="warning">{html.escape(w)}</p>' for w in result.warnings)
     page = _PAGE.format(
