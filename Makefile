@@ -23,7 +23,7 @@ help:
 	@sed -n '2,7s/^# //p' Makefile
 
 demo: $(VENV)/.ready-demo
-	@$(IN_VENV) -m trainer.demo
+	@$(IN_VENV) -m benchmarks.demo
 
 test: $(VENV)/.ready-test
 	@$(IN_VENV) -m pytest -q -n $(JOBS) --dist loadfile

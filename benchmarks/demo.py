@@ -1,0 +1,264 @@
+"""The whole way on drawn people: photos, a head, a bundle, and a video of visits to recognize.
+
+    python -m benchmarks.demo [--train-base]
+
+Everything is drawn, nothing is downloaded and no camera is needed. The commands are those that a
+user types; each is printed before it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from edge.atomic import atomic_file
+from edge.commands import command, quiet_option, seed_option
+from edge.errors import InputError, ToolkitError
+from edge.locate import shipped_exists
+from edge.progress import progress_bar
+
+ME = 7
+"""Seed of the drawn person who enrols."""
+
+STRANGERS = (901, 902, 903, 904)
+"""Seeds of the strangers in the video; they are in no data set of the demo."""
+
+FIRST_OF_COHORT, COHORT_PEOPLE, COHORT_SHOTS = 2000, 300, 2
+FIRST_OF_BASE, BASE_PEOPLE, BASE_SHOTS = 4000, 240, 8
+"""Drawn people of the cohort and of the training data, apart from each other and from the video."""
+
+BASE_OPTIONS = "--alpha 0.35 --input-size 64 --window wide --margin arcface --epochs 24"
+BASE_OPTIONS += " --learning-rate 0.003 --degradation 0.2"
+
+_MAINS = {
+    "edge-train": "trainer.cli",
+    "edge-export": "export.cli",
+    "edge-recognize": "edge.cli",
+}
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """What became of one person of the video. faces: detected ones; matches: taken for "me"."""
+
+    label: str
+    me: bool
+    faces: int
+    matches: int
+
+
+@command(
+    "demo",
+    examples="""
+    python -m benchmarks.demo
+    python -m benchmarks.demo --train-base --folder demo
+    """,
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Where all files go; what an earlier demo left there is replaced.",
+)
+@click.option(
+    "--train-base/--shipped-base",
+    default=None,
+    help="Train a small base on drawn people, or stand on the one that is shipped (the default).",
+)
+@seed_option()
+@quiet_option()
+def main(folder: Path, train_base: bool | None, seed: int, quiet: bool) -> None:
+    """Draw people, enrol one of them, pack a bundle and recognize a drawn video."""
+    if train_base is None:
+        train_base = not shipped_exists()
+    _empty(folder)
+    truth = _draw(folder, train_base, seed, quiet)
+    base = "shipped"
+    if train_base:
+        base = str(folder / "base")
+        _run(f"edge-train attributes --data {folder}/faces --out {base} {BASE_OPTIONS}", folder)
+    cohort = folder / "cohort.npz"
+    _run(f"edge-train cohort {folder}/strangers --embedding {base} -o {cohort}", folder)
+    run, bundle = folder / "me", folder / "me.edge"
+    _run(
+        f"edge-train person --photos {folder}/photos --name me --base {base} --cohort {cohort} "
+        f"--out {run}",
+        folder,
+    )
+    _run(f"edge-export pack {run} -o {bundle}", folder)
+    video = folder / "visits.mkv"
+    printed = _run(
+        f"edge-recognize --source {video} --bundle {bundle} --json "
+        f"--save {folder}/visits-annotated.avi",
+        folder,
+        shown=False,
+    )
+    results = [json.loads(line) for line in printed.splitlines()]
+    _save_picture(folder)
+    _report(folder, _visitors(results, truth), results, train_base)
+
+
+def _empty(folder: Path) -> None:
+    """Remove what an earlier demo left; a folder of anything else is refused."""
+    mark = folder / ".edge-demo"
+    if folder.exists() and any(folder.iterdir()) and not mark.exists():
+        raise InputError(f"{folder} holds something else", hint="name a new folder by --folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    mark.touch()
+
+
+def _draw(folder: Path, train_base: bool, seed: int, quiet: bool) -> Any:
+    """Photos of me, strangers, a video with its truth, and faces to train on where needed."""
+    from trainer.drawn import DrawnPerson
+    from trainer.drawn.dataset import write_celeba, write_photos
+    from trainer.drawn.video import Visit, write_video
+
+    click.echo("Drawing people: nobody of them exists.")
+    me = DrawnPerson.draw(ME)
+    write_photos(folder / "photos", me, shots=24, seed=seed)
+    sets = [("strangers", COHORT_PEOPLE, COHORT_SHOTS, FIRST_OF_COHORT)]
+    if train_base:
+        sets.append(("faces", BASE_PEOPLE, BASE_SHOTS, FIRST_OF_BASE))
+    for name, people, shots, first in sets:
+        with progress_bar(f"drawing {name}", people * shots, quiet=quiet) as bar:
+            write_celeba(
+                folder / name,
+                people=people,
+                shots_per_person=shots,
+                seed=seed,
+                first_person=first,
+                workers=2,
+                progress=lambda done, total: bar.advance(1),  # noqa: B023
+            )
+    others = [DrawnPerson.draw(number) for number in STRANGERS]
+    visits = [
+        Visit((me,), 4.0),
+        Visit((others[0],), 3.0),
+        Visit((others[1], me), 4.0),
+        Visit((others[2],), 3.0),
+        Visit((others[3],), 3.0),
+    ]
+    truth = write_video(folder / "visits.mkv", visits, seed=seed)
+    truth.write(folder / "visits-truth.json")
+    return truth
+
+
+def _run(line: str, folder: Path, *, shown: bool = True) -> str:
+    """Run one command as a user would; returns its standard output.
+
+    Raises `ToolkitError` when it fails; its own words are on the screen or in the log then.
+    """
+    click.echo(f"\n$ {line}")
+    name, *arguments = shlex.split(line)
+    code = f"from {_MAINS[name]} import main; main(prog_name={name!r})"
+    with (folder / "demo.log").open("a") as log:
+        log.write(f"$ {line}\n")
+        log.flush()
+        # progress and the last words go to the terminal, what libraries mutter to the log
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=None if sys.stderr.isatty() else log,
+            text=True,
+            check=False,
+        )
+        log.write(done.stdout if shown else "")
+    if done.returncode:
+        raise ToolkitError(
+            f"'{line.split(' --')[0]}' ended with exit code {done.returncode}",
+            hint=f"see {folder / 'demo.log'}",
+        )
+    if shown:
+        click.echo(done.stdout.rstrip())
+    return done.stdout
+
+
+def _visitors(results: Sequence[dict[str, Any]], truth: Any) -> list[Visitor]:
+    """Faces found in the video, given to whoever stands there by the drawing's own landmarks."""
+    faces: dict[int, int] = {}
+    matches: dict[int, int] = {}
+    for result, seen in zip(results, truth.frames, strict=True):
+        for face in result["faces"]:
+            x, y, w, h = face["box_px"]
+            for sighting in seen:
+                cx, cy = np.mean(sighting.landmarks_px, axis=0)
+                if x <= cx <= x + w and y <= cy <= y + h:
+                    faces[sighting.person] = faces.get(sighting.person, 0) + 1
+                    matched = face["decision"] == "match"
+                    matches[sighting.person] = matches.get(sighting.person, 0) + matched
+    return [
+        Visitor("me" if p == ME else f"stranger {p}", p == ME, faces.get(p, 0), matches.get(p, 0))
+        for p in (ME, *STRANGERS)
+    ]
+
+
+def _save_picture(folder: Path) -> None:
+    """One annotated frame in which two people stand."""
+    from edge.picture import write_picture
+    from edge.source import file_source
+
+    with file_source(folder / "visits-annotated.avi") as source:
+        while (grab := source.take(1.0)) is not None:
+            if grab.image_bgr is not None and grab.number == int(15 * 9.2):
+                write_picture(folder / "annotated.png", grab.image_bgr)
+                return
+
+
+def _report(
+    folder: Path, visitors: Sequence[Visitor], results: Sequence[dict[str, Any]], trained: bool
+) -> None:
+    """The table, beside what trivial recognizers would do, and what it is worth."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Who was recognized as me", title_justify="left")
+    for heading in ("who", "faces", "accepted as me", "accept everybody", "accept nobody"):
+        table.add_column(heading, justify="left" if heading == "who" else "right")
+    for visitor in visitors:
+        share = f"{visitor.matches} ({visitor.matches / max(1, visitor.faces):.0%})"
+        everybody = f"{visitor.faces} ({'right' if visitor.me else 'all wrong'})"
+        nobody = f"0 ({'all wrong' if visitor.me else 'right'})"
+        table.add_row(visitor.label, str(visitor.faces), share, everybody, nobody)
+    times = [result["latency_ms"]["total"] for result in results]
+    strangers = [visitor for visitor in visitors if not visitor.me]
+    false_accepts = sum(visitor.matches for visitor in strangers)
+    summary = {
+        "drawn": True,
+        "base": "trained here on drawn faces" if trained else "shipped",
+        "visitors": [vars(visitor) for visitor in visitors],
+        "false_accepts": false_accepts,
+        "latency_ms": {"p50": float(np.percentile(times, 50)), "p95": float(np.percentile(times, 95))},
+    }
+    with atomic_file(folder / "summary.json") as temporary:
+        temporary.write_text(json.dumps(summary, indent=2) + "\n")
+    click.echo()
+    Console(highlight=False).print(table)
+    p50, p95 = summary["latency_ms"].values()
+    click.echo(
+        f"False accepts: {false_accepts} of {sum(v.faces for v in strangers)} looks of "
+        f"{len(strangers)} strangers. Latency of a frame: {p50:.1f} ms at the median, {p95:.1f} ms "
+        "at p95.\n\n"
+        f"Look at {folder}/annotated.png, {folder}/visits-annotated.avi and "
+        f"{folder}/me/report.html.\n\n"
+        "These people are drawn: the figures say nothing about real faces. With your own photos "
+        "and camera:\n\n"
+        "  edge-train person --photos ~/photos/me --name me --out runs/me\n"
+        "  edge-export pack runs/me -o me.edge\n"
+        "  edge-recognize --camera 0 --bundle me.edge"
+    )
+
+
+if __name__ == "__main__":
+    main()
