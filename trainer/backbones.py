@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from edge.errors import InputError, UsageError
 from trainer.oldmodels import load_old_model
@@ -31,17 +32,11 @@ def _imagenet() -> Scale:
 
 def _caffe() -> Scale:
     """BGR with the mean of ImageNet taken off, as VGG16, VGG19 and ResNet50 expect."""
-    swap = keras.layers.Conv2D(3, 1, use_bias=True, trainable=False, name="scaled_pixels")
-
-    def scale(pixels: Any) -> Any:
-        import numpy as np
-
-        swapped = swap(pixels)
-        kernel = np.eye(3, dtype=np.float32)[::-1].reshape(1, 1, 3, 3)
-        swap.set_weights([kernel, np.array([-103.939, -116.779, -123.68], np.float32)])
-        return swapped
-
-    return scale
+    swap = keras.layers.Conv2D(3, 1, trainable=False, name="scaled_pixels")
+    swap.build((None, None, None, 3))
+    kernel = np.eye(3, dtype=np.float32)[::-1].reshape(1, 1, 3, 3)
+    swap.set_weights([kernel, np.array([-103.939, -116.779, -123.68], np.float32)])
+    return swap
 
 
 PIXEL_SCALES: dict[str, Callable[[], Scale]] = {

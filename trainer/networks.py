@@ -136,7 +136,7 @@ def with_new_head(model: keras.Model, units: tuple[int, ...]) -> keras.Model:
         last = place == len(units) - 1
         name = "answer" if last else f"new_hidden_{place}"
         features = keras.layers.Dense(count, None if last else "sigmoid", name=name)(features)
-    return keras.Model(model.inputs, features)
+    return keras.Model(model.input, features)
 
 
 def feature_layer(model: keras.Model) -> keras.layers.Layer:
@@ -152,7 +152,7 @@ def unnormalized(model: keras.Model) -> keras.Model:
     outputs = dict(model.output)
     if "embedding" in outputs:
         outputs["embedding"] = model.get_layer(EMBEDDING_FEATURES).output
-    return keras.Model(model.inputs, outputs)
+    return keras.Model(model.input, outputs)
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:

@@ -1,0 +1,89 @@
+"""Small things to train on: smooth pictures whose attributes can be seen, and people in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer.augmentation import NO_AUGMENTATION, Augmentation
+from trainer.dataset import Crops, FaceArrays
+from trainer.networks import NetworkConfig
+from trainer.objective import ObjectiveConfig
+from trainer.training import Training, TrainingConfig
+
+SIDE_PX, MARGIN_PX, ATTRIBUTES, EMBEDDING = 32, 4, 4, 8
+
+NETWORK = NetworkConfig(
+    arch="resnet", input_size=SIDE_PX, attributes=ATTRIBUTES, embedding_size=EMBEDDING
+)
+
+TAUGHT = ObjectiveConfig(teacher_weight=1.0)
+
+
+def some_arrays(count: int = 48, *, people: int = 8, seed: int = 0) -> FaceArrays:
+    """`count` pictures of `people`: each person has colours, each attribute a bright quarter."""
+    rng = np.random.default_rng(seed)
+    side = SIDE_PX + 2 * MARGIN_PX
+    who = np.arange(count) % people
+    labels = rng.integers(0, 2, (count, ATTRIBUTES)).astype(np.int8)
+    ramp = np.linspace(-30, 30, side)
+    pictures = np.empty((count, side, side, 3))
+    colours = rng.uniform(60, 160, (people, 3))
+    for row in range(count):
+        pictures[row] = colours[who[row]] + ramp[None, :, None] + rng.normal(0, 4, (side, side, 1))
+        for quarter in np.flatnonzero(labels[row]):
+            y, x = divmod(int(quarter), 2)
+            half = side // 2
+            pictures[row, y * half : (y + 1) * half, x * half : (x + 1) * half] += 60
+    directions = rng.normal(size=(people, EMBEDDING)).astype(np.float32)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return FaceArrays(
+        crops=Crops(pictures.clip(0, 255).astype(np.uint8)),
+        margin_px=MARGIN_PX,
+        labels=labels,
+        targets=directions[who],
+        classes=who.astype(np.int32),
+    )
+
+
+def some_training(
+    folder: Path,
+    arrays: FaceArrays | None = None,
+    *,
+    network: NetworkConfig = NETWORK,
+    objective: ObjectiveConfig = TAUGHT,
+    augmentation: Augmentation = NO_AUGMENTATION,
+    report: Any = lambda line: None,
+    **config: Any,
+) -> Training:
+    """A run over `arrays`, watched on a third of them, with batches of 8."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = arrays or some_arrays()
+    settings = {"batch_size": 8, "epochs": 2, "warmup_epochs": 0.0, **config}
+    return Training(
+        network,
+        objective,
+        TrainingConfig(**settings),
+        augmentation,
+        arrays,
+        arrays.select(np.arange(0, len(arrays), 3)),
+        folder,
+        report=report,
+        quiet=True,
+    )
+
+
+if __name__ == "__main__":  # a run to be killed: folder, epochs
+    import sys
+
+    FOLDER, EPOCHS = Path(sys.argv[1]), int(sys.argv[2])
+    RUN = some_training(
+        FOLDER,
+        augmentation=Augmentation(margin=MARGIN_PX / SIDE_PX),
+        epochs=EPOCHS,
+        checkpoint_minutes=1e-9,
+        report=lambda line: print(line, flush=True),
+    )
+    RUN.run()
