@@ -34,7 +34,7 @@ STRANGERS = (901, 902, 903, 904)
 """Seeds of the strangers in the video; they are in no data set of the demo."""
 
 FIRST_OF_COHORT, COHORT_PEOPLE, COHORT_SHOTS = 2000, 300, 2
-FIRST_OF_BASE, BASE_PEOPLE, BASE_SHOTS = 4000, 240, 8
+FIRST_OF_BASE, BASE_PEOPLE, BASE_SHOTS = 4000, 700, 3
 """Drawn people of the cohort and of the training data, apart from each other and from the video."""
 
 BASE_OPTIONS = "--alpha 0.35 --input-size 64 --window wide --margin arcface --epochs 24"
@@ -93,7 +93,7 @@ def main(folder: Path, train_base: bool | None, seed: int, quiet: bool) -> None:
     run, bundle = folder / "me", folder / "me.edge"
     _run(
         f"edge-train person --photos {folder}/photos --name me --base {base} --cohort {cohort} "
-        f"--out {run}",
+        f"--many-cameras --out {run}",
         folder,
     )
     _run(f"edge-export pack {run} -o {bundle}", folder)
