@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from trainer.augmentation import NO_AUGMENTATION, Augmentation
@@ -15,28 +19,47 @@ from trainer.training import Training, TrainingConfig
 
 SIDE_PX, MARGIN_PX, ATTRIBUTES, EMBEDDING = 32, 4, 4, 8
 
+
+def _tiny_backbone() -> str:
+    """The path of a network of two convolutions, for inputs of any size: quick to compile."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((None, None, 3))])
+    for channels in (8, 16):
+        model.add(keras.layers.Conv2D(channels, 3, 2, padding="same", use_bias=False))
+        model.add(keras.layers.BatchNormalization())
+        model.add(keras.layers.ReLU())
+    path = Path(folder) / "tiny.keras"
+    model.save(path)
+    return str(path)
+
+
 NETWORK = NetworkConfig(
-    arch="resnet", input_size=SIDE_PX, attributes=ATTRIBUTES, embedding_size=EMBEDDING
+    arch=f"file:{_tiny_backbone()}",
+    input_size=SIDE_PX,
+    attributes=ATTRIBUTES,
+    embedding_size=EMBEDDING,
 )
 
 TAUGHT = ObjectiveConfig(teacher_weight=1.0)
 
 
 def some_arrays(count: int = 48, *, people: int = 8, seed: int = 0) -> FaceArrays:
-    """`count` pictures of `people`: each person has colours, each attribute a bright quarter."""
+    """`count` pictures of `people`: each person has colours, each attribute a pattern."""
     rng = np.random.default_rng(seed)
     side = SIDE_PX + 2 * MARGIN_PX
     who = np.arange(count) % people
     labels = rng.integers(0, 2, (count, ATTRIBUTES)).astype(np.int8)
     ramp = np.linspace(-30, 30, side)
     pictures = np.empty((count, side, side, 3))
+    y, x = np.mgrid[0:side, 0:side]
+    waves = (x // 2 % 2, y // 2 % 2, (x + y) // 2 % 2, np.ones_like(x))
+    patterns = 40.0 * np.stack(waves)[..., None]
     colours = rng.uniform(60, 160, (people, 3))
     for row in range(count):
         pictures[row] = colours[who[row]] + ramp[None, :, None] + rng.normal(0, 4, (side, side, 1))
-        for quarter in np.flatnonzero(labels[row]):
-            y, x = divmod(int(quarter), 2)
-            half = side // 2
-            pictures[row, y * half : (y + 1) * half, x * half : (x + 1) * half] += 60
+        pictures[row] += (labels[row][:, None, None, None] * patterns).sum(axis=0)
     directions = rng.normal(size=(people, EMBEDDING)).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     return FaceArrays(
