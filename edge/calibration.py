@@ -13,8 +13,10 @@ from edge.errors import InputError, ModelError, RefusedError
 from edge.head import Head
 from edge.shift import Shift, no_shift, plain_rows, shift_by_looks
 from edge.threshold import (
+    CAMERA_LEVELS,
     ESTIMATED,
     PROVEN,
+    SEVERAL,
     Evidence,
     Rate,
     check_target,
@@ -100,7 +102,7 @@ def highest_scores(head: Head, cohort: Cohort) -> np.ndarray:
 
 def shift_of(head: Head, cohort: Cohort) -> Shift:
     """What the camera of the head's pictures does to embeddings, as found at enrolment."""
-    if not head.calibration.get("one_camera", True):
+    if head.calibration["camera"] == SEVERAL:
         return no_shift(cohort.size)
     return shift_by_looks(head.calibration["looks"], cohort)
 
@@ -111,7 +113,7 @@ def _check(head: Head, cohort: Cohort) -> None:
             f"the cohort is of another embedder than the head of {head.name}",
             hint="give the cohort that the person was enrolled with",
         )
-    known = {"target_far", "one_camera", "looks", "own_scores", "own_groups", "not_me"}
+    known = {"target_far", "camera", "looks", "own_scores", "own_groups", "not_me"}
     missing = known - set(head.calibration)
     if missing:
         raise RefusedError(
@@ -119,7 +121,13 @@ def _check(head: Head, cohort: Cohort) -> None:
             hint="enrol again, so that thresholds can be set for all heads together",
         )
     scores, groups = head.calibration["own_scores"], head.calibration["own_groups"]
-    if not isinstance(scores, list) or not isinstance(groups, list) or len(scores) != len(groups):
+    known_camera = head.calibration["camera"] in CAMERA_LEVELS
+    if (
+        not known_camera
+        or not isinstance(scores, list)
+        or not isinstance(groups, list)
+        or len(scores) != len(groups)
+    ):
         raise InputError(f"the calibration of {head.name} contradicts itself", hint="enrol again")
 
 
@@ -129,7 +137,7 @@ def _threshold(head: Head, joint: np.ndarray, heads: int, target: float | None) 
         strangers=joint,
         own=np.array(facts["own_scores"], np.float64),
         not_me=facts["not_me"],
-        one_camera=bool(facts["one_camera"]),
+        camera=facts["camera"],
         heads=heads,
     )
     return choose_threshold(evidence, target)

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 STATES = ("match", "unknown", "uncertain", "rejected")
 
+RIVAL_GAP = 0.5
+"""Two heads that both accept a face must differ by this much in how far they do, in standard
+deviations over strangers, or it is "uncertain" whose face it is."""
+
 
 @dataclass(frozen=True)
 class HeadScore:
@@ -51,7 +55,7 @@ def rejected(reason: str) -> Decision:
     return Decision("rejected", reason=reason)
 
 
-def decide(scores: Sequence[HeadScore], *, rival_gap: float = 0.0) -> Decision:
+def decide(scores: Sequence[HeadScore], *, rival_gap: float = RIVAL_GAP) -> Decision:
     """Decide from the scores of all heads.
 
     A face inside a head's band, or one that two heads accept with excesses closer than
@@ -63,7 +67,11 @@ def decide(scores: Sequence[HeadScore], *, rival_gap: float = 0.0) -> Decision:
     best = ranked[0]
     if abs(best.excess) < best.margin:
         return Decision(
-            "uncertain", None, best.score, best.threshold, f"close to the threshold of {best.person}"
+            "uncertain",
+            None,
+            best.score,
+            best.threshold,
+            f"close to the threshold of {best.person}",
         )
     if best.excess < 0:
         return Decision("unknown", None, best.score, best.threshold)

@@ -16,6 +16,7 @@ from edge.errors import InputError, ModelError, RefusedError
 from edge.fitting import L2_GRID, MAX_STRANGERS, Examples, Fit, fit_linear
 from edge.head import LINEAR, Head
 from edge.shift import Shift, estimate_shift, no_shift, plain_rows
+from edge.threshold import CAMERA_LEVELS, ONE, SEVERAL
 
 __all__ = ["FEWEST_LOOKS", "Album", "enrol", "recalibrate"]
 
@@ -23,6 +24,9 @@ FEWEST_LOOKS = 5
 """Independent looks below which nobody is enrolled: leaving some out would leave nothing."""
 
 FOLDS = 5
+
+HELD_STRANGERS = 1500
+"""Strangers in each of the fits that held-out scores come from."""
 
 OUTLIER_SCORE = 1.5
 """A picture of mine that scores lower by all the others, in standard deviations over strangers, is
@@ -40,16 +44,13 @@ class Album:
 
     embeddings: one row a picture. groups: int[N], pictures that are not independent (bursts, a
     block of a video, near-duplicates) share a number. varied, varied_of: variations of the
-    pictures, see `edge.variation`, and of which row each is, int[M]. one_camera: whether all
-    pictures are by one camera. one_sitting: whether they are of one occasion.
+    pictures, see `edge.variation`, and of which row each is, int[M].
     """
 
     embeddings: np.ndarray
     groups: np.ndarray
     varied: np.ndarray | None = None
     varied_of: np.ndarray | None = None
-    one_camera: bool = True
-    one_sitting: bool = False
 
     def select(self, keep: np.ndarray) -> Album:
         """The pictures of `keep`, bool[N], with their variations."""
@@ -97,27 +98,29 @@ def enrol(
     not_me_groups: np.ndarray | None = None,
     varied: np.ndarray | None = None,
     varied_of: np.ndarray | None = None,
-    one_camera: bool = True,
+    camera: str = ONE,
     one_sitting: bool = False,
     strict: bool = False,
     seed: int = 0,
 ) -> Head:
     """Enrol somebody; the same arguments give the same head, byte for byte.
 
-    embeddings, groups, varied, varied_of, one_camera, one_sitting: see `Album`. cohort: strangers,
-    by the same embedder, of which half train the head and half set the threshold. target_far:
-    wanted rate of strangers accepted, None for what the cohort supports. not_me: float32[H, D],
-    people who must not be accepted; not_me_groups as groups, each picture its own by default.
+    embeddings, groups, varied, varied_of: see `Album`. cohort: strangers, by the same embedder, of
+    which half train the head and half set the threshold. target_far: wanted rate of strangers
+    accepted, None for what the cohort supports. not_me: float32[H, D], people who must not be
+    accepted; not_me_groups as groups, each picture its own by default. camera: what took the
+    pictures, one of `edge.threshold.CAMERA_LEVELS`. one_sitting: whether they are of one occasion.
+    strict: refuse a target that cannot be proven.
 
     `Head.calibration` says what was found: `left_out` (rows that look like somebody else),
     `warnings`, rates with bounds. Raises `RefusedError` with fewer than 5 independent looks, with
     too many pictures that look like somebody else, or where the target cannot be had; `ModelError`
     for embeddings of another size than the cohort's.
     """
-    album = Album(embeddings, groups, varied, varied_of, one_camera, one_sitting)
-    _check(album, cohort)
+    album = Album(embeddings, groups, varied, varied_of)
+    _check(album, cohort, camera)
     rng = np.random.default_rng(seed)
-    shift = estimate_shift(embeddings, cohort) if one_camera else no_shift(cohort.size)
+    shift = no_shift(cohort.size) if camera == SEVERAL else estimate_shift(embeddings, cohort)
     others = _negatives(cohort, shift, not_me, not_me_groups, rng)
     proof_of(target_far, others.hold.people, strict)
     kept, left_out = _without_outliers(album, others, shift, rng)
@@ -130,7 +133,7 @@ def enrol(
         "l2": fit.l2,
         "pictures": len(kept.embeddings),
         "left_out": left_out,
-        "one_camera": one_camera,
+        "camera": camera,
         "one_sitting": one_sitting,
         "looks": {name: round(share, 6) for name, share in shift.looks.items()},
         "own_scores": [round(float(s), 5) for s in held.own],
@@ -150,11 +153,13 @@ def enrol(
     return recalibrate([head], cohort, target_far=target_far, strict=strict)[0]
 
 
-def _check(album: Album, cohort: Cohort) -> None:
+def _check(album: Album, cohort: Cohort, camera: str) -> None:
     """Raises as `enrol` for arrays that do not fit and for too few looks."""
     own, groups = album.embeddings, album.groups
     if own.ndim != 2 or groups.shape != (len(own),) or not np.isfinite(own).all():
         raise InputError(f"enrolment got embeddings {own.shape} in groups {groups.shape}")
+    if camera not in CAMERA_LEVELS:
+        raise InputError(f"unknown camera '{camera}'", hint=f"known: {', '.join(CAMERA_LEVELS)}")
     if own.shape[1] != cohort.size:
         raise ModelError(
             f"the cohort is of another embedder: {cohort.size} numbers, not {own.shape[1]}",
@@ -192,7 +197,7 @@ def moved_plain(cohort: Cohort, shift: Shift, rng: np.random.Generator) -> np.nd
     float32[S, D]."""
     vectors = cohort.select(plain_rows(cohort)).vectors()
     if len(vectors) > MAX_STRANGERS:
-        vectors = vectors[np.sort(rng.choice(len(vectors), MAX_STRANGERS, replace=False))]
+        vectors = vectors[rng.choice(len(vectors), MAX_STRANGERS, replace=False)]
     return shift.moved(vectors).astype(np.float32)
 
 
@@ -204,7 +209,7 @@ def _without_outliers(
     Raises `RefusedError` where they are many, or leave too few looks.
     """
     folds = _folds(album.groups, rng)
-    scores = _held_scores(album, others, shift, folds, L2_GRID[0])[0].own
+    scores = _held_scores(album, _fewer(others), shift, folds, L2_GRID[0])[0].own
     keep = scores >= OUTLIER_SCORE
     if (~keep).mean() > MOST_OUTLIERS or len(np.unique(album.groups[keep])) < FEWEST_LOOKS:
         raise RefusedError(
@@ -225,7 +230,7 @@ def _best_fit(
     best: tuple[float, float, Held] | None = None
     starts: list[Fit | None] = [None] * FOLDS
     for l2 in L2_GRID:
-        held, starts = _held_scores(album, others, shift, folds, l2, starts)
+        held, starts = _held_scores(album, _fewer(others), shift, folds, l2, starts)
         mean = float(np.mean([held.own[album.groups == g].mean() for g in np.unique(album.groups)]))
         if best is None or mean > best[0]:
             best = (mean, l2, held)
@@ -233,6 +238,11 @@ def _best_fit(
     keep = np.ones(len(album.embeddings), bool)
     hard = np.ones(len(others.not_me), bool)
     return fit_linear(_examples(album, others, keep, hard), shift, best[1]), best[2]
+
+
+def _fewer(others: Negatives) -> Negatives:
+    """With the strangers that held-out scores are computed with."""
+    return replace(others, strangers=others.strangers[:HELD_STRANGERS])
 
 
 def _folds(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -20,7 +20,7 @@ L2_GRID = (0.3, 0.03, 0.003, 0.0005)
 """Regularizations tried, the strongest first. With the strongest, the weights are almost the mean
 of my pictures less that of strangers."""
 
-MAX_STRANGERS = 3000
+MAX_STRANGERS = 2500
 """Strangers that take part in a fit, so that a Raspberry Pi fits in seconds too."""
 
 MAX_ROWS = 64

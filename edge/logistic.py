@@ -15,7 +15,7 @@ import numpy as np
 from edge.errors import InputError
 
 MAX_STEPS = 60
-TOLERANCE = 1e-9
+TOLERANCE = 1e-8
 """Of the squared Newton decrement, which bounds the distance to the minimum."""
 
 

@@ -19,15 +19,16 @@ from edge.errors import InputError, RefusedError
 
 CONFIDENCE = 0.95
 
-SAME_CAMERA_LEVEL = 4.3
-"""Score below which strangers stay before the camera that took my pictures. Measured with clips of
-four people before one webcam and thirteen in one room: see RESULTS.md."""
+SEVERAL, ONE, POOR = "several", "one", "poor"
+"""Who took somebody's pictures: several cameras, one, or one that shows faces without colour or in
+few pixels, so that people look more alike."""
 
-SEVERAL_CAMERAS_LEVEL = 3.5
-"""The same for pictures by several cameras, which have no look in common that a head could learn.
-Measured on photographs of 144 people."""
+CAMERA_LEVELS = {SEVERAL: 3.45, ONE: 4.3, POOR: 4.6}
+"""Score below which strangers stay before the cameras that took my pictures, in standard deviations
+over the cohort's strangers. Measured on photographs of 144 people by many photographers, clips of
+four people before one webcam, and thirteen people in one room: see RESULTS.md."""
 
-OWN_REACH = 0.75
+OWN_REACH = 0.9
 """Share of my own scores below which the threshold stays for the camera's sake."""
 
 NOT_ME_GAP = 0.25
@@ -171,14 +172,14 @@ class Evidence:
 
     strangers: float64[P], the highest score of each stranger who had no part in the fit, of any
     head where there are several. own: float64[N], my scores by heads that had not seen them.
-    not_me: the highest score of a hard negative, None without. one_camera: whether my pictures are
-    all by one camera. heads: how many look at a face.
+    not_me: the highest score of a hard negative, None without. camera: one of `CAMERA_LEVELS`.
+    heads: how many look at a face.
     """
 
     strangers: np.ndarray
     own: np.ndarray
     not_me: float | None = None
-    one_camera: bool = True
+    camera: str = ONE
     heads: int = 1
 
 
@@ -191,8 +192,7 @@ def choose_threshold(evidence: Evidence, target_far: float | None = None) -> flo
     the hard negatives, as far as my own scores allow.
     """
     bound = stranger_bound(evidence.strangers, target_far)
-    level = SAME_CAMERA_LEVEL if evidence.one_camera else SEVERAL_CAMERAS_LEVEL
-    level = level_for_heads(level, evidence.heads)
+    level = level_for_heads(CAMERA_LEVELS[evidence.camera], evidence.heads)
     reachable = float(np.quantile(evidence.own, OWN_REACH)) if len(evidence.own) else level
     threshold = max(bound, min(level, reachable))
     if evidence.not_me is not None and evidence.not_me >= threshold:
