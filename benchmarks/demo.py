@@ -34,7 +34,7 @@ STRANGERS = (901, 902, 903, 904)
 """Seeds of the strangers in the video; they are in no data set of the demo."""
 
 FIRST_OF_COHORT, COHORT_PEOPLE, COHORT_SHOTS = 2000, 300, 2
-FIRST_OF_BASE, BASE_PEOPLE, BASE_SHOTS = 4000, 700, 3
+FIRST_OF_BASE, BASE_PEOPLE, BASE_SHOTS = 4000, 500, 4
 """Drawn people of the cohort and of the training data, apart from each other and from the video."""
 
 BASE_OPTIONS = "--alpha 0.35 --input-size 64 --window wide --margin arcface --epochs 24"
@@ -93,7 +93,7 @@ def main(folder: Path, train_base: bool | None, seed: int, quiet: bool) -> None:
     run, bundle = folder / "me", folder / "me.edge"
     _run(
         f"edge-train person --photos {folder}/photos --name me --base {base} --cohort {cohort} "
-        f"--many-cameras --out {run}",
+        f"--camera several --out {run}",
         folder,
     )
     _run(f"edge-export pack {run} -o {bundle}", folder)
@@ -140,7 +140,7 @@ def _draw(folder: Path, train_base: bool, seed: int, quiet: bool) -> Any:
                 seed=seed,
                 first_person=first,
                 workers=2,
-                progress=lambda done, total: bar.advance(1),  # noqa: B023
+                progress=lambda done, total: bar.advance(1),
             )
     others = [DrawnPerson.draw(number) for number in STRANGERS]
     visits = [
@@ -234,18 +234,18 @@ def _report(
     times = [result["latency_ms"]["total"] for result in results]
     strangers = [visitor for visitor in visitors if not visitor.me]
     false_accepts = sum(visitor.matches for visitor in strangers)
+    p50, p95 = (float(np.percentile(times, percent)) for percent in (50, 95))
     summary = {
         "drawn": True,
         "base": "trained here on drawn faces" if trained else "shipped",
         "visitors": [vars(visitor) for visitor in visitors],
         "false_accepts": false_accepts,
-        "latency_ms": {"p50": float(np.percentile(times, 50)), "p95": float(np.percentile(times, 95))},
+        "latency_ms": {"p50": p50, "p95": p95},
     }
     with atomic_file(folder / "summary.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n")
     click.echo()
     Console(highlight=False).print(table)
-    p50, p95 = summary["latency_ms"].values()
     click.echo(
         f"False accepts: {false_accepts} of {sum(v.faces for v in strangers)} looks of "
         f"{len(strangers)} strangers. Latency of a frame: {p50:.1f} ms at the median, {p95:.1f} ms "

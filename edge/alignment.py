@@ -36,9 +36,7 @@ def face_transform(face: Face, frame: Frame = CELEBA) -> np.ndarray:
     return similarity(face.landmarks(), frame.points())
 
 
-def aligned_picture_transform(
-    width_px: int, height_px: int, frame: Frame = CELEBA
-) -> np.ndarray:
+def aligned_picture_transform(width_px: int, height_px: int, frame: Frame = CELEBA) -> np.ndarray:
     """Transform for a picture that is aligned already (any scale of `frame`), float64[2, 3].
 
     Used for CelebA's own images where the detector finds no face: the identity but for the scale.
@@ -47,9 +45,7 @@ def aligned_picture_transform(
     return np.array([[sx, 0.0, 0.5 * (sx - 1)], [0.0, sy, 0.5 * (sy - 1)]])
 
 
-def warp(
-    image_bgr: np.ndarray, transform: np.ndarray, window: Window, size_px: int
-) -> np.ndarray:
+def warp(image_bgr: np.ndarray, transform: np.ndarray, window: Window, size_px: int) -> np.ndarray:
     """Cut `window` of the frame out of the picture.
 
     image_bgr: uint8[H, W, 3] or uint8[H, W]; transform: float64[2, 3] from picture to frame.
@@ -72,9 +68,7 @@ def align(
     return warp(image_bgr, face_transform(face, frame), window, size_px)
 
 
-def _reduce(
-    image: np.ndarray, matrix: np.ndarray, size_px: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _reduce(image: np.ndarray, matrix: np.ndarray, size_px: int) -> tuple[np.ndarray, np.ndarray]:
     """Cut the region that the crop needs and halve it until its scale is at least 0.5."""
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale >= 0.5:

@@ -50,7 +50,9 @@ class Embedder:
         tensor = self.network.input.tensor(crops_bgr)
         parts: dict[str, list[np.ndarray]] = {role: [] for role in self.network.outputs}
         for first in range(0, len(tensor), self.network.input.batch):
-            for role, values in self._batch(tensor[first : first + self.network.input.batch]).items():
+            for role, values in self._batch(
+                tensor[first : first + self.network.input.batch]
+            ).items():
                 parts[role].append(values)
         embeddings = self._joined(parts, "embedding", self.network.embedding_size)
         return Perception(

@@ -54,7 +54,7 @@ class NetworkInput:
         if self.dtype == "uint8":
             tensor = pixels
         else:
-            mean, std = np.float32(self.mean), np.float32(self.std)
+            mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
             tensor = (pixels.astype(np.float32) - mean) / std
         if self.layout == "nchw":
             tensor = tensor.transpose(0, 3, 1, 2)

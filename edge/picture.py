@@ -10,7 +10,9 @@ import numpy as np
 from edge.atomic import atomic_file
 from edge.errors import PictureError
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".pgm", ".ppm", ".tif", ".tiff"})
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".pgm", ".ppm", ".tif", ".tiff"}
+)
 """Lower-case suffixes that are taken for pictures in folders."""
 
 MAX_PIXELS = 200_000_000

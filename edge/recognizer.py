@@ -60,7 +60,9 @@ class Recognizer:
         if detector_model is not None or bundle.detector_data is None:
             detector = Detector.open(detector_model, DetectorConfig())
         else:
-            detector = Detector(bundle.detector_data)
+            entry = bundle.manifest.detector
+            config = DetectorConfig(score_threshold=entry.score_threshold) if entry else None
+            detector = Detector(bundle.detector_data, config)
         embedder = Embedder(bundle.embedder, bundle.embedder_data, threads=threads)
         base: Embedder | None = None
         if attributes:
@@ -122,11 +124,7 @@ class Recognizer:
         """The decision for a perception of one crop."""
         if perception.embeddings is None:
             return decide(())
-        scores = [
-            HeadScore(head.name, float(head.score(perception.embeddings)[0]), head.threshold, head.margin)
-            for head in self.heads
-        ]
-        return decide(scores)
+        return decide([_score(head, perception.embeddings) for head in self.heads])
 
     def _base_crop(self, image_bgr: np.ndarray, face: Face) -> np.ndarray | None:
         if self.base is None or self.base is self.embedder:
@@ -143,3 +141,7 @@ class Recognizer:
         probabilities = 1.0 / (1.0 + np.exp(-perception.attributes[0].astype(np.float64)))
         names = self.base.network.attributes
         return {name: float(p) for name, p in zip(names, probabilities, strict=True)}
+
+
+def _score(head: Head, embeddings: np.ndarray) -> HeadScore:
+    return HeadScore(head.name, float(head.score(embeddings)[0]), head.threshold, head.margin)

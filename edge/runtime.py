@@ -55,9 +55,7 @@ class TFLiteModel:
         except (ValueError, RuntimeError) as problem:
             raise ModelError(f"{self.runtime} cannot run the model: {problem}") from None
         return {
-            str(detail["name"]): _dequantized(
-                self._interpreter.get_tensor(detail["index"]), detail
-            )
+            str(detail["name"]): _dequantized(self._interpreter.get_tensor(detail["index"]), detail)
             for detail in self._outputs
         }
 
@@ -71,9 +69,7 @@ class OnnxModel:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         self.runtime = f"onnxruntime {runtime.__version__}"
-        self._session = runtime.InferenceSession(
-            data, options, providers=["CPUExecutionProvider"]
-        )
+        self._session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0]
         self._names = [output.name for output in self._session.get_outputs()]
         self.input_shape = tuple(n if isinstance(n, int) else 0 for n in self._input.shape)
@@ -154,7 +150,9 @@ def _candidates(format: str) -> tuple[str, ...]:
 def _create(data: bytes, name: str, threads: int) -> Model:
     if name in TFLITE_MODULES:
         return TFLiteModel(data, name, threads)
-    return OnnxModel(data, threads) if name == "onnxruntime" else OpenCVModel(data)
+    if name == "onnxruntime":
+        return OnnxModel(data, threads)
+    return OpenCVModel(data)
 
 
 def _prove(model: Model, data: bytes) -> None:

@@ -115,7 +115,7 @@ def test_each_degradation_changes_the_picture_and_not_its_kind(name: str) -> Non
 
 
 def test_grey_is_grey() -> None:
-    off = {f: 0.0 for f in ("resolution", "blur", "jpeg", "noise", "colour_cast", "dark")}
+    off = dict.fromkeys(("resolution", "blur", "jpeg", "noise", "colour_cast", "dark"), 0.0)
     settings = CameraDegradation(grey=1.0, side_light=0.0, occlusion=0.0, **off)
     worse = camera.degrade(inner(), settings, row_generator(0, 0, 0))
     assert (worse == worse[..., :1]).all()

@@ -92,7 +92,7 @@ class Looks:
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
-    """Pictures and videos in files and folders, in order. Raises `InputError` when there are none."""
+    """Pictures and videos in files and folders, in order. Raises `InputError` without any."""
     found: list[Path] = []
     for path in paths:
         path = Path(path).expanduser()
@@ -161,9 +161,7 @@ def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
 
 
-def _pictures(
-    path: Path, dropped: list[tuple[str, str]]
-) -> Iterator[tuple[str, np.ndarray, int]]:
+def _pictures(path: Path, dropped: list[tuple[str, str]]) -> Iterator[tuple[str, np.ndarray, int]]:
     """Name, picture and time block; of photos the block is 0."""
     try:
         if not _is_video(path):
@@ -180,9 +178,7 @@ def _pictures(
         dropped.append((str(path), problem.message))
 
 
-def _the_face(
-    image: np.ndarray, detector: Detector, gate: QualityGate
-) -> tuple[Face | None, str]:
+def _the_face(image: np.ndarray, detector: Detector, gate: QualityGate) -> tuple[Face | None, str]:
     """The one face that counts, or None and the reason."""
     faces = detector.detect(image)
     if not faces:

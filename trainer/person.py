@@ -45,7 +45,7 @@ class PersonSettings:
     not_me: tuple[Path, ...] = ()
     target_far: float | None = None
     strict: bool = False
-    one_camera: bool = True
+    camera: str = "one"
     overwrite: bool = False
     privacy: bool = False
     detector_model: Path | None = None
@@ -114,7 +114,7 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
         not_me=_others(settings.not_me, embedder, detector, settings.quiet),
         varied=_embedded(embedder, varied),
         varied_of=varied_of,
-        one_camera=settings.one_camera,
+        camera=settings.camera,
         one_sitting=looks.one_sitting,
         strict=settings.strict,
         seed=settings.seed,

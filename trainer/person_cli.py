@@ -56,9 +56,12 @@ from edge.commands import (
 )
 @click.option("--strict", is_flag=True, help="Refuse a target that the strangers cannot prove.")
 @click.option(
-    "--one-camera/--many-cameras",
-    default=True,
-    help="Whether all photos are by one camera, whose look strangers then get, too.",
+    "--camera",
+    type=click.Choice(["one", "poor", "several"]),
+    default="one",
+    show_default=True,
+    help="What took the photos: one camera (strangers are then given its look), one of few "
+    "pixels, or several.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
 @click.option("--privacy", is_flag=True, help="Leave all pictures out of the report.")

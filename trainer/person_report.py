@@ -39,9 +39,7 @@ lock by itself.</p></body></html>
 """
 
 
-def write_report(
-    folder: Path, result: PersonResult, cohort: Cohort, *, privacy: bool
-) -> None:
+def write_report(folder: Path, result: PersonResult, cohort: Cohort, *, privacy: bool) -> None:
     """Write report.html and report.json into the run's folder; without pictures if `privacy`."""
     head = result.head
     strangers = highest_scores(head, cohort)
@@ -94,7 +92,7 @@ def _histogram(own: np.ndarray, strangers: np.ndarray, head: Head) -> str:
     bins = np.linspace(min(own.min(), strangers.min()), max(own.max(), strangers.max()), 60)
     for scores, label, colour in ((strangers, "strangers", "#888"), (own, head.name, "#1f77b4")):
         weights = np.full(len(scores), 100.0 / len(scores))
-        axis.hist(scores, bins, weights=weights, label=label, color=colour, alpha=0.7)
+        axis.hist(scores, list(bins), weights=weights, label=label, color=colour, alpha=0.7)
     axis.axvline(head.threshold, color="#d62728", label="threshold")
     axis.set(xlabel="score", ylabel="share of looks (%)")
     axis.legend()

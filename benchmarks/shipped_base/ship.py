@@ -57,9 +57,9 @@ training package.
 
 | figure | int8 file | beside it |
 |---|---|---|
-| attributes, mean accuracy ({attribute_images} pictures) | {accuracy:.3f} | always the majority: {majority:.3f} |
+| attributes, accuracy ({attribute_images} pictures) | {accuracy:.3f} | majority: {majority:.3f} |
 | attributes, mean balanced accuracy, tuned thresholds | {balanced:.3f} | chance: 0.5 |
-| verification AUC (LFW people, {pairs} pairs) | {auc:.4f} | MobileFaceNet: {reference_auc:.4f}; chance: 0.5 |
+| AUC (LFW people, {pairs} pairs) | {auc:.4f} | MobileFaceNet: {reference_auc:.4f}; chance: 0.5 |
 | verification TAR at FAR 1 % | {tar:.3f} | MobileFaceNet: {reference_tar:.3f}; chance: 0.01 |
 | verification accuracy | {verified:.3f} | MobileFaceNet: {reference_verified:.3f}; chance: 0.5 |
 
@@ -82,9 +82,10 @@ are higher, and nobody has measured by how much. Many attributes are labelled in
 @click.option("--attributes", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--verification", type=click.Path(path_type=Path, exists=True), required=True)
 def main(run: Path, attributes: Path, verification: Path) -> None:
-    """Ship the base of RUN with its figures.
+    r"""Ship the base of RUN with its figures.
 
-    Example: python -m benchmarks.shipped_base.ship runs/base --attributes a.json --verification v.json
+    Example: python -m benchmarks.shipped_base.ship runs/base --attributes a.json \\
+    --verification v.json
     """
     info, cohort = Run.load(run), Cohort.load(run / "cohort.npz")
     on_device, on_workstation = edge.locate.SHIPPED, trainer.subject._SHIPPED
