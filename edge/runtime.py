@@ -93,7 +93,7 @@ class OpenCVModel:
         self.runtime = f"opencv {cv2.__version__}"
         self._net = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
         self._names = list(self._net.getUnconnectedOutLayersNames())
-        self.input_shape = ()
+        self.input_shape: tuple[int, ...] = ()
 
     def run(self, tensor: np.ndarray) -> dict[str, np.ndarray]:
         """See `Model.run`. Raises `ModelError` when the tensor does not fit the file."""
