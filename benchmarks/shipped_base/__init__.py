@@ -1,0 +1,1 @@
+"""What the shipped base was trained and judged on."""
