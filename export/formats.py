@@ -182,4 +182,3 @@ def _stand_in(run: RunFolder) -> np.ndarray:
         return golden
     size = run.network.input.size_px
     return np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
-
