@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +65,16 @@ def finish(
     network = _network(settings, data, teacher, deployed)
     close = agreement(model, network, deployed, held_out)
     watcher = _Watcher(network, deployed, settings.threads or 2, size, settings.quiet)
-    network, attributes = _attribute_figures(data, watcher)
+    network, attributes, at_half = _attribute_figures(data, watcher)
     figures: dict[str, Any] = {"int8_against_float": close.to_json()}
     lines = [f"int8 file against Keras: {close.to_json()}"]
     learned = False
-    if attributes is not None:
+    if attributes is not None and at_half is not None:
         figures["attributes"] = attributes.to_json()
+        figures["attributes_at_half"] = at_half.mean.to_json()
         learned = attributes.learned_something
         lines.append(f"attributes on unseen people: {attributes.verdict()}")
+        lines.append(f"with a threshold of 0.5 for all: {at_half.verdict()}")
     identity = _identity_figures(data, watcher, settings)
     if identity is not None:
         figures["verification"] = {**identity, "chance_auc": 0.5}
@@ -167,13 +170,15 @@ def _joined(parts: list[np.ndarray | None]) -> np.ndarray | None:
     return np.concatenate(arrays) if arrays else None
 
 
-def _attribute_figures(data: BaseData, watcher: _Watcher) -> tuple[Network, AttributeReport | None]:
-    """The network with thresholds tuned on the validation part, and figures of the test part."""
-    from dataclasses import replace
-
+def _attribute_figures(
+    data: BaseData, watcher: _Watcher
+) -> tuple[Network, AttributeReport | None, AttributeReport | None]:
+    """The network with thresholds tuned on the validation part, and figures of the test part,
+    with these thresholds and with 0.5 for all.
+    """
     network = watcher.network
     if not network.attributes:
-        return network, None
+        return network, None, None
     validation, test = (_labelled(data.part(number)) for number in (VALIDATION, TEST))
     if len(validation):
         logits = watcher.look(validation, "tuning thresholds").attributes
@@ -181,13 +186,13 @@ def _attribute_figures(data: BaseData, watcher: _Watcher) -> tuple[Network, Attr
         limits = tune_thresholds(logits, validation.labels)
         network = replace(network, attribute_thresholds=limits)
     if not len(test):
-        return network, None
+        return network, None, None
     logits = watcher.look(test, "measuring attributes").attributes
     assert logits is not None
     report = measure_attributes(
         logits, test.labels, network.attributes, network.attribute_thresholds
     )
-    return network, report
+    return network, report, measure_attributes(logits, test.labels, network.attributes)
 
 
 def _labelled(arrays: FaceArrays) -> FaceArrays:

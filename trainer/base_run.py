@@ -44,10 +44,10 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
     settings = settings.for_worker(worker_number())
     _refuse_existing(settings)
     from trainer.basedata import load_base_data
+    from trainer.table import TRAIN, VALIDATION
     from trainer.teacher import read_teacher
     from trainer.training import Training
 
-    objective, config = settings.objective(), settings.training()
     _check(settings)
     teacher = None
     if settings.teacher is not None:
@@ -60,21 +60,20 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
         classes=settings.margin != "none",
         quiet=settings.quiet,
     )
-    folder = _prepared_folder(settings)
-    settings.save(folder)
-    network = settings.network(_attribute_count(settings, data))
     training = Training(
-        network,
-        objective,
-        config,
+        settings.network(_attribute_count(settings, data)),
+        settings.objective(),
+        settings.training(),
         settings.augmentation(),
-        data.part(0),
-        data.part(1),
-        folder,
+        data.part(TRAIN),
+        data.part(VALIDATION),
+        settings.working_folder,
         report=lambda line: None if settings.quiet else click.echo(line, err=True),
         on_epoch=_tensorboard(settings.tensorboard),
         quiet=settings.quiet,
     )
+    folder = _prepared_folder(settings)
+    settings.save(folder)
     if settings.resume:
         training.resume()
     outcome = training.run()
@@ -126,11 +125,20 @@ def _publish(working: Path, out: Path) -> None:
 
 
 def _check(settings: BaseSettings) -> None:
+    """Refuse what cannot be trained before minutes are spent on the data."""
+    from trainer.networks import build
+    from trainer.optimizers import make_optimizer
+
     if settings.embedding_size == 0 and (settings.teacher or settings.margin != "none"):
         raise UsageError(
             "--teacher and --margin train the embedding, and there is none",
             hint="give an --embedding-size",
         )
+    settings.objective()
+    settings.training()
+    settings.data()
+    make_optimizer(settings.optimizer, settings.learning_rate)
+    build(settings.network(attributes=1))
 
 
 def _attribute_count(settings: BaseSettings, data: Any) -> int:

@@ -5,6 +5,7 @@ what stands in front of a face.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -36,6 +37,23 @@ class CameraDegradation:
     darkest: float = 0.1
     occlusion: float = 0.2
     occlusion_share: float = 0.45
+
+
+@lru_cache(maxsize=1)
+def _noise_bank() -> np.ndarray:
+    """A million normal numbers, float32, the same everywhere: drawing them anew for each picture
+    would take longer than everything else that is done to it.
+    """
+    return np.random.default_rng(0).standard_normal(1 << 20, dtype=np.float32)
+
+
+def _grain(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Normal numbers of `shape`, float32, from a random place of the bank."""
+    bank, count = _noise_bank(), int(np.prod(shape))
+    if count >= len(bank):
+        return rng.standard_normal(shape, dtype=np.float32)
+    start = int(rng.integers(len(bank) - count))
+    return bank[start : start + count].reshape(shape)
 
 
 def degrade(
@@ -79,8 +97,8 @@ def dark(picture: np.ndarray, darkest: float, rng: np.random.Generator) -> np.nd
     light = darkest * (0.7 / darkest) ** rng.random()
     levels = 255.0 * (np.arange(256) / 255.0 * light ** (1 / 2.2))
     table = np.rint(levels).astype(np.uint8)
-    grain = rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(1.0 / light**0.6)
-    return np.clip(cv2.LUT(picture, table) + grain, 0, 255).astype(np.uint8)
+    noisy = _grain(picture.shape, rng) * np.float32(1.0 / light**0.6) + cv2.LUT(picture, table)
+    return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
 def colour_cast(picture: np.ndarray, reach: float, rng: np.random.Generator) -> np.ndarray:
@@ -120,8 +138,8 @@ def noise(picture: np.ndarray, levels: float, rng: np.random.Generator) -> np.nd
     """Sensor noise: Gaussian, half of the time the same in all channels."""
     channels = 1 if rng.random() < 0.5 else 3
     deviation = np.float32(levels * rng.random())
-    grain = rng.standard_normal((*picture.shape[:2], channels), dtype=np.float32) * deviation
-    return np.clip(picture + grain, 0, 255).astype(np.uint8)
+    noisy = _grain((*picture.shape[:2], channels), rng) * deviation + picture
+    return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
 def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from trainer.person_cli import person_command
     edge-train audit ~/celeba
     edge-train attributes --data ~/celeba --out runs/base
     edge-train evaluate-base runs/base --data ~/celeba
+    edge-train person --photos ~/photos/anna --name anna --out runs/anna
     """
 )
 def main() -> None:

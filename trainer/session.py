@@ -99,8 +99,9 @@ class Session:
             terms["loss"], _raw(self._trained), unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         gradients, norm = _clipped(gradients, self._clip_norm)
-        # the optimizer adds up what the replicas give it
-        self.optimizer.apply([g / self._replicas for g in gradients], self._trained)
+        if self._replicas > 1:  # the optimizer adds up what they give it
+            gradients = [g / self._replicas for g in gradients]
+        self.optimizer.apply(gradients, self._trained)
         return {**terms, "norm": norm}
 
     @contextmanager
