@@ -134,18 +134,18 @@ def _facts(head: Head) -> list[str]:
     """What people should know of how the threshold was set."""
     facts, words = head.calibration, []
     for key, what in (
-        ("own_looks", "looks of its own"),
+        ("pictures", "looks of its own"),
         ("strangers", "strangers"),
         ("target_far", "as target for FAR"),
     ):
         if facts.get(key) is not None:
             words.append(f"{facts[key]} {what}")
-    for key in ("far", "frr"):
+    for key in ("far_alone", "far", "frr"):
         rate = facts.get(key)
         if isinstance(rate, Mapping) and rate.get("trials"):
             bound = 100 * float(rate["upper_95"])
             counted = f"{rate['events']} of {rate['trials']}"
-            words.append(f"{key.upper()} {counted} (95 % bound {bound:.2g} %)")
+            words.append(f"{key[:3].upper()} {counted} (95 % bound {bound:.2g} %)")
     return words
 
 

@@ -252,8 +252,25 @@ def test_a_persons_run_by_itself(anna: Path, tmp_path: Path) -> None:
         assert bundle.detector_data is not None
 
 
-def test_several_people_in_one_bundle(anna: Path, base: Path, tmp_path: Path) -> None:
-    ben = factory.person_run(tmp_path / "ben", base, "Ben", seed=12)
+def enrolled_run(folder: Path, base: Path, name: str, seed: int) -> Path:
+    """A person's run whose head says how it was calibrated."""
+    from edge.cohort import Cohort
+    from edge.enrolment import enrol
+
+    run = factory.person_run(folder, base, name, seed)
+    crop = factory.some_crops(1, seed)[0].astype(np.int16)
+    noise = np.random.default_rng(seed).normal(0, 4, (12, *crop.shape))
+    looks = np.clip(crop + noise, 0, 255).astype(np.uint8)
+    embeddings = factory.embeddings_of(base, looks)
+    cohort = Cohort.load(base / "cohort.npz")
+    head = enrol(name, embeddings, np.arange(12), cohort, target_far=0.2)
+    head.save(run / "heads" / f"{name}.npz")
+    return run
+
+
+def test_several_people_in_one_bundle(base: Path, tmp_path: Path) -> None:
+    anna = enrolled_run(tmp_path / "anna", base, "Anna", seed=11)
+    ben = enrolled_run(tmp_path / "ben", base, "Ben", seed=12)
     out = tmp_path / "family.edge"
     assert set(pack_person(anna, out, heads=(ben,)).heads) == {"Anna", "Ben"}
     with Bundle.open(out) as bundle:
@@ -265,22 +282,8 @@ def test_several_people_in_one_bundle(anna: Path, base: Path, tmp_path: Path) ->
 
 def test_thresholds_are_those_of_the_whole_bundle(base: Path, tmp_path: Path) -> None:
     """Two people share the FAR that one had alone, so that neither threshold falls."""
-    from edge.cohort import Cohort
-    from edge.enrolment import EnrolmentConfig, enrol
-
-    cohort = Cohort.load(base / "cohort.npz")
-    runs = []
-    for name, seed in (("Anna", 11), ("Ben", 12)):
-        run = factory.person_run(tmp_path / name, base, name, seed)
-        crop = factory.some_crops(1, seed)[0].astype(np.int16)
-        noise = np.random.default_rng(seed).normal(0, 4, (12, *crop.shape))
-        looks = np.clip(crop + noise, 0, 255).astype(np.uint8)
-        embeddings = factory.embeddings_of(base, looks)
-        config = EnrolmentConfig(target_far=0.2)
-        enrol(name, embeddings, np.arange(12), cohort, config=config).save(
-            run / "heads" / f"{name}.npz"
-        )
-        runs.append(run)
+    people = (("Anna", 11), ("Ben", 12))
+    runs = [enrolled_run(tmp_path / name, base, name, seed) for name, seed in people]
     alone = []
     for run in runs:
         pack_person(run, tmp_path / "alone.edge")
@@ -291,7 +294,7 @@ def test_thresholds_are_those_of_the_whole_bundle(base: Path, tmp_path: Path) ->
         together = [head.threshold for head in bundle.heads]
         assert [entry.threshold for entry in bundle.manifest.heads] == together
         assert all(new >= old for new, old in zip(together, alone, strict=True))
-        assert together != alone
+        assert [head.calibration["heads"] for head in bundle.heads] == [2, 2]
         assert bundle.manifest.facts["far_of_bundle"]["trials"] > 0
         card = bundle.text(bundle.manifest.card)
         assert "12 looks of its own" in card
