@@ -232,3 +232,24 @@ def test_freezing() -> None:
 def test_impossible_networks(settings: dict[str, Any], text: str) -> None:
     with pytest.raises(UsageError, match=text):
         build(NetworkConfig(**settings))
+
+
+def test_a_base_goes_on_from_its_own_backbone_and_scale(tmp_path: Path) -> None:
+    first = build(NetworkConfig(arch="resnet", input_size=32, attributes=5, pixel_scale="imagenet"))
+    first.save(tmp_path / "base.keras")
+    again = build(NetworkConfig(arch=f"file:{tmp_path / 'base.keras'}", input_size=32))
+    for model in (first, again):
+        assert any(layer.name == "scaled_pixels" for layer in model.layers)
+    features = [keras.Model(m.input, feature_layer(m).output)(pixels(32)) for m in (first, again)]
+    np.testing.assert_allclose(*features, atol=1e-5)
+    nested = next(layer for layer in again.layers if hasattr(layer, "layers"))
+    assert len(nested.layers) > 20
+
+
+def test_the_shipped_base_is_a_start() -> None:
+    assert backbones.SHIPPED.is_file()
+    model = build(NetworkConfig(arch="shipped", input_size=96, attributes=3, embedding_size=16))
+    nested = next(layer for layer in model.layers if hasattr(layer, "layers"))
+    assert nested.count_params() == 2_257_984
+    with pytest.raises(ModelError, match="choose its --input-size"):
+        build(NetworkConfig(arch="shipped", input_size=64))

@@ -383,6 +383,8 @@ def test_strategies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         some_training(tmp_path, strategy="multiworker")
     with pytest.raises(UsageError, match="unknown strategy"):
         some_training(tmp_path, strategy="telepathy")
+    with pytest.raises(UsageError, match="each of several machines"):
+        TrainingConfig(strategy="multiworker", early_stopping=2)
     with pytest.raises(UsageError, match="start at 1"):
         TrainingConfig(epochs=0)
 

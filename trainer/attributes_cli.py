@@ -48,6 +48,7 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     examples="""
     edge-train attributes --data ~/celeba --out runs/base
     edge-train attributes --data ~/celeba --data ~/lfw --teacher face.tflite --out runs/base
+    edge-train attributes --data ~/faces --arch shipped --window middle --out runs/mine
     edge-train attributes --data ~/celeba --arch cnn-32 --input-size 192 --out runs/small
     edge-train attributes --data ~/celeba --out runs/base --resume --learning-rate 0.0003
     """,
@@ -69,7 +70,7 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     "--arch",
     default="mobilenet_v2",
     metavar="NAME",
-    help="mobilenet_v2, cnn-32, cnn-16, resnet, keras:NAME or file:PATH.",
+    help="mobilenet_v2, cnn-32, cnn-16, resnet, shipped, keras:NAME or file:PATH.",
 )
 @click.option(
     "--input-size",

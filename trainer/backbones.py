@@ -17,22 +17,28 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """RGB statistics of ImageNet on a scale of 0..1, as torchvision's weights expect them."""
 
+SCALED_PIXELS = "scaled_pixels"
+"""Name of the layer that scales the pixels."""
+
+SHIPPED = Path(__file__).parent / "shipped" / "base.keras"
+"""The base that comes with the package, in floating point."""
+
 Scale = Callable[[Any], Any]
 
 
 def _rescaling(scale: float, offset: float) -> Scale:
-    return keras.layers.Rescaling(scale, offset, name="scaled_pixels")
+    return keras.layers.Rescaling(scale, offset, name=SCALED_PIXELS)
 
 
 def _imagenet() -> Scale:
     mean = [255 * m for m in IMAGENET_MEAN]
     variance = [(255 * s) ** 2 for s in IMAGENET_STD]
-    return keras.layers.Normalization(mean=mean, variance=variance, name="scaled_pixels")
+    return keras.layers.Normalization(mean=mean, variance=variance, name=SCALED_PIXELS)
 
 
 def _caffe() -> Scale:
     """BGR with the mean of ImageNet taken off, as VGG16, VGG19 and ResNet50 expect."""
-    swap = keras.layers.Conv2D(3, 1, trainable=False, name="scaled_pixels")
+    swap = keras.layers.Conv2D(3, 1, trainable=False, name=SCALED_PIXELS)
     swap.build((None, None, None, 3))
     kernel = np.eye(3, dtype=np.float32)[::-1].reshape(1, 1, 3, 3)
     swap.set_weights([kernel, np.array([-103.939, -116.779, -123.68], np.float32)])
@@ -84,13 +90,14 @@ def make_backbone(
     Raises `UsageError` for an unknown name or an impossible size, `InputError` where weights or a
     model file cannot be had.
     """
-    scale = PIXEL_SCALES[pixel_scale_name(arch, weights, pixel_scale)]()
     kind, _, name = arch.partition(":")
+    scale_name = pixel_scale_name(arch, weights, pixel_scale)
+    if arch == "shipped" or (kind == "file" and name):
+        return _old_backbone(SHIPPED if arch == "shipped" else Path(name), size_px, scale_name)
+    scale = PIXEL_SCALES[scale_name]()
     if kind == "keras" and name:
         model = _with_weights(lambda w: _keras_application(name, size_px, w), weights)
         return Backbone(model, scale)
-    if kind == "file" and name:
-        return Backbone(load_old_model(Path(name), size_px), scale)
     if arch == "mobilenet_v2":
         model = _with_weights(lambda w: _mobilenet_v2(size_px, alpha, w), weights)
         return Backbone(model, scale)
@@ -98,14 +105,23 @@ def make_backbone(
         make, flatten, hidden = _OWN[arch]
         model = _with_weights(lambda w: _without_pretrained(make, arch, size_px, w), weights)
         return Backbone(model, scale, flatten, hidden)
-    known = ", ".join(["mobilenet_v2", *_OWN, "keras:NAME", "file:PATH"])
+    known = ", ".join(["mobilenet_v2", *_OWN, "shipped", "keras:NAME", "file:PATH"])
     raise UsageError(f"unknown architecture '{arch}'", hint=f"known are {known}")
+
+
+def _old_backbone(path: Path, size_px: int, scale_name: str) -> Backbone:
+    """Of a base that was made here its backbone and its scaling, of another model see there."""
+    model, scale = load_old_model(path, size_px, SCALED_PIXELS)
+    if scale is None or scale_name != "auto":
+        scale = PIXEL_SCALES["unit" if scale_name == "auto" else scale_name]()
+    return Backbone(model, scale)
 
 
 def pixel_scale_name(arch: str, weights: str, asked: str = "auto") -> str:
     """`asked`, or with "auto" the scale that the architecture's weights expect.
 
-    Raises `UsageError` for an unknown one.
+    It stays "auto" for a model from a file, which may tell itself. Raises `UsageError` for an
+    unknown one.
     """
     kind, _, name = arch.partition(":")
     if asked != "auto":
@@ -113,6 +129,8 @@ def pixel_scale_name(arch: str, weights: str, asked: str = "auto") -> str:
             known = ", ".join(["auto", *PIXEL_SCALES])
             raise UsageError(f"unknown pixel scale '{asked}'", hint=f"known are {known}")
         return asked
+    if kind in ("file", "shipped"):
+        return "auto"
     if kind == "keras":
         return _scale_of_keras(name, weights)
     return _scale_of_keras("MobileNetV2", weights) if arch == "mobilenet_v2" else "unit"

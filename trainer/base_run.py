@@ -40,7 +40,7 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
 
     Raises `InputError` where the folder exists already and whatever loading and training raise.
     """
-    start_tensorflow(settings.threads)
+    start_tensorflow(settings.threads, settings.strategy)
     settings = settings.for_worker(worker_number())
     _refuse_existing(settings)
     from trainer.basedata import load_base_data

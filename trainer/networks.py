@@ -24,7 +24,8 @@ EMBEDDING_FEATURES = "embedding_features"
 class NetworkConfig:
     """What a network is made of.
 
-    arch: "mobilenet_v2", "cnn-32", "cnn-16", "resnet", "keras:NAME" or "file:PATH".
+    arch: "mobilenet_v2", "cnn-32", "cnn-16", "resnet", "shipped", "keras:NAME" or
+    "file:PATH".
     input_size: side in pixels. alpha: width multiplier (MobileNetV2 only). attributes: number of
     attributes. embedding_size: 0 for a network without embedding. weights: "imagenet", "none" or
     the path of a weights file. pixel_scale: a name of `trainer.backbones.PIXEL_SCALES` or "auto".

@@ -11,15 +11,19 @@ from edge.errors import InputError, ModelError
 from edge.modelfile import read_model_file
 
 
-def load_old_model(path: Path, size_px: int) -> keras.Model:
+def load_old_model(
+    path: Path, size_px: int, scale_name: str
+) -> tuple[keras.Model, keras.layers.Layer | None]:
     """What an earlier network computes before its last dense layers, for inputs of size_px.
 
     Of a Keras file (.h5, .keras) these are its last feature maps, or its last hidden layer where it
-    has none; of a SavedModel, which shows no layers, its first output. Raises `InputError` when
+    has none; of a SavedModel, which shows no layers, its first output. Of a base that was made
+    here, it is the backbone within, and its layer `scale_name` comes along, which scales the pixels
+    before it; None with others. Raises `InputError` when
     there is nothing at `path` and `ModelError` when it is no such model or takes another size.
     """
     if path.is_dir():
-        return _saved_model(path, size_px)
+        return _saved_model(path, size_px), None
     if not path.exists():
         raise InputError(f"there is no model {path}", hint="check --arch file:PATH")
     read_model_file(path)
@@ -28,20 +32,24 @@ def load_old_model(path: Path, size_px: int) -> keras.Model:
     except Exception as problem:  # h5py and Keras raise many kinds
         first = (str(problem).strip().splitlines() or [""])[0]
         raise ModelError(f"cannot load the model {path}: {first}") from None
-    features = _features(model)
     _check_size(path, model.input_shape, size_px)
-    return keras.Model(model.inputs, features, name="old_model")
+    within = [layer for layer in model.layers if hasattr(layer, "layers")]
+    scales = [layer for layer in model.layers if layer.name == scale_name]
+    if len(within) == len(scales) == 1:
+        return within[0], scales[0]
+    return keras.Model(model.inputs, _features(model), name="old_model"), None
 
 
 def _features(model: keras.Model) -> Any:
-    """The last rank-4 output of a layer, else what the last layer is fed."""
-    if not hasattr(model, "layers") or not model.layers:
-        raise ModelError(f"the model {model.name} has no layers")
+    """The last feature maps, else what the last layer is fed.
+
+    A nested model's own output belongs to another graph, so the input of what follows it counts.
+    """
     for layer in reversed(model.layers):
-        output = getattr(layer, "output", None)
-        shape = getattr(output, "shape", None)
-        if shape is not None and len(shape) == 4:
-            return output
+        if not hasattr(layer, "layers") and len(layer.output.shape) == 4:
+            return layer.output
+        if len(getattr(layer.input, "shape", ())) == 4:
+            return layer.input
     return model.layers[-1].input
 
 

@@ -35,10 +35,11 @@ def quiet_native() -> Iterator[None]:
         os.close(nowhere)
 
 
-def start_tensorflow(threads: int | None = None) -> None:
-    """Load TensorFlow quietly, with so many threads; by default one per core.
+def start_tensorflow(threads: int | None = None, strategy: str = "none") -> None:
+    """Load TensorFlow quietly, with so many threads, by default one per core, and a strategy.
 
-    Has no effect on the threads where TensorFlow is running already.
+    A strategy over several machines can only be made before anything else is computed. Has no
+    effect on the threads where TensorFlow is running already. Raises as `make_strategy` does.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -49,4 +50,7 @@ def start_tensorflow(threads: int | None = None) -> None:
             with contextlib.suppress(RuntimeError):
                 tf.config.threading.set_intra_op_parallelism_threads(threads)
                 tf.config.threading.set_inter_op_parallelism_threads(threads)
+        from trainer.strategy import make_strategy
+
+        make_strategy(strategy)
         tf.zeros(1)

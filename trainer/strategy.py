@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
 import tensorflow as tf
@@ -13,8 +14,9 @@ STRATEGIES = ("none", "mirrored", "multiworker")
 """One device; all GPUs of this machine; several machines, named in TF_CONFIG."""
 
 
+@cache
 def make_strategy(name: str) -> tf.distribute.Strategy:
-    """The strategy called `name`.
+    """The strategy called `name`, the same object every time.
 
     Raises `UsageError` for an unknown one, and where TF_CONFIG does not name the machines.
     """

@@ -61,6 +61,12 @@ class TrainingConfig:
     strategy: str = "none"
 
     def __post_init__(self) -> None:
+        watches = self.early_stopping > 0 or self.schedule == "plateau"
+        if self.strategy == "multiworker" and watches:
+            raise UsageError(
+                "each of several machines would judge by itself when to stop or to slow down",
+                hint="leave --early-stopping and --schedule plateau away with them",
+            )
         if self.epochs < 1 or self.batch_size < 1:
             raise UsageError("epochs and batch size start at 1")
 
