@@ -149,7 +149,8 @@ def test_a_base_trained_briefly_runs_the_chain(shared: Path, tmp_path: Path) -> 
     celeba = tmp_path / "celeba"
     _part_of_celeba(shared / "data" / "celeba", celeba, 800)
     base, run, target = tmp_path / "base", tmp_path / "a", tmp_path / "a.edge"
-    options = ("--alpha", 0.35, "--input-size", 64, "--epochs", 4, "--batch-norm-momentum", 0.9)
+    weights = shared / "weights" / "mobilenet_v2_1.0_imagenet_notop.weights.h5"
+    options = ("--weights", weights, "--input-size", 64, "--epochs", 2)
     cache = ("--cache-dir", tmp_path / "cache")
     done = call(edge_train, "attributes", "--data", celeba, "--out", base, *options, *cache, "-q")
     assert done.exit_code == 0, done.output

@@ -256,7 +256,8 @@ def test_the_handler_of_sigterm_is_put_back() -> None:
 
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job has it ignored
 from edge import commands
 
 @commands.group(examples="x")
