@@ -13,7 +13,7 @@ from edge.errors import InputError, ModelError, RefusedError
 from edge.head import Head
 from edge.shift import Shift, no_shift, plain_rows, shift_by_looks
 from edge.threshold import (
-    CAMERA_LEVELS,
+    CAMERAS,
     ESTIMATED,
     PROVEN,
     SEVERAL,
@@ -113,7 +113,7 @@ def _check(head: Head, cohort: Cohort) -> None:
             f"the cohort is of another embedder than the head of {head.name}",
             hint="give the cohort that the person was enrolled with",
         )
-    known = {"target_far", "camera", "looks", "own_scores", "own_groups", "not_me"}
+    known = {"target_far", "camera", "looks", "own_scores", "own_groups", "not_me", "likeness"}
     missing = known - set(head.calibration)
     if missing:
         raise RefusedError(
@@ -121,7 +121,7 @@ def _check(head: Head, cohort: Cohort) -> None:
             hint="enrol again, so that thresholds can be set for all heads together",
         )
     scores, groups = head.calibration["own_scores"], head.calibration["own_groups"]
-    known_camera = head.calibration["camera"] in CAMERA_LEVELS
+    known_camera = head.calibration["camera"] in CAMERAS
     if (
         not known_camera
         or not isinstance(scores, list)
@@ -136,6 +136,7 @@ def _threshold(head: Head, joint: np.ndarray, heads: int, target: float | None) 
     evidence = Evidence(
         strangers=joint,
         own=np.array(facts["own_scores"], np.float64),
+        likeness=float(facts["likeness"]),
         not_me=facts["not_me"],
         camera=facts["camera"],
         heads=heads,

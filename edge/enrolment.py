@@ -16,7 +16,7 @@ from edge.errors import InputError, ModelError, RefusedError
 from edge.fitting import L2_GRID, MAX_STRANGERS, Examples, Fit, fit_linear
 from edge.head import LINEAR, Head
 from edge.shift import Shift, estimate_shift, no_shift, plain_rows
-from edge.threshold import CAMERA_LEVELS, ONE, SEVERAL
+from edge.threshold import CAMERAS, ONE, SEVERAL
 
 __all__ = ["FEWEST_LOOKS", "Album", "enrol", "recalibrate"]
 
@@ -109,7 +109,7 @@ def enrol(
     which half train the head and half set the threshold. target_far: wanted rate of strangers
     accepted, None for what the cohort supports. not_me: float32[H, D], people who must not be
     accepted; not_me_groups as groups, each picture its own by default. camera: what took the
-    pictures, one of `edge.threshold.CAMERA_LEVELS`. one_sitting: whether they are of one occasion.
+    pictures, one of `edge.threshold.CAMERAS`. one_sitting: whether they are of one occasion.
     strict: refuse a target that cannot be proven.
 
     `Head.calibration` says what was found: `left_out` (rows that look like somebody else),
@@ -136,6 +136,7 @@ def enrol(
         "camera": camera,
         "one_sitting": one_sitting,
         "looks": {name: round(share, 6) for name, share in shift.looks.items()},
+        "likeness": round(float(np.median(fit.score(kept.embeddings))), 5),
         "own_scores": [round(float(s), 5) for s in held.own],
         "own_groups": _numbered(kept.groups),
         "not_me": round(float(held.not_me.max()), 5) if len(held.not_me) else None,
@@ -158,8 +159,8 @@ def _check(album: Album, cohort: Cohort, camera: str) -> None:
     own, groups = album.embeddings, album.groups
     if own.ndim != 2 or groups.shape != (len(own),) or not np.isfinite(own).all():
         raise InputError(f"enrolment got embeddings {own.shape} in groups {groups.shape}")
-    if camera not in CAMERA_LEVELS:
-        raise InputError(f"unknown camera '{camera}'", hint=f"known: {', '.join(CAMERA_LEVELS)}")
+    if camera not in CAMERAS:
+        raise InputError(f"unknown camera '{camera}'", hint=f"known: {', '.join(CAMERAS)}")
     if own.shape[1] != cohort.size:
         raise ModelError(
             f"the cohort is of another embedder: {cohort.size} numbers, not {own.shape[1]}",

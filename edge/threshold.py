@@ -23,10 +23,19 @@ SEVERAL, ONE, POOR = "several", "one", "poor"
 """Who took somebody's pictures: several cameras, one, or one that shows faces without colour or in
 few pixels, so that people look more alike."""
 
-CAMERA_LEVELS = {SEVERAL: 3.45, ONE: 4.3, POOR: 4.6}
-"""Score below which strangers stay before the cameras that took my pictures, in standard deviations
-over the cohort's strangers. Measured on photographs of 144 people by many photographers, clips of
-four people before one webcam, and thirteen people in one room: see RESULTS.md."""
+CAMERAS = (SEVERAL, ONE, POOR)
+
+STRANGER_LEVEL = 3.1
+"""Score that one in a thousand strangers of the cohort reaches (of a normal distribution)."""
+
+SEVERAL_LEVEL = 3.45
+"""Score below which strangers stay whose pictures are by other cameras than the cohort's. Measured
+on photographs of 144 people by many photographers: see RESULTS.md."""
+
+CAMERA_SHARES = {ONE: 0.34, POOR: 0.45}
+"""Strangers before the camera that took my pictures stay below the stranger's level by this share
+of the way to the score of my own pictures. Measured on clips of four people before one webcam and
+on thirteen people in one room: see RESULTS.md."""
 
 OWN_REACH = 0.9
 """Share of my own scores below which the threshold stays for the camera's sake."""
@@ -172,12 +181,14 @@ class Evidence:
 
     strangers: float64[P], the highest score of each stranger who had no part in the fit, of any
     head where there are several. own: float64[N], my scores by heads that had not seen them.
-    not_me: the highest score of a hard negative, None without. camera: one of `CAMERA_LEVELS`.
-    heads: how many look at a face.
+    likeness: what the pictures score that the head was fitted on, which tells how far apart the
+    embedder sets people. not_me: the highest score of a hard negative, None without. camera: one of
+    `CAMERAS`. heads: how many look at a face.
     """
 
     strangers: np.ndarray
     own: np.ndarray
+    likeness: float
     not_me: float | None = None
     camera: str = ONE
     heads: int = 1
@@ -192,12 +203,19 @@ def choose_threshold(evidence: Evidence, target_far: float | None = None) -> flo
     the hard negatives, as far as my own scores allow.
     """
     bound = stranger_bound(evidence.strangers, target_far)
-    level = level_for_heads(CAMERA_LEVELS[evidence.camera], evidence.heads)
+    level = level_for_heads(camera_level(evidence.camera, evidence.likeness), evidence.heads)
     reachable = float(np.quantile(evidence.own, OWN_REACH)) if len(evidence.own) else level
     threshold = max(bound, min(level, reachable))
     if evidence.not_me is not None and evidence.not_me >= threshold:
         threshold = max(threshold, _above_not_me(evidence.not_me, evidence.own, threshold))
     return threshold
+
+
+def camera_level(camera: str, likeness: float) -> float:
+    """The score below which strangers stay before such a camera, see `Evidence`."""
+    if camera == SEVERAL:
+        return SEVERAL_LEVEL
+    return STRANGER_LEVEL + CAMERA_SHARES[camera] * max(0.0, likeness - STRANGER_LEVEL)
 
 
 def _above_not_me(not_me: float, own: np.ndarray, threshold: float) -> float:
