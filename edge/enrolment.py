@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from edge.calibration import proof_of, recalibrate
-from edge.cohort import Cohort
+from edge.cohort import Cohort, trains
 from edge.errors import InputError, ModelError, RefusedError
-from edge.fitting import L2_GRID, MAX_STRANGERS, Examples, Fit, fit_linear
-from edge.head import LINEAR, Head
+from edge.fitting import LINEAR_FITTER, MAX_STRANGERS, Examples, Fit, Fitter
+from edge.head import Head
 from edge.shift import Shift, estimate_shift, no_shift, plain_rows
 from edge.threshold import CAMERAS, ONE, SEVERAL
 
@@ -22,6 +22,9 @@ __all__ = ["FEWEST_LOOKS", "Album", "enrol", "recalibrate"]
 
 FEWEST_LOOKS = 5
 """Independent looks below which nobody is enrolled: leaving some out would leave nothing."""
+
+FEWEST_STRANGERS = 10
+"""People in each half of a cohort: those who train, and those who set the threshold."""
 
 FOLDS = 5
 
@@ -101,6 +104,7 @@ def enrol(
     camera: str = ONE,
     one_sitting: bool = False,
     strict: bool = False,
+    fitter: Fitter = LINEAR_FITTER,
     seed: int = 0,
 ) -> Head:
     """Enrol somebody; the same arguments give the same head, byte for byte.
@@ -110,7 +114,7 @@ def enrol(
     accepted, None for what the cohort supports. not_me: float32[H, D], people who must not be
     accepted; not_me_groups as groups, each picture its own by default. camera: what took the
     pictures, one of `edge.threshold.CAMERAS`. one_sitting: whether they are of one occasion.
-    strict: refuse a target that cannot be proven.
+    strict: refuse a target that cannot be proven. fitter: how the layers are fitted.
 
     `Head.calibration` says what was found: `left_out` (rows that look like somebody else),
     `warnings`, rates with bounds. Raises `RefusedError` with fewer than 5 independent looks, with
@@ -124,7 +128,7 @@ def enrol(
     others = _negatives(cohort, shift, not_me, not_me_groups, rng)
     proof_of(target_far, others.hold.people, strict)
     kept, left_out = _without_outliers(album, others, shift, rng)
-    fit, held = _best_fit(kept, others, shift, rng)
+    fit, held = _best_fit(kept, others, shift, rng, fitter)
     calibration = {
         "target_far": target_far,
         "strict": strict,
@@ -143,7 +147,7 @@ def enrol(
     }
     head = Head(
         name=name,
-        kind=LINEAR,
+        kind=fitter.kind,
         embedder_sha256=cohort.embedder_sha256,
         layers=fit.layers,
         threshold=0.0,
@@ -165,6 +169,12 @@ def _check(album: Album, cohort: Cohort, camera: str) -> None:
         raise ModelError(
             f"the cohort is of another embedder: {cohort.size} numbers, not {own.shape[1]}",
             hint="make one with edge-train cohort",
+        )
+    hold = int((~trains(np.unique(cohort.identity))).sum())
+    if min(hold, cohort.people - hold) < FEWEST_STRANGERS:
+        raise RefusedError(
+            f"{cohort.people} strangers are too few to tell anybody from",
+            hint="add faces of more people by --others; the shipped cohort has 2,490",
         )
     looks = len(np.unique(groups))
     if looks < FEWEST_LOOKS:
@@ -210,7 +220,7 @@ def _without_outliers(
     Raises `RefusedError` where they are many, or leave too few looks.
     """
     folds = _folds(album.groups, rng)
-    scores = _held_scores(album, _fewer(others), shift, folds, L2_GRID[0])[0].own
+    scores = _held_scores(album, _fewer(others), shift, folds, LINEAR_FITTER, 0)[0].own
     keep = scores >= OUTLIER_SCORE
     if (~keep).mean() > MOST_OUTLIERS or len(np.unique(album.groups[keep])) < FEWEST_LOOKS:
         raise RefusedError(
@@ -221,7 +231,7 @@ def _without_outliers(
 
 
 def _best_fit(
-    album: Album, others: Negatives, shift: Shift, rng: np.random.Generator
+    album: Album, others: Negatives, shift: Shift, rng: np.random.Generator, fitter: Fitter
 ) -> tuple[Fit, Held]:
     """The regularization with the highest mean of my held-out scores over groups, fitted on all.
 
@@ -230,15 +240,15 @@ def _best_fit(
     folds = _folds(album.groups, rng)
     best: tuple[float, float, Held] | None = None
     starts: list[Fit | None] = [None] * FOLDS
-    for l2 in L2_GRID:
-        held, starts = _held_scores(album, _fewer(others), shift, folds, l2, starts)
+    for number, l2 in enumerate(fitter.grid):
+        held, starts = _held_scores(album, _fewer(others), shift, folds, fitter, number, starts)
         mean = float(np.mean([held.own[album.groups == g].mean() for g in np.unique(album.groups)]))
         if best is None or mean > best[0]:
             best = (mean, l2, held)
     assert best is not None
     keep = np.ones(len(album.embeddings), bool)
     hard = np.ones(len(others.not_me), bool)
-    return fit_linear(_examples(album, others, keep, hard), shift, best[1]), best[2]
+    return fitter.fit(_examples(album, others, keep, hard), shift, best[1], None), best[2]
 
 
 def _fewer(others: Negatives) -> Negatives:
@@ -258,19 +268,20 @@ def _held_scores(
     others: Negatives,
     shift: Shift,
     folds: np.ndarray,
-    l2: float,
+    fitter: Fitter,
+    number: int,
     starts: Sequence[Fit | None] = (None,) * FOLDS,
 ) -> tuple[Held, list[Fit | None]]:
-    """Every picture scored by a fit without its fold; the fits are starts for another l2."""
+    """Every picture scored by a fit without its fold, with regularization `number` of the grid; the
+    fits are starts for the next."""
     own = np.zeros(len(album.embeddings))
     hard = np.zeros(len(others.not_me))
     hard_folds = np.unique(others.not_me_groups, return_inverse=True)[1].reshape(-1) % FOLDS
     fits: list[Fit | None] = []
     for fold in range(FOLDS):
         out, hard_out = folds == fold, hard_folds == fold
-        start = starts[fold]
         examples = _examples(album, others, ~out, ~hard_out)
-        fit = fit_linear(examples, shift, l2, start=start.model if start else None)
+        fit = fitter.fit(examples, shift, fitter.grid[number], starts[fold])
         own[out] = fit.score(album.embeddings[out])
         hard[hard_out] = fit.score(others.not_me[hard_out])
         fits.append(fit)

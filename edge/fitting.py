@@ -7,11 +7,12 @@ pictures, without which half profiles and sunglasses would drown in the mean.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from edge.head import Layer, linear_layers
+from edge.head import LINEAR, Layer, linear_layers
 from edge.logistic import LogisticModel, balanced_weights, fit_logistic
 from edge.normalization import Normalization, likeness_to
 from edge.shift import Shift
@@ -54,7 +55,7 @@ class Fit:
 
     layers: tuple[Layer, ...]
     normalization: Normalization
-    model: LogisticModel
+    model: LogisticModel | None
     l2: float
 
     def score(self, embeddings: np.ndarray) -> np.ndarray:
@@ -63,13 +64,26 @@ class Fit:
         return self.normalization.apply(raw, embeddings)
 
 
-def fit_linear(
-    examples: Examples, shift: Shift, l2: float, *, start: LogisticModel | None = None
-) -> Fit:
+@dataclass(frozen=True)
+class Fitter:
+    """A way to fit. kind: of the head. fit: from examples, shift, regularization and an earlier fit
+    to begin with. grid: regularizations to try, the strongest first.
+    """
+
+    kind: str
+    fit: Callable[[Examples, Shift, float, Fit | None], Fit]
+    grid: tuple[float, ...]
+
+
+def fit_linear(examples: Examples, shift: Shift, l2: float, start: Fit | None = None) -> Fit:
     """Fit a linear head with the nearest own picture beside it. Raises as `fit_logistic`."""
-    model = _logistic(examples, shift, l2, start)
+    model = _logistic(examples, shift, l2, start.model if start else None)
     layers = linear_layers(shift.removed(model.weights), model.bias)
     return Fit(layers, normalization_of(layers, examples, shift), model, l2)
+
+
+LINEAR_FITTER = Fitter(LINEAR, fit_linear, L2_GRID)
+"""The default."""
 
 
 def normalization_of(layers: tuple[Layer, ...], examples: Examples, shift: Shift) -> Normalization:

@@ -34,6 +34,12 @@ down, z away from the camera. Eye distance after Dodgson (SPIE 2004); the rest s
 pose of frontal portraits comes out as 0."""
 
 
+NOT_A_FACE = "not a face"
+UNSURE = "the detector is not sure that it is a face"
+NO_FACE_REASONS = (NOT_A_FACE, UNSURE)
+"""Reasons that say that there is no face at all."""
+
+
 @dataclass(frozen=True)
 class QualityConfig:
     """The limits. Lengths in pixels of the picture, angles in degrees, brightness 0..255.
@@ -105,10 +111,10 @@ class QualityGate:
     ) -> str | None:
         limits = self.config
         if face.detector_score < limits.detector_score:
-            return "the detector is not sure that it is a face"
+            return UNSURE
         points = face.landmarks()
         if not np.isfinite(points).all() or not np.isfinite(face.box_px).all():
-            return "not a face"
+            return NOT_A_FACE
         measures["eye_distance_px"] = _face_scale_px(points)
         measures["visible"] = _visible_share(face, image_bgr.shape[1], image_bgr.shape[0])
         if measures["eye_distance_px"] < limits.eye_distance_px:
@@ -120,7 +126,7 @@ class QualityGate:
         sure = face.detector_score >= limits.sure_score
         from_behind = abs(pose.yaw_deg) > 100
         if from_behind or pose.misfit > (limits.misfit if sure else limits.doubtful_misfit):
-            return "not a face"
+            return NOT_A_FACE
         if abs(pose.yaw_deg) > limits.yaw_deg:
             return "turned too far to the side"
         if abs(pose.pitch_deg) > limits.pitch_deg:
@@ -134,7 +140,7 @@ class QualityGate:
         try:
             crop = align(image_bgr, face, ARCFACE, ARCFACE_WHOLE, CROP_PX)
         except InputError:
-            return "not a face"
+            return NOT_A_FACE
         measures |= light_measures(crop)
         if measures["brightness"] < limits.dark:
             return "too dark"

@@ -1,72 +1,80 @@
-"""Looks: the usable faces in a person's photos and videos, and which of them belong together.
-
-Looks that are not independent (near-duplicates, bursts, a video's neighbouring frames) share a
-group; whatever is split, is split by group and before augmentation.
-"""
+"""Looks: the usable faces in a person's photos and videos, and which of them belong together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
-import imagehash
 import numpy as np
-from PIL import Image
 
 from edge.detector import Detector
 from edge.embedder import Embedder
 from edge.errors import InputError, PictureError, SourceError
 from edge.face import Face
-from edge.picture import is_picture, read_picture
+from edge.modelfile import sha256_of
+from edge.picture import read_picture
 from edge.progress import progress
-from edge.quality import QualityGate
+from edge.quality import NO_FACE_REASONS, Quality, QualityGate
 from edge.source import file_source
 from edge.variation import PER_PICTURE, variations
-
-VIDEO_SUFFIXES = frozenset({".mkv", ".mp4", ".avi", ".mov", ".webm", ".m4v", ".gif"})
-
-BLOCK_S = 0.4
-"""Length of a video's time blocks, each a group of looks."""
+from trainer.album import find_files, is_video
+from trainer.groups import BLOCK_S, Print, bits_of, group_numbers
+from trainer.origin import Origin, Scene, camera_model, measure_scene, origin_of
 
 PER_BLOCK = 4
-"""Frames that are taken from a block."""
+"""Frames that are taken from a block of a video."""
 
 CLEARLY_LARGER = 2.0
 """Of several faces the largest counts when its box has so many times the second's area."""
 
-NEAR_BITS = 6
-"""Largest Hamming distance of 64-bit perceptual hashes (ImageHash's pHash) of near-duplicates."""
+SITTING_S = 3600.0
+"""Photos that were all taken within so many seconds are of one sitting."""
+
+THUMB_PX = 128
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
     """One usable face. name: file, with the time in videos. crop: uint8[S, S, 3] BGR, as the
-    embedder sees it. varied: uint8[V, S, S, 3], see `edge.variation`. group: looks of one group
-    are not independent.
+    embedder sees it. varied: uint8[V, S, S, 3], see `edge.variation`. group: looks of one group are
+    not independent. thumb: uint8[128, 128, 3] BGR, the face with its surroundings.
     """
 
     name: str
     crop: np.ndarray = field(repr=False)
     varied: np.ndarray = field(repr=False)
     group: int
+    print: Print = field(repr=False)
+    scene: Scene | None = field(repr=False)
+    quality: Quality = field(repr=False)
+    thumb: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Dropped:
+    """A picture that is not used. thumb: as in `Look`, None where it could not be decoded."""
+
+    name: str
+    reason: str
+    thumb: np.ndarray | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """kept: usable faces. dropped: name and reason of what was not. videos: how many files were
-    videos. files: how many files were read.
+    """kept: usable faces. dropped: what was not. videos: how many files were videos. files: how
+    many files were read.
     """
 
     kept: tuple[Look, ...]
-    dropped: tuple[tuple[str, str], ...]
+    dropped: tuple[Dropped, ...]
     videos: int = 0
     files: int = 0
 
     @property
     def groups(self) -> np.ndarray:
-        """int[N]."""
+        """int64[N]."""
         return np.array([look.group for look in self.kept], np.int64)
 
     @property
@@ -76,8 +84,20 @@ class Looks:
 
     @property
     def one_sitting(self) -> bool:
-        """Whether everything comes from one video."""
-        return self.videos == 1 and self.files == 1
+        """Whether everything is from one video, or from photos of one hour."""
+        times = [look.print.taken_s for look in self.kept]
+        if self.videos:
+            return self.videos == self.files == 1
+        known = [time for time in times if time is not None]
+        return len(known) == len(times) and max(known) - min(known) <= SITTING_S
+
+    @property
+    def prints(self) -> tuple[Print, ...]:
+        return tuple(look.print for look in self.kept)
+
+    def origin(self) -> Origin:
+        """What the pictures have in common. Raises `InputError` when none is left."""
+        return origin_of([look.scene for look in self.kept if look.scene is not None])
 
     def crops(self) -> np.ndarray:
         """uint8[N, S, S, 3] BGR. Raises `InputError` when no face is left."""
@@ -90,25 +110,11 @@ class Looks:
         owner = np.repeat(np.arange(len(self.kept)), [len(look.varied) for look in self.kept])
         return np.concatenate([look.varied for look in self.kept]), owner
 
-
-def find_files(paths: Sequence[Path]) -> list[Path]:
-    """Pictures and videos in files and folders, in order. Raises `InputError` without any."""
-    found: list[Path] = []
-    for path in paths:
-        path = Path(path).expanduser()
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if is_picture(p) or _is_video(p))
-            if not inside:
-                raise InputError(
-                    f"the folder {path} holds no pictures or videos",
-                    hint="give photos (JPEG, PNG, WebP, …) or a short clip",
-                )
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            raise InputError(f"{path} does not exist")
-    return found
+    def select(self, keep: np.ndarray) -> Looks:
+        """The looks of `keep`, bool[N]."""
+        return replace(
+            self, kept=tuple(k for k, wanted in zip(self.kept, keep, strict=True) if wanted)
+        )
 
 
 def read_looks(
@@ -117,101 +123,111 @@ def read_looks(
     detector: Detector,
     *,
     gate: QualityGate | None = None,
+    vary: int = PER_PICTURE,
     seed: int = 0,
     quiet: bool = False,
     label: str = "looking at photos",
 ) -> Looks:
-    """Find, gate and cut the faces of files and folders.
+    """Find, gate and cut the faces of files, folders and videos; `vary` variations of each.
 
     A file that cannot be decoded is dropped with its reason. Raises `InputError` when a path does
     not exist, a folder is empty, or nothing usable is left.
     """
     gate = gate or QualityGate()
     files = find_files(paths)
-    kept: list[tuple[str, np.ndarray, np.ndarray, tuple[int, int]]] = []
-    dropped: list[tuple[str, str]] = []
-    videos = 0
-    for number, path in enumerate(progress(files, label=label, quiet=quiet)):
-        videos += _is_video(path)
-        for name, image, block in _pictures(path, dropped):
-            face, reason = _the_face(image, detector, gate)
-            if face is None:
-                dropped.append((name, reason))
-                continue
-            crop = embedder.crop(image, face)
-            varied = variations(
-                image, face, embedder.network.input, count=PER_PICTURE, seed=seed + len(kept)
-            )
-            kept.append((name, crop, varied, (number, block)))
+    kept: list[Look] = []
+    dropped: list[Dropped] = []
+    for path in progress(files, label=label, quiet=quiet):
+        try:
+            for name, image, print_ in _pictures(path):
+                found = _usable_face(image, detector, gate)
+                if isinstance(found, str):
+                    dropped.append(Dropped(name, found, thumb_of(image)))
+                    continue
+                face, quality = found
+                varied = variations(
+                    image, face, embedder.network.input, count=vary, seed=seed + len(kept)
+                )
+                kept.append(
+                    Look(
+                        name=name,
+                        crop=embedder.crop(image, face),
+                        varied=varied,
+                        group=0,
+                        print=print_,
+                        scene=measure_scene(image, face, quality),
+                        quality=quality,
+                        thumb=thumb_of(image, face),
+                    )
+                )
+        except (PictureError, SourceError) as problem:
+            dropped.append(Dropped(str(path), problem.message))
     if not kept:
-        reasons = ", ".join(sorted({reason for _, reason in dropped})) or "no pictures"
+        reasons = ", ".join(sorted({one.reason for one in dropped})) or "no pictures"
         raise InputError(
             f"none of the {len(files)} files in {paths[0]} shows a usable face ({reasons})",
             hint="give sharp, well lit photos with one face each",
         )
-    groups = _grouped([row[1] for row in kept], [row[3] for row in kept])
-    looks = tuple(
-        Look(name, crop, varied, group)
-        for (name, crop, varied, _), group in zip(kept, groups, strict=True)
-    )
-    return Looks(looks, tuple(dropped), videos, len(files))
+    numbers = group_numbers([look.print for look in kept])
+    looks = tuple(replace(k, group=int(n)) for k, n in zip(kept, numbers, strict=True))
+    return Looks(looks, tuple(dropped), sum(map(is_video, files)), len(files))
 
 
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
+def thumb_of(image_bgr: np.ndarray, face: Face | None = None) -> np.ndarray:
+    """uint8[128, 128, 3] BGR: the face with its surroundings, or the whole picture, letterboxed."""
+    if face is not None:
+        x, y, w, h = face.box_px
+        side = 1.8 * max(w, h)
+        x0, y0 = int(max(0, x + w / 2 - side / 2)), int(max(0, y + h / 2 - side / 2))
+        image_bgr = image_bgr[y0 : int(y0 + side) + 1, x0 : int(x0 + side) + 1]
+    height, width = image_bgr.shape[:2]
+    scale = THUMB_PX / max(height, width)
+    size_px = (max(1, round(width * scale)), max(1, round(height * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(image_bgr, size_px, interpolation=how)
+    thumb = np.full((THUMB_PX, THUMB_PX, 3), 235, np.uint8)
+    top, left = (THUMB_PX - small.shape[0]) // 2, (THUMB_PX - small.shape[1]) // 2
+    thumb[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return thumb
 
 
-def _pictures(path: Path, dropped: list[tuple[str, str]]) -> Iterator[tuple[str, np.ndarray, int]]:
-    """Name, picture and time block; of photos the block is 0."""
-    try:
-        if not _is_video(path):
-            yield str(path), read_picture(path), 0
-            return
-        step_s, due_s = BLOCK_S / PER_BLOCK, 0.0
-        with file_source(path) as source:
-            while (grab := source.take(1.0)) is not None or not source.ended:
-                if grab is None or grab.image_bgr is None or grab.time_s + 1e-6 < due_s:
-                    continue
-                due_s = grab.time_s + step_s
-                yield f"{path} at {grab.time_s:.2f} s", grab.image_bgr, int(grab.time_s / BLOCK_S)
-    except (PictureError, SourceError) as problem:
-        dropped.append((str(path), problem.message))
+def _pictures(path: Path) -> Iterator[tuple[str, np.ndarray, Print]]:
+    """Name, picture and print of a photo, or of frames of a video."""
+    if not is_video(path):
+        image = read_picture(path)
+        digest = sha256_of(path.read_bytes())
+        taken_s = camera_model(path)[1]
+        yield str(path), image, Print(str(path), digest, bits_of(image), taken_s)
+        return
+    step_s, due_s = BLOCK_S / PER_BLOCK, 0.0
+    last: np.ndarray | None = None
+    last_block = -1
+    with file_source(path) as source:
+        for grab in source:
+            if grab.image_bgr is None or grab.time_s + 1e-6 < due_s:
+                continue
+            due_s = grab.time_s + step_s
+            block, bits = int((grab.time_s + 1e-6) / BLOCK_S), bits_of(grab.image_bgr)
+            still = last is not None and np.count_nonzero(bits != last) <= 2
+            if still and block == last_block:  # nothing has moved since the last frame
+                continue
+            last, last_block = bits, block
+            name = f"{path} at {grab.time_s:.2f} s"
+            yield name, grab.image_bgr, Print(str(path), "", bits, None, block)
 
 
-def _the_face(image: np.ndarray, detector: Detector, gate: QualityGate) -> tuple[Face | None, str]:
-    """The one face that counts, or None and the reason."""
+def _usable_face(
+    image: np.ndarray, detector: Detector, gate: QualityGate
+) -> tuple[Face, Quality] | str:
+    """The one face that counts and its quality, or the reason why there is none."""
     faces = detector.detect(image)
     if not faces:
-        return None, "no face"
-    if len(faces) > 1 and faces[0].area_px2 < CLEARLY_LARGER * faces[1].area_px2:
-        return None, "several faces"
-    quality = gate.judge(image, faces[0])
-    return (faces[0], "") if quality.passed else (None, quality.reason or "cannot be judged")
-
-
-def _grouped(crops: list[np.ndarray], blocks: list[tuple[int, int]]) -> list[int]:
-    """Group numbers: those of one block, and near-duplicates wherever they are, belong together."""
-    hashes = [_bits(crop) for crop in crops]
-    parent = list(range(len(crops)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for i in range(len(crops)):
-        for j in range(i):
-            # neighbouring frames of one video always look alike: there the blocks decide
-            same_file = blocks[i][0] == blocks[j][0]
-            near = not same_file and np.count_nonzero(hashes[i] != hashes[j]) <= NEAR_BITS
-            if blocks[i] == blocks[j] or near:
-                parent[root(i)] = root(j)
-    numbers: dict[int, int] = {}
-    return [numbers.setdefault(root(i), len(numbers)) for i in range(len(crops))]
-
-
-def _bits(crop: np.ndarray) -> np.ndarray:
-    """bool[64]."""
-    grey = Image.fromarray(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY))
-    return np.asarray(imagehash.phash(grey).hash).ravel()
+        return "no face"
+    judged = [(face, gate.judge(image, face)) for face in faces]
+    good = [(face, quality) for face, quality in judged if quality.passed]
+    if not good:
+        return judged[0][1].reason or "cannot be judged"
+    rivals = [f for f, q in judged if f is not good[0][0] and q.reason not in NO_FACE_REASONS]
+    if any(CLEARLY_LARGER * face.area_px2 > good[0][0].area_px2 for face in rivals):
+        return "several faces"
+    return good[0]

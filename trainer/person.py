@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge.atomic import atomic_folder
+from edge.bundlewriter import file_stem
 from edge.cohort import Cohort
 from edge.detector import Detector
 from edge.embedder import Embedder
 from edge.enrolment import enrol
 from edge.errors import InputError
-from edge.head import Head
-from edge.locate import shipped_bundle
+from edge.fitting import LINEAR_FITTER, Fitter
+from edge.head import DENSE_128, LINEAR, Head
 from edge.modelfile import sha256_of
-from trainer.drawn.dataset import golden_crops
+from edge.network import Network
+from edge.variation import PER_PICTURE
+from trainer.album import Album, open_album
+from trainer.contact_sheet import write_contact_sheet, write_variations
+from trainer.embeddings import embeddings_of
+from trainer.groups import refuse_copies
 from trainer.looks import Looks, read_looks
-from trainer.person_report import write_report
+from trainer.origin import Origin
+from trainer.person_evaluation import PersonEvaluation, Sample, sample_of
 from trainer.run import MODEL_TFLITE, Run
+from trainer.strangers import COHORT, find_cohort
 from trainer.subject import SHIPPED_NAME, Deployed, Subject, open_file, open_subject
 
-COHORT = "cohort.npz"
+CONTACT_SHEET = "contact-sheet.png"
 
 GOLDEN = 8
 """Drawn faces that travel with a bundle, so that a device can prove that it sees as we do."""
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -43,9 +53,11 @@ class PersonSettings:
     cohort: Path | None = None
     others: tuple[Path, ...] = ()
     not_me: tuple[Path, ...] = ()
+    head: str = LINEAR
     target_far: float | None = None
     strict: bool = False
-    camera: str = "one"
+    camera: str = AUTO
+    save_augmented: Path | None = None
     overwrite: bool = False
     privacy: bool = False
     detector_model: Path | None = None
@@ -56,22 +68,61 @@ class PersonSettings:
 
 
 @dataclass(frozen=True, eq=False)
+class Eyes:
+    """What pictures are looked at with: detector and embedder, and what these stand on."""
+
+    subject: Subject
+    deployed: Deployed
+    embedder: Embedder
+    detector: Detector
+
+    @classmethod
+    def open(cls, settings: PersonSettings) -> Eyes:
+        subject = open_subject(settings.base)
+        deployed = open_file(settings.embedding) if settings.embedding else subject.embedder
+        embedder = Embedder(deployed.network, deployed.data, threads=settings.threads or 2)
+        return cls(subject, deployed, embedder, Detector.open(settings.detector_model))
+
+    @property
+    def external(self) -> Network | None:
+        """The embedder's network where it is not the base itself."""
+        same = self.deployed.network.sha256 == self.subject.base.network.sha256
+        return None if same else self.deployed.network
+
+
+@dataclass(frozen=True, eq=False)
 class PersonResult:
-    """What came out, for people (`text`) and programs (`to_json`)."""
+    """What came out, for people (`text`) and programs (`to_json`).
+
+    looks: all kept ones, also those that enrolment left out. not_me: their scores. test: figures on
+    a part that was kept back.
+    """
 
     head: Head
     looks: Looks
+    origin: Origin
     out: Path
     warnings: tuple[str, ...] = ()
     figures: dict[str, Any] = field(default_factory=dict)
+    not_me: Sample | None = None
+    test: PersonEvaluation | None = None
+
+    @property
+    def enrolled(self) -> Looks:
+        """The looks that the head was fitted on, in the order of its held-out scores."""
+        keep = np.ones(len(self.looks.kept), bool)
+        keep[self.head.calibration["left_out"]] = False
+        return self.looks.select(keep)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "run": str(self.out),
             "name": self.head.name,
             "figures": self.figures,
+            "origin": self.origin.to_json(),
             "warnings": list(self.warnings),
-            "dropped": [{"file": name, "reason": reason} for name, reason in self.looks.dropped],
+            "dropped": [{"file": one.name, "reason": one.reason} for one in self.looks.dropped],
+            "left_out": [self.looks.kept[n].name for n in self.head.calibration["left_out"]],
         }
 
     def text(self) -> str:
@@ -81,11 +132,12 @@ class PersonResult:
         within = " within this one sitting" if self.looks.one_sitting else ""
         lines = [
             f"{self.head.name}: {facts['looks']} looks in {facts['independent_looks']} independent "
-            f"groups, {len(self.looks.dropped)} dropped",
+            f"groups, {len(self.looks.dropped)} dropped; {self.origin.describe()}",
             f"strangers accepted: {far['events']} of {far['trials']} people (at most "
             f"{100 * far['upper_95']:.2g} % with 95 % confidence; accepting everybody: 100 %)",
             f"own looks rejected{within}: {frr['events']} of {frr['trials']} groups, out of fold "
             "(rejecting everybody: 100 %)",
+            *([] if self.test is None else self.test.lines()),
             *(f"warning: {text}" for text in self.warnings),
             f"wrote {self.out}",
         ]
@@ -96,149 +148,149 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
     """Read, gate, embed, enrol, write. Raises a `ToolkitError` for whatever cannot be."""
     if settings.out.exists() and not settings.overwrite:
         raise InputError(f"{settings.out} exists", hint="give another --out, or --overwrite")
-    subject = open_subject(settings.base)
-    deployed = open_file(settings.embedding) if settings.embedding else subject.embedder
-    embedder = Embedder(deployed.network, deployed.data, threads=settings.threads or 2)
-    detector = Detector.open(settings.detector_model)
-    looks = read_looks(
-        settings.photos, embedder, detector, seed=settings.seed, quiet=settings.quiet
-    )
-    cohort = _cohort(settings, deployed)
-    varied, varied_of = looks.varied()
-    head = enrol(
-        settings.name,
-        _embedded(embedder, looks.crops()),
-        looks.groups,
-        cohort,
-        target_far=settings.target_far,
-        not_me=_others(settings.not_me, embedder, detector, settings.quiet),
-        varied=_embedded(embedder, varied),
-        varied_of=varied_of,
-        camera=settings.camera,
-        one_sitting=looks.one_sitting,
-        strict=settings.strict,
+    album = open_album(settings.photos)
+    eyes = Eyes.open(settings)
+    looks = _read(album.me, eyes, settings)
+    not_me = _read(settings.not_me, eyes, settings, "looking at not-me")
+    test = _read(album.test_me, eyes, settings, "looking at the test part", vary=0)
+    _refuse_leaks(album, looks, not_me, test)
+    assert looks is not None
+    cohort = find_cohort(
+        eyes.deployed,
+        base=settings.base,
+        file=settings.cohort,
+        others=(*settings.others, *album.others),
+        detector=settings.detector_model,
         seed=settings.seed,
+        quiet=settings.quiet,
     )
-    warnings = _warnings(looks, subject, head)
-    figures = _figures(looks, head)
-    run = Run(
-        kind="person",
-        command=command,
-        seed=settings.seed,
-        network=subject.base.network,
-        embedder=None if deployed is subject.base else _external(deployed, subject),
-        data={"files": looks.files, "videos": looks.videos, "fingerprint": _fingerprint(looks)},
-        figures=figures,
-        warnings=warnings,
-        learned_something=True,
+    origin = looks.origin()
+    if settings.camera != AUTO:
+        origin = replace(origin, camera=settings.camera)
+    head = _enrolled(settings, eyes, looks, not_me, cohort, origin)
+    result = PersonResult(
+        head=head,
+        looks=looks,
+        origin=origin,
+        out=settings.out,
+        warnings=_warnings(looks, not_me, eyes, settings, head),
+        figures=_figures(looks, head),
+        not_me=None if not_me is None else _sample(head, not_me, eyes, settings.not_me),
+        test=_tested(head, album, test, eyes, settings),
     )
-    result = PersonResult(head, looks, settings.out, warnings, figures)
-    with atomic_folder(settings.out, replace=settings.overwrite) as folder:
-        _write(folder, run, subject, deployed, head, cohort, settings)
-        write_report(folder, result, cohort, privacy=settings.privacy)
+    _write(result, eyes, cohort, settings, command)
     return result
 
 
-def _write(
-    folder: Path,
-    run: Run,
-    subject: Subject,
-    deployed: Deployed,
-    head: Head,
-    cohort: Cohort,
+def _read(
+    paths: Sequence[Path],
+    eyes: Eyes,
     settings: PersonSettings,
-) -> None:
-    (folder / MODEL_TFLITE).write_bytes(subject.base.data)
-    if run.embedder is not None:
-        suffix = "onnx" if run.embedder.format.startswith("onnx") else "tflite"
-        (folder / f"embedder.{suffix}").write_bytes(deployed.data)
-    head.save(folder / "heads" / f"{_file_name(head.name)}.npz")
-    cohort.save(folder / COHORT)
-    base = Path(settings.base)
-    for name in ("representative.npz", "model.keras"):
-        if (base / name).is_file():
-            shutil.copy2(base / name, folder / name)
-    expects = subject.base.network.input
-    crops = golden_crops(expects.window, expects.size_px, GOLDEN, frame=expects.frame)
-    np.savez_compressed(folder / "golden.npz", crops=crops)
-    run.save(folder)
-
-
-def _file_name(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_" else "_" for c in name) or "person"
-
-
-def _external(deployed: Deployed, subject: Subject) -> Any:
-    return None if deployed.network.sha256 == subject.base.network.sha256 else deployed.network
-
-
-def _cohort(settings: PersonSettings, deployed: Deployed) -> Cohort:
-    """The strangers: a cohort of the same embedder, and the people of --others.
-
-    Raises `InputError` where there are neither.
-    """
-    found = _stored_cohort(settings, deployed)
-    if settings.others:
-        from trainer.cohort_builder import CohortPlan, build_cohort, strangers
-
-        plan = CohortPlan(detector=settings.detector_model, quiet=settings.quiet)
-        added, _ = build_cohort(strangers(settings.others, plan), deployed, plan)
-        found = added if found is None else found.joined(added)
-    if found is None:
-        raise InputError(
-            "there are no strangers to tell anybody from: no cohort of this embedder is at hand",
-            hint="make one with 'edge-train cohort DIR --embedding … -o cohort.npz' and give "
-            "--cohort, or give faces of many people with --others",
-        )
-    return found
-
-
-def _stored_cohort(settings: PersonSettings, deployed: Deployed) -> Cohort | None:
-    """--cohort, else that of the run, else the shipped one; only of the embedder in use."""
-    if settings.cohort is not None:
-        cohort = Cohort.load(settings.cohort)
-        if cohort.embedder_sha256 != deployed.network.sha256:
-            raise InputError(
-                f"{settings.cohort} was made by another embedder",
-                hint="make it again with 'edge-train cohort' and the same --embedding",
-            )
-        return cohort
-    candidate: Cohort | None = None
-    path = Path(settings.base) / COHORT
-    if path.is_file():
-        candidate = Cohort.load(path)
-    elif settings.base == SHIPPED_NAME:
-        with shipped_bundle() as bundle:
-            candidate = bundle.cohort()
-    fits = candidate is not None and candidate.embedder_sha256 == deployed.network.sha256
-    return candidate if fits else None
-
-
-def _embedded(embedder: Embedder, crops_bgr: np.ndarray) -> np.ndarray:
-    perception = embedder.embed(crops_bgr)
-    if perception.embeddings is None:
-        raise InputError(
-            "the base has no embedding, so nobody can be enrolled on it",
-            hint="train it with --embedding-size, or bring an --embedding",
-        )
-    return perception.embeddings
-
-
-def _others(
-    paths: Sequence[Path], embedder: Embedder, detector: Detector, quiet: bool
-) -> np.ndarray | None:
+    label: str = "looking at photos",
+    vary: int = PER_PICTURE,
+) -> Looks | None:
     if not paths:
         return None
-    looks = read_looks(paths, embedder, detector, quiet=quiet, label="looking at not-me")
-    return _embedded(embedder, looks.crops())
+    return read_looks(
+        paths,
+        eyes.embedder,
+        eyes.detector,
+        vary=vary,
+        seed=settings.seed,
+        quiet=settings.quiet,
+        label=label,
+    )
 
 
-def _warnings(looks: Looks, subject: Subject, head: Head) -> tuple[str, ...]:
+def _refuse_leaks(
+    album: Album, looks: Looks | None, not_me: Looks | None, test: Looks | None
+) -> None:
+    """Raises `RefusedError` naming the files where one picture stands on two sides."""
+    assert looks is not None
+    for other, name in ((not_me, "not-me pictures"), (test, "test part")):
+        if other is not None:
+            refuse_copies(looks.prints, other.prints, names=("photos", name))
+    parts = {
+        part: [p for p in looks.prints if folder in Path(p.file).parents]
+        for part, folder in album.me_parts
+    }
+    if parts.get("train") and parts.get("validation"):
+        names = ("training part", "validation part")
+        refuse_copies(parts["train"], parts["validation"], names=names)
+
+
+def _enrolled(
+    settings: PersonSettings,
+    eyes: Eyes,
+    looks: Looks,
+    not_me: Looks | None,
+    cohort: Cohort,
+    origin: Origin,
+) -> Head:
+    varied, varied_of = looks.varied()
+    hard, hard_groups = None, None
+    if not_me is not None:
+        again, of = not_me.varied()
+        crops = np.concatenate([not_me.crops(), again])
+        hard = embeddings_of(eyes.embedder, crops)
+        hard_groups = np.concatenate([not_me.groups, not_me.groups[of]])
+    return enrol(
+        settings.name,
+        embeddings_of(eyes.embedder, looks.crops()),
+        looks.groups,
+        cohort,
+        target_far=settings.target_far,
+        not_me=hard,
+        not_me_groups=hard_groups,
+        varied=embeddings_of(eyes.embedder, varied),
+        varied_of=varied_of,
+        camera=origin.camera,
+        one_sitting=looks.one_sitting,
+        strict=settings.strict,
+        fitter=_fitter(settings),
+        seed=settings.seed,
+    )
+
+
+def _fitter(settings: PersonSettings) -> Fitter:
+    if settings.head != DENSE_128:
+        return LINEAR_FITTER
+    from trainer.dense_head import dense_fitter
+
+    return dense_fitter(settings.seed)
+
+
+def _sample(head: Head, looks: Looks, eyes: Eyes, roots: Sequence[Path]) -> Sample:
+    return sample_of(head, looks, embeddings_of(eyes.embedder, looks.crops()), roots)
+
+
+def _tested(
+    head: Head, album: Album, test: Looks | None, eyes: Eyes, settings: PersonSettings
+) -> PersonEvaluation | None:
+    if test is None:
+        return None
+    others = _read(album.test_others, eyes, settings, "looking at test strangers", vary=0)
+    return PersonEvaluation(
+        head,
+        _sample(head, test, eyes, album.test_me),
+        None if others is None else _sample(head, others, eyes, album.test_others),
+    )
+
+
+def _warnings(
+    looks: Looks, not_me: Looks | None, eyes: Eyes, settings: PersonSettings, head: Head
+) -> tuple[str, ...]:
     found = []
-    if subject.run is not None and not subject.run.learned_something:
+    run = eyes.subject.run
+    if run is not None and not run.learned_something and settings.embedding is None:
         found.append(
             "the base has learned nothing useful (its attributes are hardly better than always "
             "answering the majority); do not rely on this head"
+        )
+    if not_me is not None and looks.origin().differs(not_me.origin()):
+        found.append(
+            "the photos and the not-me pictures look different (light, colour or camera): the head "
+            "may tell the cameras apart instead of the people; take both with one camera"
         )
     return (*found, *head.calibration["warnings"])
 
@@ -269,5 +321,69 @@ def _figures(looks: Looks, head: Head) -> dict[str, Any]:
     }
 
 
-def _fingerprint(looks: Looks) -> str:
-    return sha256_of(b"".join(look.crop.tobytes() for look in looks.kept))
+def _write(
+    result: PersonResult, eyes: Eyes, cohort: Cohort, settings: PersonSettings, command: str
+) -> None:
+    from trainer.person_report import write_report
+
+    figures = dict(result.figures)
+    if result.test is not None:
+        figures["test"] = result.test.figures()
+    run = Run(
+        kind="person",
+        command=command,
+        seed=settings.seed,
+        network=eyes.subject.base.network,
+        embedder=eyes.external,
+        data={**_data(result, settings), "origin": result.origin.to_json()},
+        figures=figures,
+        warnings=result.warnings,
+        learned_something=True,
+    )
+    with atomic_folder(settings.out, replace=settings.overwrite) as folder:
+        _write_models(folder, eyes, settings)
+        result.head.save(folder / "heads" / f"{file_stem(result.head.name)}.npz")
+        cohort.save(folder / COHORT)
+        run.save(folder)
+        if not settings.privacy:
+            sheet = folder / CONTACT_SHEET
+            write_contact_sheet(sheet, result.looks, result.head.calibration["left_out"])
+        write_report(folder, result, cohort, run, privacy=settings.privacy)
+    if settings.save_augmented is not None and not settings.privacy:
+        write_variations(settings.save_augmented, result.looks)
+
+
+def _data(result: PersonResult, settings: PersonSettings) -> dict[str, Any]:
+    """Counts and fingerprint; what pictures are recognized by, without names if `privacy`."""
+    looks = result.looks
+    pictures = [
+        {
+            "file": f"picture {n}" if settings.privacy else Path(look.print.file).name,
+            "sha256": look.print.sha256,
+            "bits": look.print.hex(),
+        }
+        for n, look in enumerate(looks.kept, 1)
+    ]
+    fingerprint = sha256_of(b"".join(look.crop.tobytes() for look in looks.kept))
+    return {
+        "files": looks.files,
+        "videos": looks.videos,
+        "fingerprint": fingerprint,
+        "pictures": pictures,
+    }
+
+
+def _write_models(folder: Path, eyes: Eyes, settings: PersonSettings) -> None:
+    from trainer.drawn.dataset import golden_crops
+
+    (folder / MODEL_TFLITE).write_bytes(eyes.subject.base.data)
+    if eyes.external is not None:
+        suffix = "onnx" if eyes.external.format.startswith("onnx") else "tflite"
+        (folder / f"embedder.{suffix}").write_bytes(eyes.deployed.data)
+    base = Path(settings.base)
+    for name in ("representative.npz", "model.keras"):
+        if (base / name).is_file():
+            shutil.copy2(base / name, folder / name)
+    expects = eyes.subject.base.network.input
+    crops = golden_crops(expects.window, expects.size_px, GOLDEN, frame=expects.frame)
+    np.savez_compressed(folder / "golden.npz", crops=crops)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -57,11 +58,22 @@ from edge.commands import (
 @click.option("--strict", is_flag=True, help="Refuse a target that the strangers cannot prove.")
 @click.option(
     "--camera",
-    type=click.Choice(["one", "poor", "several"]),
-    default="one",
-    show_default=True,
-    help="What took the photos: one camera (strangers are then given its look), one of few "
-    "pixels, or several.",
+    type=click.Choice(["auto", "one", "poor", "several"]),
+    default="auto",
+    help="What took the photos: one camera in one place (strangers before it look more like you), "
+    "one that shows small or grey faces, or several; by default as the photos show.",
+)
+@click.option(
+    "--head",
+    type=click.Choice(["linear", "dense-128"]),
+    default="linear",
+    help="What is fitted; dense-128 needs TensorFlow.",
+)
+@click.option(
+    "--save-augmented",
+    type=PATH,
+    metavar="DIR",
+    help="Write sheets of the varied pictures that the head is fitted on.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
 @click.option("--privacy", is_flag=True, help="Leave all pictures out of the report.")
@@ -76,6 +88,8 @@ def person_command(**options: Any) -> None:
     Embeddings come from the very file that the device runs. Photos without exactly one usable face
     are dropped with a reason; the threshold is set on strangers and on the person's own looks.
     """
+    # Small matrices gain nothing from threads, and sums come out the same on every machine.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from trainer.person import PersonSettings, train_person
 
     settings = PersonSettings(**options)
