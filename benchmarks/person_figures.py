@@ -1,0 +1,169 @@
+"""The person's figures on real data, as tables for RESULTS.md.
+
+python -m benchmarks.person_figures ../shared --embedding mobilefacenet
+python -m benchmarks.person_figures ../shared --embedding shipped --strategies
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge.errors import RefusedError
+
+if TYPE_CHECKING:
+    from benchmarks.person_data import Bench, Trial
+    from edge.cohort import Cohort
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("shared", type=click.Path(path_type=Path))
+@click.option("--embedding", type=click.Choice(["mobilefacenet", "shipped"]), default="shipped")
+@click.option("--cohort", type=click.Path(path_type=Path), help="By default made from LFW.")
+@click.option("--task", type=click.Choice(["webcam", "people", "cmu"]), multiple=True)
+@click.option("--strategies", is_flag=True, help="Compare ways to set the threshold.")
+@click.option("--verbose", is_flag=True, help="A line for every enrolment.")
+def main(
+    shared: Path,
+    embedding: str,
+    cohort: Path | None,
+    task: tuple[str, ...],
+    strategies: bool,
+    verbose: bool,
+) -> None:
+    """Measure enrolment on the data in SHARED."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from benchmarks.person_strategies import STRATEGIES
+
+    bench, strangers = _opened(shared, embedding, cohort)
+    names = list(STRATEGIES) if strategies else list(STRATEGIES)[-1:]
+    click.echo(f"\n{embedding}, cohort of {strangers.people} people\n")
+    click.echo("| task | threshold by | TAR | FAR per look | strangers accepted | gate passes |")
+    click.echo("|---|---|---|---|---|---|")
+    for name, trials in _tasks(bench, shared, embedding, task):
+        kept = list(trials)
+        for strategy in names:
+            click.echo(_row(name, strategy, STRATEGIES[strategy], kept, strangers, bench, verbose))
+
+
+def _opened(shared: Path, embedding: str, cohort: Path | None) -> tuple[Bench, Cohort]:
+    from benchmarks.person_data import Bench
+    from edge.cohort import Cohort
+    from trainer.strangers import find_cohort
+    from trainer.subject import open_file, open_subject
+
+    if embedding == "shipped":
+        deployed = open_subject("shipped").embedder
+        return Bench(deployed), find_cohort(deployed, file=cohort)
+    deployed = open_file(shared / "weights" / "MobileFaceNet.tflite")
+    if cohort is not None:
+        return Bench(deployed), Cohort.load(cohort)
+    return Bench(deployed), _single_pictures(shared, deployed)
+
+
+def _single_pictures(shared: Path, deployed: Any) -> Cohort:
+    """A cohort of the people of LFW with one picture each."""
+    import tempfile
+
+    from trainer.cohort_builder import CohortPlan, build_cohort, strangers
+
+    with tempfile.TemporaryDirectory() as name:
+        for folder in sorted((shared / "data" / "lfw-crops").iterdir()):
+            if folder.is_dir() and len(list(folder.iterdir())) == 1:
+                (Path(name) / folder.name).symlink_to(folder.resolve())
+        plan = CohortPlan(source="LFW, people with one picture")
+        return build_cohort(strangers([Path(name)], plan), deployed, plan)[0]
+
+
+def _tasks(
+    bench: Bench, shared: Path, embedding: str, wanted: tuple[str, ...]
+) -> Iterator[tuple[str, Iterator[Trial]]]:
+    from benchmarks.person_data import cmu_faces, people, webcam
+    from benchmarks.shipped_base.hold_out import held_out_people
+
+    unseen: Callable[[str], bool] = lambda name: True  # noqa: E731
+    if embedding == "shipped":  # people that it was trained on prove nothing
+        held_out = set(held_out_people(shared)["people"])
+        unseen = held_out.__contains__
+    known = {
+        "webcam": lambda: webcam(bench, shared),
+        "people": lambda: people(bench, shared, unseen),
+        "cmu": lambda: cmu_faces(bench, shared),
+    }
+    for name, make in known.items():
+        if not wanted or name in wanted:
+            yield name, make()
+
+
+def _row(
+    task: str,
+    label: str,
+    strategy: Callable[..., Any],
+    trials: list[Trial],
+    cohort: Cohort,
+    bench: Bench,
+    verbose: bool,
+) -> str:
+    import numpy as np
+
+    from edge.threshold import Rate
+
+    tars, fars, accepted, tried = [], [], 0, 0
+    through: set[tuple[str, str]] = set()
+    pairs: set[tuple[str, str]] = set()
+    refused = 0
+    for trial in trials:
+        try:
+            head = strategy(_given(trial, bench), cohort)
+        except RefusedError as problem:
+            refused += 1
+            if verbose:
+                click.echo(f"  {trial.name}: {problem}", err=True)
+            continue
+        highest = trial.judged.highest(head.score(trial.judged.embeddings))
+        own = highest[trial.own & trial.judged.passed] >= head.threshold
+        others = trial.others & trial.judged.passed
+        wrong = highest[others] >= head.threshold
+        whose = np.array(trial.judged.person)[others]
+        pairs |= {(trial.name, name) for name in whose}
+        through |= {(trial.name, name) for name in whose[wrong]}
+        tars.append(own.mean())
+        fars.append(wrong.mean())
+        accepted, tried = accepted + int(own.sum()), tried + len(own)
+        if verbose:
+            facts = head.calibration
+            click.echo(
+                f"  {trial.name}: TAR {own.mean():.3f} FAR {wrong.mean():.4f} threshold "
+                f"{head.threshold:.2f} strangers up to {highest[others].max():.2f} camera "
+                f"{facts['camera']} groups {facts['groups']} left out {facts['left_out']}",
+                err=True,
+            )
+    judged = trials[0].judged
+    gate = judged.passed[judged.faces].mean()
+    note = f", {refused} refused" if refused else ""
+    return (
+        f"| {task}, {len(tars)} enrolments{note} | {label} | {np.mean(tars):.3f} "
+        f"(pooled {accepted / tried:.3f}) | {np.mean(fars):.5f} | "
+        f"{Rate(len(through), len(pairs))} | {gate:.3f} |"
+    )
+
+
+def _given(trial: Trial, bench: Bench) -> Any:
+    from benchmarks.person_strategies import Enrolment
+
+    varied, owner = trial.looks.varied()
+    arguments = {"varied": bench.embed(varied), "varied_of": owner}
+    return Enrolment(
+        bench.embed(trial.looks.crops()),
+        trial.looks.groups,
+        arguments,
+        trial.looks.origin().camera,
+    )
+
+
+if __name__ == "__main__":
+    main()
