@@ -12,6 +12,7 @@ import errno
 import inspect
 import os
 import select
+import shlex
 import signal
 import sys
 import textwrap
@@ -92,6 +93,16 @@ class _Quiet(BaseException):
     """The user, the system or the reader of a pipe has had enough: end with 0, say nothing."""
 
 
+_WORDS = "edge.words"
+"""Where a context keeps the words that the command line was called with."""
+
+
+def command_line(tool: str) -> str:
+    """The command line that is being run, as a shell would take it, beginning with `tool`."""
+    words = click.get_current_context().meta.get(_WORDS, ())
+    return shlex.join([tool, *words])
+
+
 class _Grammar(click.Command):
     """What commands and groups share: verbatim examples in the help, and the way they end."""
 
@@ -106,9 +117,19 @@ class _Grammar(click.Command):
             text = inspect.cleandoc(self.examples)
             formatter.write("\nExamples:\n" + textwrap.indent(text, "  ") + "\n")
 
-    def make_context(self, *args: Any, **attrs: Any) -> click.Context:
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        words = tuple(args)
         with _quiet_ends():
-            return super().make_context(*args, **attrs)
+            made = super().make_context(info_name, args, parent, **extra)
+        if parent is None:
+            made.meta[_WORDS] = words
+        return made
 
     def invoke(self, ctx: click.Context) -> None:
         """Run; what the callback returns is dropped, so that it never passes for an exit code."""

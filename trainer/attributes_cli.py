@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from typing import Any
 
 import click
@@ -11,6 +9,7 @@ import click
 from edge.commands import (
     PATH,
     command,
+    command_line,
     detector_option,
     emit_json,
     json_option,
@@ -231,12 +230,11 @@ def attributes_command(context: click.Context, **options: Any) -> None:
     source = click.core.ParameterSource.DEFAULT
     given = {name for name in options if context.get_parameter_source(name) != source}
     settings = BaseSettings(**options)
-    words = ["edge-train", *sys.argv[1:]]
     if settings.resume:
         settings = settings.continued(given - _FREE_ON_RESUME, given & _FREE_ON_RESUME)
     from trainer.base_run import train_base
 
-    result = train_base(settings, shlex.join(words))
+    result = train_base(settings, command_line("edge-train"))
     if settings.as_json:
         emit_json(result.to_json())
     else:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +10,7 @@ import click
 from edge.commands import (
     PATH,
     command,
+    command_line,
     detector_option,
     emit_json,
     json_option,
@@ -93,8 +91,7 @@ def person_command(**options: Any) -> None:
     from trainer.person import PersonSettings, train_person
 
     settings = PersonSettings(**options)
-    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
-    result = train_person(settings, shlex.join(words))
+    result = train_person(settings, command_line("edge-train"))
     if settings.as_json:
         emit_json(result.to_json())
     else:
