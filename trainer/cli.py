@@ -7,6 +7,7 @@ from trainer.attributes_cli import attributes_command
 from trainer.audit_cli import audit_command
 from trainer.cohort_cli import cohort_command
 from trainer.evaluate_base_cli import evaluate_base_command
+from trainer.evaluate_person_cli import evaluate_person_command
 from trainer.person_cli import person_command
 
 
@@ -27,6 +28,7 @@ main.add_command(attributes_command)
 main.add_command(evaluate_base_command)
 main.add_command(cohort_command)
 main.add_command(person_command)
+main.add_command(evaluate_person_command)
 
 if __name__ == "__main__":
     main()
