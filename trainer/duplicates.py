@@ -23,6 +23,7 @@ from edge.progress import progress
 from trainer.cache import cache_folder, pictures_key
 from trainer.landmarks import opencv_in_one_thread
 from trainer.table import FaceTable
+from trainer.unions import roots
 
 NEAR_BITS = 6
 """Largest Hamming distance of the 64-bit hashes of a candidate."""
@@ -70,19 +71,9 @@ def prints_of(table: FaceTable, *, cache_dir: Path | None = None, quiet: bool = 
 
 def duplicate_groups(prints: Prints) -> tuple[tuple[int, ...], ...]:
     """Groups of rows that show the same picture, the largest first, rows ascending."""
-    parent = list(range(len(prints.phash)))
-
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    for a, b in near_pairs(prints):
-        parent[max(root(a), root(b))] = min(root(a), root(b))
     groups: dict[int, list[int]] = {}
-    for row in range(len(parent)):
-        groups.setdefault(root(row), []).append(row)
+    for row, root in enumerate(roots(len(prints.phash), near_pairs(prints)).tolist()):
+        groups.setdefault(root, []).append(row)
     several = (tuple(group) for group in groups.values() if len(group) > 1)
     return tuple(sorted(several, key=lambda group: (-len(group), group)))
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from edge.errors import RefusedError
+from trainer.unions import roots
 
 BLOCK_S = 0.4
 """Length of a video's blocks; frames closer than this resemble each other too much to be split."""
@@ -66,20 +67,15 @@ def group_numbers(prints: Sequence[Print]) -> np.ndarray:
     Frames of one video are told apart by its blocks alone; photos belong together when they are
     copies, nearly alike, or a burst; anything belongs to its own copy.
     """
-    parent = list(range(len(prints)))
-
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    for row in range(len(prints)):
-        for before in range(row):
-            if _together(prints[row], prints[before]):
-                parent[root(row)] = root(before)
+    pairs = (
+        (row, before)
+        for row in range(len(prints))
+        for before in range(row)
+        if _together(prints[row], prints[before])
+    )
     numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(root(r), len(numbers)) for r in range(len(prints))])
+    joined = roots(len(prints), pairs).tolist()
+    return np.array([numbers.setdefault(root, len(numbers)) for root in joined])
 
 
 def copies_between(one: Sequence[Print], other: Sequence[Print]) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.errors import DataError
 from trainer.table import UNKNOWN, FaceTable
+from trainer.unions import roots
 
 FOLDS = 10
 
@@ -90,7 +91,7 @@ def read_pairs(path: Path, images: Path | None = None) -> tuple[tuple[Path, ...]
     first = np.array([row_of[a] for _, a, _, _ in listed], dtype=np.int64)
     second = np.array([row_of[b] for _, _, b, _ in listed], dtype=np.int64)
     same = np.array([kind for *_, kind in listed], dtype=bool)
-    person = _people(len(names), first[same], second[same])
+    person = roots(len(names), zip(first[same].tolist(), second[same].tolist(), strict=True))
     fold = np.zeros(len(same), dtype=np.int64)
     for kind in (True, False):
         rows = np.flatnonzero(same == kind)
@@ -117,21 +118,6 @@ def _csv_pairs(path: Path) -> list[tuple[int, str, str, bool]]:
     if not result:
         raise DataError(f"{path} lists no pairs", hint="lines are file_a,file_b,0|1")
     return result
-
-
-def _people(count: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """A person for each picture: those that pairs join are one."""
-    parent = list(range(count))
-
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    for a, b in zip(first.tolist(), second.tolist(), strict=True):
-        parent[root(a)] = root(b)
-    return np.array([root(row) for row in range(count)], dtype=np.int64)
 
 
 def _groups(
