@@ -59,11 +59,6 @@ def current_link() -> Path:
     return data_folder() / CURRENT
 
 
-def previous_link() -> Path:
-    """The symbolic link to the bundle that was current before, for going back."""
-    return data_folder() / PREVIOUS
-
-
 def installed_name(name: str, sha256: str) -> str:
     """`NAME-HASH.edge`: name of the bundle (see `file_stem`) and start of its file's SHA-256."""
     from edge.bundlewriter import file_stem

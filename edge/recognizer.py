@@ -57,12 +57,12 @@ class Recognizer:
 
         Raises `ModelError`, `DetectorError` or `RuntimeMissing` when a part cannot run here.
         """
-        if detector_model is not None or bundle.detector_data is None:
-            detector = Detector.open(detector_model, DetectorConfig())
+        entry = bundle.manifest.detector
+        if detector_model is not None or entry is None:
+            detector = Detector.open(detector_model)
         else:
-            entry = bundle.manifest.detector
-            config = DetectorConfig(score_threshold=entry.score_threshold) if entry else None
-            detector = Detector(bundle.detector_data, config)
+            config = DetectorConfig(score_threshold=entry.score_threshold)
+            detector = Detector(bundle.read(entry.member), config)
         embedder = Embedder(bundle.embedder, bundle.embedder_data, threads=threads)
         base: Embedder | None = None
         if attributes:

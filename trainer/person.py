@@ -29,13 +29,21 @@ from trainer.groups import refuse_copies
 from trainer.looks import Looks, read_looks
 from trainer.origin import Origin
 from trainer.person_evaluation import PersonEvaluation, Sample, sample_of
-from trainer.run import MODEL_TFLITE, Run
-from trainer.strangers import COHORT, find_cohort
+from trainer.run import (
+    COHORT,
+    GOLDEN,
+    MODEL_KERAS,
+    MODEL_TFLITE,
+    REPRESENTATIVE,
+    Run,
+    embedder_name,
+)
+from trainer.strangers import find_cohort
 from trainer.subject import SHIPPED_NAME, Deployed, Subject, open_file, open_subject
 
 CONTACT_SHEET = "contact-sheet.png"
 
-GOLDEN = 8
+GOLDEN_CROPS = 8
 """Drawn faces that travel with a bundle, so that a device can prove that it sees as we do."""
 
 AUTO = "auto"
@@ -378,12 +386,11 @@ def _write_models(folder: Path, eyes: Eyes, settings: PersonSettings) -> None:
 
     (folder / MODEL_TFLITE).write_bytes(eyes.subject.base.data)
     if eyes.external is not None:
-        suffix = "onnx" if eyes.external.format.startswith("onnx") else "tflite"
-        (folder / f"embedder.{suffix}").write_bytes(eyes.deployed.data)
+        (folder / embedder_name(eyes.external)).write_bytes(eyes.deployed.data)
     base = Path(settings.base)
-    for name in ("representative.npz", "model.keras"):
+    for name in (REPRESENTATIVE, MODEL_KERAS):
         if (base / name).is_file():
             shutil.copy2(base / name, folder / name)
     expects = eyes.subject.base.network.input
-    crops = golden_crops(expects.window, expects.size_px, GOLDEN, frame=expects.frame)
-    np.savez_compressed(folder / "golden.npz", crops=crops)
+    crops = golden_crops(expects.window, expects.size_px, GOLDEN_CROPS, frame=expects.frame)
+    np.savez_compressed(folder / GOLDEN, crops=crops)

@@ -23,6 +23,7 @@ SCHEMA = 1
 MODEL_KERAS = "model.keras"
 MODEL_TFLITE = "model.int8.tflite"
 REPRESENTATIVE = "representative.npz"
+COHORT, GOLDEN = "cohort.npz", "golden.npz"
 RUN_JSON = "run.json"
 
 _VERSIONS_OF = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless")
@@ -101,6 +102,11 @@ class Run:
             )
         except (KeyError, TypeError, AttributeError, ValueError) as problem:
             raise InputError(f"{path} is incomplete: {problem!r}") from None
+
+
+def embedder_name(embedder: Network) -> str:
+    """Name of an external embedder's file in a run folder."""
+    return "embedder.onnx" if embedder.format.startswith("onnx") else "embedder.tflite"
 
 
 def installed_versions() -> dict[str, str]:

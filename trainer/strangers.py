@@ -8,9 +8,8 @@ from pathlib import Path
 from edge.cohort import Cohort
 from edge.errors import InputError
 from edge.locate import shipped_bundle
+from trainer.run import COHORT
 from trainer.subject import SHIPPED_NAME, Deployed
-
-COHORT = "cohort.npz"
 
 
 def find_cohort(

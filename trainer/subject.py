@@ -14,12 +14,13 @@ from edge.locate import shipped_bundle
 from edge.modelfile import read_model_file, sha256_of
 from edge.network import Network, NetworkInput
 from edge.runtime import open_model
-from trainer.run import MODEL_KERAS, MODEL_TFLITE, RUN_JSON, Run
+from trainer.run import MODEL_KERAS, MODEL_TFLITE, RUN_JSON, Run, embedder_name
 from trainer.teacher import PRESETS, read_teacher
 
 SHIPPED_NAME = "shipped"
 
-_SHIPPED = Path(__file__).parent / "shipped"
+SHIPPED = Path(__file__).parent / "shipped"
+"""What the training package brings of the shipped base."""
 
 _MODEL_SUFFIXES = {".tflite": "tflite-float32", ".onnx": "onnx-float32"}
 
@@ -131,8 +132,7 @@ def _of_run(folder: Path) -> Subject:
     base = _deployed(folder / MODEL_TFLITE, run.network)
     embedder = base
     if run.embedder is not None:
-        suffix = ".onnx" if run.embedder.format.startswith("onnx") else ".tflite"
-        embedder = _deployed(folder / f"embedder{suffix}", run.embedder)
+        embedder = _deployed(folder / embedder_name(run.embedder), run.embedder)
     keras = folder / MODEL_KERAS
     return Subject(folder.name, base, embedder, keras if keras.is_file() else None, run)
 
@@ -152,9 +152,9 @@ def _check_hash(path: Path, network: Network, data: bytes) -> None:
 
 def _shipped_keras() -> Path | None:
     """The float model of the shipped base, where the training package brings it."""
-    return next(iter(sorted(_SHIPPED.glob("*.keras"))), None)
+    return next(iter(sorted(SHIPPED.glob("*.keras"))), None)
 
 
 def _shipped_run() -> Run | None:
     """How the shipped base was trained, where the training package brings that."""
-    return Run.load(_SHIPPED) if (_SHIPPED / RUN_JSON).is_file() else None
+    return Run.load(SHIPPED) if (SHIPPED / RUN_JSON).is_file() else None

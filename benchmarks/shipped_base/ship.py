@@ -26,7 +26,7 @@ import trainer.subject
 from edge.atomic import atomic_file
 from edge.cohort import Cohort
 from edge.jsontext import json_text
-from trainer.run import MODEL_KERAS, MODEL_TFLITE, Run
+from trainer.run import COHORT, MODEL_KERAS, MODEL_TFLITE, Run
 
 LICENCE = "weights: for non-commercial research only (trained on CelebA and LFW)"
 
@@ -87,8 +87,8 @@ def main(run: Path, attributes: Path, verification: Path) -> None:
     Example: python -m benchmarks.shipped_base.ship runs/base --attributes a.json \\
     --verification v.json
     """
-    info, cohort = Run.load(run), Cohort.load(run / "cohort.npz")
-    on_device, on_workstation = edge.locate.SHIPPED, trainer.subject._SHIPPED
+    info, cohort = Run.load(run), Cohort.load(run / COHORT)
+    on_device, on_workstation = edge.locate.SHIPPED, trainer.subject.SHIPPED
     model = (run / MODEL_TFLITE).read_bytes()
     network = replace(info.network, source=SOURCE, licence=LICENCE)
     figures = json.loads(attributes.read_text()), json.loads(verification.read_text())
@@ -96,7 +96,7 @@ def main(run: Path, attributes: Path, verification: Path) -> None:
     _write(on_device / edge.locate.SHIPPED_MODEL, model)
     _write(on_device / edge.locate.SHIPPED_NETWORK, _json(network.to_json()))
     _write(on_device / "README.md", card.encode())
-    _write(on_device / "cohort.npz", cohort.to_bytes())
+    _write(on_device / COHORT, cohort.to_bytes())
     _write(on_workstation / "base.keras", half_precision((run / MODEL_KERAS).read_bytes()))
     _write(on_workstation / "run.json", _json(_public(info, figures)))
     click.echo(card)
