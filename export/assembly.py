@@ -192,16 +192,17 @@ def _facts(
 
 
 def _far_of_bundle(heads: tuple[Head, ...], cohort: Cohort | None) -> dict[str, Any] | None:
-    """False accepts of the cohort's strangers at all heads together."""
+    """False accepts of the cohort's strangers at all heads together, as counted when their
+    thresholds were set (`edge.calibration.recalibrate`).
+    """
     if not heads or cohort is None:
         return None
-    from edge.calibration import highest_scores
     from edge.threshold import Rate
 
-    if any("looks" not in head.calibration for head in heads):
+    facts = heads[0].calibration
+    if facts.get("heads") != len(heads):
         return None
-    excess = np.max([highest_scores(head, cohort) - head.threshold for head in heads], axis=0)
-    return Rate(int((excess >= 0).sum()), len(excess)).to_json()
+    return Rate(facts["strangers_accepted"], facts["strangers"]).to_json()
 
 
 def _detector_name(options: PackOptions) -> str:
