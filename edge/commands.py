@@ -221,6 +221,17 @@ def bundle_option(**attrs: Any) -> Decorator[Any]:
     return _option("--bundle", attrs, type=PATH, metavar="NAME.edge", help=text)
 
 
+def names_option(*flags: str, **attrs: Any) -> Decorator[Any]:
+    """Names, as tuple[str, ...]: the option may be repeated, and each value may name several,
+    separated by commas."""
+
+    def joined(context: click.Context, param: click.Parameter, value: Any) -> tuple[str, ...]:
+        return tuple(name.strip() for text in value for name in text.split(",") if name.strip())
+
+    settings = {"multiple": True, "metavar": "NAME[,NAME…]", "callback": joined, **attrs}
+    return click.option(*flags, **settings)
+
+
 def quiet_option(**attrs: Any) -> Decorator[Any]:
     """`--quiet`, `-q`, a flag: parameter `quiet`."""
     return _option("--quiet", "-q", "quiet", attrs, is_flag=True, help="No progress display.")

@@ -55,7 +55,7 @@ def finished(celeba: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
 
 def test_the_run_folder(finished: Path) -> None:
     names = {path.name for path in finished.iterdir()}
-    wanted = {"run.json", "model.keras", "model.int8.tflite", "representative.npz"}
+    wanted = {"run.json", "model.keras", "model.int8.tflite", "representative.npz", "golden.npz"}
     assert wanted <= names
     assert not finished.with_name("base.training").exists()
     run = Run.load(finished)

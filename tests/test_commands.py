@@ -559,3 +559,14 @@ def test_the_readme_names_only_real_targets(root: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
     named = set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.M))
     assert {"demo", "test"} <= named <= targets
+
+
+def test_names_may_be_repeated_and_joined_by_commas() -> None:
+    @grammar.command("paint", examples="paint --colours red,green --colours blue")
+    @grammar.names_option("--colours")
+    def paint(colours: tuple[str, ...]) -> None:
+        click.echo("|".join(colours))
+
+    run = CliRunner().invoke(paint, ["--colours", "red, green", "--colours", "blue,"])
+    assert run.output == "red|green|blue\n"
+    assert CliRunner().invoke(paint, []).output == "\n"

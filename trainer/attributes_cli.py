@@ -13,6 +13,7 @@ from edge.commands import (
     detector_option,
     emit_json,
     json_option,
+    names_option,
     out_option,
     quiet_option,
     seed_option,
@@ -64,7 +65,7 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
 @out_option(required=True)
 @click.option("--resume", is_flag=True, help="Go on with a run that was interrupted or ended.")
 @click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
-@click.option("--attributes", default="", metavar="NAMES", help="A subset, separated by commas.")
+@names_option("--attributes", help="A subset; may be repeated.")
 @click.option(
     "--arch",
     default="mobilenet_v2",

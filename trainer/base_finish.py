@@ -21,7 +21,7 @@ from trainer.dataset import FaceArrays
 from trainer.metrics import AttributeReport, measure_attributes
 from trainer.pairs import sample_pairs
 from trainer.quantization import agreement, describe, quantize
-from trainer.run import MODEL_KERAS, MODEL_TFLITE, Run, save_representative
+from trainer.run import MODEL_KERAS, MODEL_TFLITE, Run, save_golden, save_representative
 from trainer.table import TEST, TRAIN, VALIDATION, FaceTable
 from trainer.teacher import Teacher
 from trainer.training import Outcome
@@ -63,6 +63,7 @@ def finish(
     with atomic_file(folder / MODEL_TFLITE) as temporary:
         temporary.write_bytes(deployed)
     network = _network(settings, data, teacher, deployed)
+    save_golden(folder, network.input)
     close = agreement(model, network, deployed, held_out)
     watcher = _Watcher(network, deployed, settings.threads or 2, size, settings.quiet)
     network, attributes, at_half = _attribute_figures(data, watcher)

@@ -31,7 +31,7 @@ class BaseSettings:
     out: Path
     resume: bool = False
     overwrite: bool = False
-    attributes: str = ""
+    attributes: tuple[str, ...] = ()
     arch: str = "mobilenet_v2"
     input_size: int = 96
     window: str = "wide"
@@ -189,7 +189,7 @@ class BaseSettings:
             window=WINDOWS[self.window],
             input_size=self.input_size,
             margin=self.augmentation().margin,
-            attributes=tuple(n.strip() for n in self.attributes.split(",") if n.strip()),
+            attributes=self.attributes,
             hold_out=self.hold_out,
             fractions=_fractions(self.fractions),
             allow_missing=self.allow_missing,
@@ -206,6 +206,7 @@ def _load(path: Path) -> BaseSettings:
         for name in _PATHS & set(values):
             values[name] = None if values[name] is None else Path(values[name])
         values["folders"] = tuple(Path(folder) for folder in values["folders"])
+        values["attributes"] = tuple(values["attributes"])
         return BaseSettings(**values)
     except (OSError, ValueError, TypeError, KeyError) as problem:
         raise InputError(f"the settings {path} cannot be read: {problem}") from None

@@ -12,6 +12,7 @@ from edge.commands import (
     detector_option,
     emit_json,
     json_option,
+    names_option,
     out_option,
     quiet_option,
     seed_option,
@@ -34,10 +35,9 @@ from edge.commands import (
     metavar="shipped|RUN|FILE",
     help="Whose embeddings: the shipped base, a run, a bundle, or a model file.",
 )
-@click.option(
+@names_option(
     "--variants",
-    default="plain,grey,low-resolution,dark",
-    metavar="NAMES",
+    default=("plain", "grey", "low-resolution", "dark"),
     help="How each face is shown: plain, grey, low-resolution, dark, blur, jpeg.",
 )
 @click.option("--per-person", type=click.IntRange(1), metavar="N", help="Pictures of one at most.")
@@ -56,7 +56,7 @@ from edge.commands import (
 def cohort_command(
     folders: tuple[Path, ...],
     embedding: str,
-    variants: str,
+    variants: tuple[str, ...],
     per_person: int | None,
     source: str,
     licence: str,
@@ -79,7 +79,7 @@ def cohort_command(
     from trainer.subject import open_subject
 
     plan = CohortPlan(
-        variants=tuple(name.strip() for name in variants.split(",") if name.strip()),
+        variants=variants,
         per_person=per_person,
         seed=seed,
         source=source or ", ".join(folder.resolve().name for folder in folders),

@@ -13,6 +13,7 @@ from edge.commands import (
     detector_option,
     emit_json,
     json_option,
+    names_option,
     quiet_option,
     seed_option,
     threads_option,
@@ -44,7 +45,7 @@ PART_NAMES = ("auto", "all", "train", "validation", "test")
     default="auto",
     help="Rows of --data; auto: the test part where there is one, else all.",
 )
-@click.option("--variants", default="", metavar="NAMES", help="Degraded too, as in grey,dark.")
+@names_option("--variants", help="Degraded too, as in grey,dark.")
 @click.option("--draw", type=click.IntRange(2), default=6000, help="Pairs drawn from --data.")
 @click.option("--plot", type=PATH, metavar="FILE", help="Chart of the attributes, .png or .svg.")
 @click.option("--allow-missing", is_flag=True, help="Go on without many listed pictures.")
@@ -61,7 +62,7 @@ def evaluate_base_command(
     images: Path | None,
     reference: str | None,
     part: str,
-    variants: str,
+    variants: tuple[str, ...],
     draw: int,
     plot: Path | None,
     allow_missing: bool,
@@ -83,7 +84,7 @@ def evaluate_base_command(
         part=part,
         pairs=draw,
         seed=seed,
-        variants=_variants(variants),
+        variants=_checked(variants),
         allow_missing=allow_missing,
         detector=detector_model,
         cache_dir=cache_dir,
@@ -123,13 +124,12 @@ def _measure(
     return evaluate(subject, labelled, paired, settings, reference=other)
 
 
-def _variants(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if names:
+def _checked(variants: tuple[str, ...]) -> tuple[str, ...]:
+    if variants:
         from trainer.degradation import check_variants
 
-        check_variants(names)
-    return names
+        check_variants(variants)
+    return variants
 
 
 def _plot(result: dict[str, Any], target: Path) -> None:

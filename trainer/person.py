@@ -31,20 +31,17 @@ from trainer.origin import Origin
 from trainer.person_evaluation import PersonEvaluation, Sample, sample_of
 from trainer.run import (
     COHORT,
-    GOLDEN,
     MODEL_KERAS,
     MODEL_TFLITE,
     REPRESENTATIVE,
     Run,
     embedder_name,
+    save_golden,
 )
 from trainer.strangers import find_cohort
 from trainer.subject import SHIPPED_NAME, Deployed, Subject, open_file, open_subject
 
 CONTACT_SHEET = "contact-sheet.png"
-
-GOLDEN_CROPS = 8
-"""Drawn faces that travel with a bundle, so that a device can prove that it sees as we do."""
 
 AUTO = "auto"
 
@@ -382,8 +379,6 @@ def _data(result: PersonResult, settings: PersonSettings) -> dict[str, Any]:
 
 
 def _write_models(folder: Path, eyes: Eyes, settings: PersonSettings) -> None:
-    from trainer.drawn.dataset import golden_crops
-
     (folder / MODEL_TFLITE).write_bytes(eyes.subject.base.data)
     if eyes.external is not None:
         (folder / embedder_name(eyes.external)).write_bytes(eyes.deployed.data)
@@ -391,6 +386,4 @@ def _write_models(folder: Path, eyes: Eyes, settings: PersonSettings) -> None:
     for name in (REPRESENTATIVE, MODEL_KERAS):
         if (base / name).is_file():
             shutil.copy2(base / name, folder / name)
-    expects = eyes.subject.base.network.input
-    crops = golden_crops(expects.window, expects.size_px, GOLDEN_CROPS, frame=expects.frame)
-    np.savez_compressed(folder / GOLDEN, crops=crops)
+    save_golden(folder, eyes.subject.base.network.input)

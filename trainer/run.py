@@ -16,7 +16,7 @@ from edge import __version__
 from edge.atomic import atomic_file
 from edge.errors import InputError
 from edge.jsontext import json_text
-from edge.network import Network
+from edge.network import Network, NetworkInput
 
 SCHEMA = 1
 
@@ -25,6 +25,9 @@ MODEL_TFLITE = "model.int8.tflite"
 REPRESENTATIVE = "representative.npz"
 COHORT, GOLDEN = "cohort.npz", "golden.npz"
 RUN_JSON = "run.json"
+
+GOLDEN_CROPS = 8
+"""Drawn faces that travel with a bundle, so that a device can prove that it sees as we do."""
 
 _VERSIONS_OF = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless")
 
@@ -124,6 +127,17 @@ def save_representative(folder: Path, crops: np.ndarray, held_out: np.ndarray) -
     """Write the crops for calibration, uint8[N, S, S, 3] BGR, and those for the parity gate."""
     with atomic_file(Path(folder) / REPRESENTATIVE) as temporary:
         np.savez_compressed(temporary, crops=crops, held_out=held_out)
+
+
+def save_golden(folder: Path, expects: NetworkInput) -> None:
+    """Write `GOLDEN_CROPS` drawn crops as the network takes them; what it says of them is recorded
+    when a bundle is packed and compared on the device.
+    """
+    from trainer.drawn.dataset import golden_crops
+
+    crops = golden_crops(expects.window, expects.size_px, GOLDEN_CROPS, frame=expects.frame)
+    with atomic_file(Path(folder) / GOLDEN) as temporary:
+        np.savez_compressed(temporary, crops=crops)
 
 
 def load_representative(folder: Path) -> tuple[np.ndarray, np.ndarray]:
