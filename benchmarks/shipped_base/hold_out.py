@@ -1,6 +1,6 @@
 """Who the shipped base never sees: writes the file for `edge-train attributes --hold-out`.
 
-    python -m benchmarks.shipped_base.hold_out ../shared hold-out.txt
+    python -m benchmarks.shipped_base.hold_out ../shared hold-out.txt [--folders heldout]
 
 The choice follows from a hash of each person's folder name or number, so that it can be made again
 without a list of people in the project. Held out are 12 % of the people of `data/celeba`, 28 % of
@@ -20,6 +20,10 @@ from edge.atomic import atomic_file
 from edge.errors import InputError
 from edge.picture import is_picture
 
+IDENTITY, ATTRIBUTES = "identity_CelebA.txt", "list_attr_celeba.txt"
+
+SINGLES = "lfw-crops, single pictures"
+
 SHARES_PERCENT = {"celeba": 12, "people": 28, "lfw-crops": 20}
 
 
@@ -37,7 +41,7 @@ def held_out_people(shared: Path) -> dict[str, list[str]]:
     """
     data = Path(shared) / "data"
     try:
-        rows = (data / "celeba" / "identity_CelebA.txt").read_text().split()
+        rows = (data / "celeba" / IDENTITY).read_text().split()
         people = [path.name for path in (data / "people").iterdir() if path.is_dir()]
         pictures = {
             path.name: sum(map(is_picture, path.iterdir()))
@@ -52,19 +56,46 @@ def held_out_people(shared: Path) -> dict[str, list[str]]:
         "celeba": sorted(chosen(set(rows[1::2]), SHARES_PERCENT["celeba"])),
         "people": sorted(chosen(people, SHARES_PERCENT["people"])),
         "lfw-crops": sorted(chosen(several, SHARES_PERCENT["lfw-crops"])),
-        "lfw-crops, single pictures": sorted(singles),
+        SINGLES: sorted(singles),
     }
+
+
+def lay_out(shared: Path, groups: dict[str, list[str]], target: Path) -> None:
+    """Folders of the held-out people under `target`, which must not hold them yet."""
+    data = Path(shared).resolve() / "data"
+    folders = {"people": "people", "lfw-crops": "lfw-crops", SINGLES: "lfw-crops"}
+    for group, folder in folders.items():
+        made = target / ("lfw-singles" if group == SINGLES else group)
+        made.mkdir(parents=True)
+        for name in groups[group]:
+            (made / name).symlink_to(data / folder / name)
+    wanted = set(groups["celeba"])
+    source, made = data / "celeba", target / "celeba"
+    (made / "img_align_celeba").mkdir(parents=True)
+    identity = [line.split() for line in (source / IDENTITY).read_text().splitlines()]
+    kept = [(name, person) for name, person in identity if person in wanted]
+    (made / IDENTITY).write_text("".join(f"{name} {person}\n" for name, person in kept))
+    names = {name for name, _ in kept}
+    _, header, *rows = (source / ATTRIBUTES).read_text().splitlines()
+    rows = [row for row in rows if row.split(maxsplit=1)[0] in names]
+    (made / ATTRIBUTES).write_text("\n".join([str(len(rows)), header, *rows]) + "\n")
+    for name in names:
+        picture = source / "img_align_celeba" / name
+        (made / "img_align_celeba" / name).symlink_to(picture)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("shared", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
-def main(shared: Path, target: Path) -> None:
+@click.option("--folders", type=click.Path(path_type=Path), help="Where to lay out their data.")
+def main(shared: Path, target: Path, folders: Path | None) -> None:
     """Write the hold-out file TARGET for the data in SHARED.
 
-    Example: python -m benchmarks.shipped_base.hold_out ../shared hold-out.txt
+    Example: python -m benchmarks.shipped_base.hold_out ../shared hold-out.txt --folders heldout
     """
     groups = held_out_people(shared)
+    if folders is not None:
+        lay_out(shared, groups, folders)
     with atomic_file(target) as temporary:
         lines = [f"# {group}\n" + "\n".join(names) for group, names in groups.items()]
         temporary.write_text("\n".join(lines) + "\n")
