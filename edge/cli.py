@@ -21,7 +21,7 @@ from edge.errors import UsageError
 
 EXAMPLES = """
 edge-recognize --camera 0
-edge-recognize --camera csi --serve 127.0.0.1:8080
+edge-recognize --camera csi --serve 127.0.0.1:8080 --max-cpu 50%
 edge-recognize --source clip.mkv --bundle ada.edge --save annotated.avi
 edge-recognize --source photos/ --json > people.jsonl
 edge-recognize --camera 0 --systemd --quiet --mqtt mqtt://localhost
@@ -40,6 +40,34 @@ class _Size(click.ParamType):
         if not found:
             self.fail(f"'{value}' is no size such as 640x480", param, ctx)
         return int(found[1]), int(found[2])
+
+
+class _Votes(click.ParamType):
+    """`3/5` as (3, 5)."""
+
+    name = "votes"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", value)
+        if not found:
+            self.fail(f"'{value}' is no vote such as 3/5", param, ctx)
+        return int(found[1]), int(found[2])
+
+
+class _Share(click.ParamType):
+    """`50%` or `50` as 0.5; above 100 % where there are several cores."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"(\d{1,4}(?:\.\d+)?)\s*%?", value)
+        if not found or float(found[1]) < 1:
+            self.fail(f"'{value}' is no share such as 50%", param, ctx)
+        return float(found[1]) / 100
 
 
 @group(examples=EXAMPLES, invoke_without_command=True)
@@ -64,7 +92,25 @@ class _Size(click.ParamType):
 @click.option(
     "--size", type=_Size(), metavar="WxH", help="Ask the camera for pictures of this size."
 )
-@click.option("--fps", type=click.FloatRange(0.1, 240), help="Ask the camera for this rate.")
+@click.option(
+    "--fps",
+    type=click.FloatRange(0.1, 240),
+    help="Ask the camera for this rate, and search no more pictures a second for faces.",
+)
+@click.option(
+    "--max-cpu",
+    type=_Share(),
+    metavar="PERCENT",
+    help="Use no more than this share of one core, as 50%; looks less often.",
+)
+@click.option(
+    "--votes", type=_Votes(), metavar="K/N", help="Looks of the last N that have to agree, 3/5."
+)
+@click.option(
+    "--track/--no-track",
+    default=True,
+    help="Whether to follow faces and vote, or to judge every frame alone.",
+)
 @click.option(
     "--pixel-format", metavar="CODE", help="Ask the camera for this format, such as MJPG."
 )

@@ -11,7 +11,9 @@ from typing import Protocol
 
 import numpy as np
 
+from edge.budget import Budget
 from edge.errors import ToolkitError
+from edge.look import Looker
 from edge.presence import Presence
 from edge.result import FaceResult, FrameResult, Latency
 from edge.service import Notifier, Signals, SilentNotifier
@@ -27,7 +29,7 @@ KEPT_LATENCIES = 10_000
 """Latencies of so many last pictures are remembered for the summary."""
 
 
-class Judge(Protocol):
+class Judge(Looker, Protocol):
     """What finds and judges faces; `edge.recognizer.Recognizer` is one."""
 
     def judge(self, image_bgr: np.ndarray) -> tuple[tuple[FaceResult, ...], Latency]:
@@ -35,10 +37,14 @@ class Judge(Protocol):
 
 
 class Tracker(Protocol):
-    """What follows faces from one picture to the next and lets decisions settle."""
+    """What follows faces from one picture to the next and lets decisions settle;
+    `edge.follower.Follower` is one."""
 
-    def update(self, faces: tuple[FaceResult, ...], time_s: float) -> tuple[FaceResult, ...]:
-        """The faces with their tracks' numbers and decisions."""
+    def follow(
+        self, looker: Looker, image_bgr: np.ndarray, time_s: float
+    ) -> tuple[tuple[FaceResult, ...], Latency]:
+        """All faces of the next picture, uint8[H, W, 3] BGR, with their tracks' numbers and
+        decisions, and the time they took."""
 
 
 @dataclass
@@ -70,7 +76,9 @@ class Tally:
 class Loop:
     """Runs until the source ends, `limit` pictures are done, or a signal asks for a stop.
 
-    `reload` makes a new judge when SIGHUP asks for it; when it fails, the old one stays.
+    `tracker` follows faces, else each picture stands for itself. `budget` makes it pause where it
+    has used too much. `reload` makes a new judge when SIGHUP asks for it; when it fails, the old
+    one stays.
     """
 
     def __init__(
@@ -82,6 +90,7 @@ class Loop:
         signals: Signals,
         presence: Presence | None = None,
         tracker: Tracker | None = None,
+        budget: Budget | None = None,
         notifier: Notifier | None = None,
         reload: Callable[[], Judge] | None = None,
         limit: int | None = None,
@@ -93,6 +102,7 @@ class Loop:
         self._sinks = sinks
         self._signals = signals
         self._tracker = tracker
+        self._budget = budget
         self._notifier = notifier or SilentNotifier()
         self._reload = reload
         self._limit = limit
@@ -114,6 +124,8 @@ class Loop:
             else:
                 self._idle()
             self._notifier.status(self._status())
+            if self._budget is not None:
+                self._budget.pause()
         self._notifier.stopping()
         return self.tally
 
@@ -126,9 +138,10 @@ class Loop:
         faces: tuple[FaceResult, ...] = ()
         latency, error = Latency(), grab.error
         if grab.image_bgr is not None:
-            faces, latency = self._judge.judge(grab.image_bgr)
-            if self._tracker is not None:
-                faces = self._tracker.update(faces, grab.time_s)
+            if self._tracker is None:
+                faces, latency = self._judge.judge(grab.image_bgr)
+            else:
+                faces, latency = self._tracker.follow(self._judge, grab.image_bgr, grab.time_s)
         result = FrameResult(
             source=grab.source,
             frame=grab.number,

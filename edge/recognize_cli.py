@@ -14,6 +14,8 @@ from edge.errors import UsageError
 from edge.service import Notifier, Signals, SilentNotifier, logging_to_stderr
 
 if TYPE_CHECKING:
+    from edge.budget import Budget
+    from edge.follower import Follower
     from edge.locate import Located
     from edge.loop import Tally
     from edge.recognizer import Recognizer
@@ -35,6 +37,9 @@ class RunOptions:
     attributes: bool = True
     size: tuple[int, int] | None = None
     fps: float | None = None
+    track: bool = True
+    votes: tuple[int, int] | None = None
+    max_cpu: float | None = None
     pixel_format: str | None = None
     exposure: float | None = None
     realtime: bool = False
@@ -78,6 +83,8 @@ def _check(options: RunOptions) -> None:
         raise UsageError(
             "nothing to look at", hint="give --camera 0, or --source with a file, folder or URL"
         )
+    if options.votes is not None and not options.track:
+        raise UsageError("--votes counts over tracks", hint="leave out --no-track")
     if options.events_folder is not None and not options.keep_events:
         raise UsageError("--events-folder alone keeps nothing", hint="add --keep-events N")
     if options.serve_token is not None and options.serve is None:
@@ -85,6 +92,7 @@ def _check(options: RunOptions) -> None:
 
 
 def _run(options: RunOptions, signals: Signals) -> None:
+    from edge.budget import Budget
     from edge.locate import locate
     from edge.loop import Loop
     from edge.sink import FanOut
@@ -94,6 +102,8 @@ def _run(options: RunOptions, signals: Signals) -> None:
     if not options.quiet:
         click.echo(located.line, err=True)
     judge = open_judge(located, options)
+    budget = None if options.max_cpu is None else Budget(options.max_cpu)
+    tracker = open_tracker(options, source, budget)
     sinks = open_sinks(options, source, [head.name for head in judge.heads], signals)
     with source:
         sinks += savers(options, source)
@@ -104,6 +114,8 @@ def _run(options: RunOptions, signals: Signals) -> None:
                 judge,
                 fan,
                 signals=signals,
+                tracker=tracker,
+                budget=budget,
                 notifier=Notifier() if options.systemd else SilentNotifier(),
                 reload=lambda: open_judge(locate(options.bundle), options),
                 limit=options.frames,
@@ -148,6 +160,29 @@ def open_judge(located: Located, options: RunOptions) -> Recognizer:
             threads=options.threads or os.cpu_count() or 1,
             attributes=options.attributes,
         )
+
+
+def open_tracker(options: RunOptions, source: Source, budget: Budget | None) -> Follower | None:
+    """What follows faces in the source; None for pictures, which stand for themselves.
+
+    What the budget does not afford is left out of live sources; files are judged in full, slower.
+    Raises `UsageError` for votes that cannot settle anything, or have nothing to settle.
+    """
+    if source.kind in ("picture", "folder"):
+        if options.votes is not None:
+            raise UsageError("--votes counts over a video, and these are pictures")
+        return None
+    if not options.track:
+        return None
+    from edge.follower import Follower
+    from edge.schedule import Schedule, ScheduleConfig
+    from edge.track import Tracks
+    from edge.vote import VoteConfig
+
+    votes = VoteConfig() if options.votes is None else VoteConfig(*options.votes)
+    times = ScheduleConfig() if options.fps is None else ScheduleConfig().at_most(options.fps)
+    schedule = Schedule(times, budget if source.live else None)
+    return Follower(Tracks(votes=votes), schedule)
 
 
 def savers(options: RunOptions, source: Source) -> list[Sink]:

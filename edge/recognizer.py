@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.decision import Decision, HeadScore, decide, rejected
+from edge.decision import Decision, HeadScore, decide
 from edge.detector import Detector, DetectorConfig
 from edge.embedder import Embedder, Perception
 from edge.errors import InputError
 from edge.face import Face
 from edge.head import Head
+from edge.look import Look, latency_of
 from edge.quality import QualityGate
 from edge.result import FaceResult, Latency
 
@@ -73,58 +74,54 @@ class Recognizer:
     def judge(self, image_bgr: np.ndarray) -> tuple[tuple[FaceResult, ...], Latency]:
         """All faces of a picture, uint8[H, W, 3] BGR, largest first, and the time they took."""
         started = perf_counter()
-        faces = self.detector.detect(image_bgr)
+        faces = self.detect(image_bgr)
         detected = perf_counter()
-        align_s = embed_s = decide_s = 0.0
-        results = []
-        for face in faces:
-            result, seconds = self.judge_face(image_bgr, face)
-            results.append(result)
-            align_s += seconds[0]
-            embed_s += seconds[1]
-            decide_s += seconds[2]
-        latency = Latency(
-            detect_ms=1000 * (detected - started),
-            align_ms=1000 * align_s,
-            embed_ms=1000 * embed_s,
-            decide_ms=1000 * decide_s,
-            total_ms=1000 * (perf_counter() - started),
-        )
-        return tuple(results), latency
+        looks = [self.look(image_bgr, face) for face in faces]
+        results = tuple(look.result() for look in looks)
+        latency = latency_of(looks, detect_s=detected - started, total_s=perf_counter() - started)
+        return results, latency
 
-    def judge_face(
-        self, image_bgr: np.ndarray, face: Face
-    ) -> tuple[FaceResult, tuple[float, float, float]]:
-        """One detected face, and the seconds spent on aligning, embedding and deciding.
+    def detect(self, image_bgr: np.ndarray) -> tuple[Face, ...]:
+        """All faces of a picture, uint8[H, W, 3] BGR, largest first."""
+        return self.detector.detect(image_bgr)
 
-        A face that does not pass the quality gate is rejected without being embedded.
-        """
+    def look(self, image_bgr: np.ndarray, face: Face) -> Look:
+        """One detected face. One that does not pass the quality gate is not embedded."""
         started = perf_counter()
         quality = self.gate.judge(image_bgr, face)
         if not quality.passed:
-            spent = perf_counter() - started
-            result = FaceResult(face, rejected(quality.reason or "cannot be judged"))
-            return result, (0.0, 0.0, spent)
+            reason = quality.reason or "cannot be judged"
+            return Look(face, reason, decide_s=perf_counter() - started)
         gated = perf_counter()
         try:
             crop = self.embedder.crop(image_bgr, face)
             other = self._base_crop(image_bgr, face)
         except InputError as problem:
-            return FaceResult(face, rejected(problem.message)), (perf_counter() - gated, 0.0, 0.0)
+            return Look(face, problem.message, align_s=perf_counter() - gated)
         aligned = perf_counter()
         perception = self.embedder.embed(crop[None])
         attributes = self._attributes(perception, other)
         embedded = perf_counter()
-        decision = self.decide(perception)
-        done = perf_counter()
-        seconds = (aligned - gated, embedded - aligned, done - embedded + gated - started)
-        return FaceResult(face, decision, attributes=attributes), seconds
+        scores = self.scores(perception)
+        return Look(
+            face,
+            scores=scores,
+            embedding=None if perception.embeddings is None else perception.embeddings[0],
+            attributes=attributes,
+            align_s=aligned - gated,
+            embed_s=embedded - aligned,
+            decide_s=perf_counter() - embedded + gated - started,
+        )
 
     def decide(self, perception: Perception) -> Decision:
         """The decision for a perception of one crop."""
+        return decide(self.scores(perception))
+
+    def scores(self, perception: Perception) -> tuple[HeadScore, ...]:
+        """What every head says of a perception of one crop."""
         if perception.embeddings is None:
-            return decide(())
-        return decide([_score(head, perception.embeddings) for head in self.heads])
+            return ()
+        return tuple(_score(head, perception.embeddings) for head in self.heads)
 
     def _base_crop(self, image_bgr: np.ndarray, face: Face) -> np.ndarray | None:
         if self.base is None or self.base is self.embedder:

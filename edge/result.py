@@ -14,13 +14,14 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds spent on one frame; sums over the frame's faces."""
+    """Milliseconds spent on one frame; sums over the frame's faces. `track_ms`: following them."""
 
     detect_ms: float = 0.0
     align_ms: float = 0.0
     embed_ms: float = 0.0
     decide_ms: float = 0.0
     total_ms: float = 0.0
+    track_ms: float = 0.0
 
     def to_json(self) -> dict[str, float]:
         return {
@@ -28,6 +29,7 @@ class Latency:
             "align": round(self.align_ms, 3),
             "embed": round(self.embed_ms, 3),
             "decide": round(self.decide_ms, 3),
+            "track": round(self.track_ms, 3),
             "total": round(self.total_ms, 3),
         }
 
@@ -36,14 +38,19 @@ class Latency:
 class FaceResult:
     """One face of a frame, judged.
 
-    track: number of the track that it belongs to, None where faces are not tracked. attributes:
-    name to probability (0..1), empty where no base was asked.
+    decision: of this face alone, or, where faces are tracked, what the track's looks have settled
+    on. track: number of the track that it belongs to, None where faces are not tracked. attributes:
+    name to probability (0..1), over the track where there is one; empty where no base was asked.
+    predicted: whether the detector did not run and the box is where the face should be by now.
+    look: what this frame's look alone said, None where the track was not looked at.
     """
 
     face: Face
     decision: Decision
     track: int | None = None
     attributes: dict[str, float] = field(default_factory=dict)
+    predicted: bool = False
+    look: Decision | None = None
 
     def to_json(self) -> dict[str, Any]:
         decision = self.decision
@@ -51,6 +58,8 @@ class FaceResult:
             "box_px": [round(value, 1) for value in self.face.box_px],
             "detector_score": round(self.face.detector_score, 4),
             "track": self.track,
+            "predicted": self.predicted,
+            "look": None if self.look is None else self.look.state,
             "decision": decision.state,
             "person": decision.person,
             "score": _rounded(decision.score),

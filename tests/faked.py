@@ -16,9 +16,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from edge.decision import Decision, rejected
+from edge.decision import Decision, HeadScore, rejected
 from edge.face import Face
 from edge.locate import Located
+from edge.look import Look
 from edge.result import FaceResult, FrameResult, Latency
 
 NOBODY, ADA, STRANGER, BEN, BLURRED = range(5)
@@ -59,6 +60,7 @@ class FakeJudge:
         self.delay_s = delay_s
         self.heads: tuple[object, ...] = ()
         self.numbers: list[int] = []
+        self._who = NOBODY
 
     def judge(self, image_bgr: np.ndarray) -> tuple[tuple[FaceResult, ...], Latency]:
         who, high, low = (int(value) for value in image_bgr[0, 0])
@@ -66,6 +68,20 @@ class FakeJudge:
         time.sleep(self.delay_s)
         faces = (face(who),) if who in DECISIONS else ()
         return faces, Latency(1, 2, 3, 4, 10)
+
+    def detect(self, image_bgr: np.ndarray) -> tuple[Face, ...]:
+        """The face of the first pixel."""
+        self._who = int(image_bgr[0, 0, 0])
+        return tuple(result.face for result in self.judge(image_bgr)[0])
+
+    def look(self, image_bgr: np.ndarray, found: Face) -> Look:
+        """A look that the picture's decision follows from."""
+        decision = DECISIONS[self._who]
+        if decision.state == "rejected":
+            return Look(found, decision.reason)
+        name = decision.person or "Ada"
+        score = HeadScore(name, decision.score or 0.0, decision.threshold or 0.0)
+        return Look(found, None, (score,))
 
 
 def write_video(path: Path, who: list[int], fps: float = 25.0) -> Path:
@@ -89,8 +105,9 @@ def write_script(
     return path
 
 
-def install(delay_s: float = 0.0) -> None:
-    """Let `edge-recognize` use the fake judge; "BAD" as bundle cannot be opened."""
+def install(delay_s: float = 0.0, *, track: bool = False) -> None:
+    """Let `edge-recognize` use the fake judge; "BAD" as bundle cannot be opened. Faces are not
+    tracked but with `track`: what the first pixel says is then the result."""
     from edge import locate, recognize_cli
     from edge.errors import BundleError
 
@@ -101,6 +118,8 @@ def install(delay_s: float = 0.0) -> None:
         return FakeJudge(delay_s)
 
     recognize_cli.open_judge = open_judge  # type: ignore[assignment]
+    if not track:
+        recognize_cli.open_tracker = lambda options, source, budget: None
     locate.locate = lambda bundle=None: Located(None, "a fake bundle")
 
 

@@ -28,6 +28,7 @@ FAKED = Path(__file__).parent / "faked.py"
 def fake_judge(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """The judge of `faked`, put back afterwards."""
     monkeypatch.setattr(recognize_cli, "open_judge", recognize_cli.open_judge)
+    monkeypatch.setattr(recognize_cli, "open_tracker", recognize_cli.open_tracker)
     monkeypatch.setattr(locate, "locate", locate.locate)
     if request.node.get_closest_marker("shared") is None:
         install()
@@ -389,9 +390,10 @@ def test_a_real_person_is_recognized(shared: Path, bundle: Path, tmp_path: Path)
     found = lines(known.stdout)
     assert len(found) == 20
     matched = [any(face["person"] == "Person A" for face in line["faces"]) for line in found]
-    assert sum(matched) >= 18
-    spent = found[5]["latency_ms"]
-    parts = [spent[name] for name in ("detect", "align", "embed", "decide")]
+    assert matched == [False] * 6 + [True] * 14, "settled after three looks in 0.2 s"
+    assert {face["track"] for line in found for face in line["faces"]} == {1}
+    spent = found[3]["latency_ms"]
+    parts = [spent[name] for name in ("detect", "align", "embed", "decide", "track")]
     assert min(parts) > 0
     assert sum(parts) <= spent["total"] * 1.01
     assert (tmp_path / "a.avi").stat().st_size > 10_000

@@ -247,7 +247,14 @@ def test_json_lines() -> None:
     ]
     assert (first["schema"], first["frame"], first["time_s"]) == (1, 3, 0.1235)
     assert (first["frame_age_ms"], first["error"]) == (12.3, None)
-    assert first["latency_ms"] == {"detect": 1, "align": 2, "embed": 3, "decide": 4, "total": 10}
+    assert first["latency_ms"] == {
+        "detect": 1,
+        "align": 2,
+        "embed": 3,
+        "decide": 4,
+        "track": 0,
+        "total": 10,
+    }
     (face,) = first["faces"]
     assert (face["decision"], face["person"], face["track"]) == ("match", "Ada", None)
     assert (second["error"], second["faces"]) == ("unreadable", [])

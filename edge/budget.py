@@ -1,0 +1,67 @@
+"""The budget: a share of the processor that is not exceeded for long.
+
+A bucket fills with processor time at the allowed rate, and everything that this process does
+empties it, sinks and capture included. What can wait is put off until the bucket affords it; when
+it is overdrawn all the same, the program pauses.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+BURST_S = 2.0
+"""The bucket holds what the share gives in so many seconds."""
+
+LONGEST_PAUSE_S = 0.25
+"""The longest pause at once: signals are looked at between pauses."""
+
+SMOOTHING = 0.2
+"""Weight of the newest cost in the running mean."""
+
+
+class Budget:
+    """share: processor seconds per second, 0.5 is half of one core. `clock` and `used` tell the
+    time and the processor time of this process in seconds."""
+
+    def __init__(
+        self,
+        share: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        used: Callable[[], float] = time.process_time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.share = share
+        self._clock, self._used, self._sleep = clock, used, sleep
+        self._most_s = share * BURST_S
+        self._left_s = self._most_s
+        self._at_s, self._used_s = clock(), used()
+        self._cost_s: dict[str, float] = {}
+
+    def left_s(self) -> float:
+        """Processor seconds in the bucket; negative where it is overdrawn."""
+        now_s, used_s = self._clock(), self._used()
+        self._left_s += self.share * (now_s - self._at_s) - (used_s - self._used_s)
+        self._left_s = min(self._left_s, self._most_s)
+        self._at_s, self._used_s = now_s, used_s
+        return self._left_s
+
+    def spent(self, what: str, cost_s: float) -> None:
+        """Learn what something costs."""
+        before = self._cost_s.get(what, cost_s)
+        self._cost_s[what] = before + SMOOTHING * (cost_s - before)
+
+    def affords(self, what: str) -> bool:
+        """Whether the bucket holds what it costs; where that is more than it can hold, a full one
+        will do."""
+        return self.left_s() >= min(self._cost_s.get(what, 0.0), 0.9 * self._most_s)
+
+    def pause(self) -> float:
+        """Sleep off what is overdrawn, or a part of it; how long, in seconds."""
+        debt_s = -self.left_s()
+        if debt_s <= 0:
+            return 0.0
+        pause_s = min(debt_s / self.share, LONGEST_PAUSE_S)
+        self._sleep(pause_s)
+        return pause_s
