@@ -110,17 +110,20 @@ def test_guarded_thresholds_cost_little_accuracy_on_other_pictures() -> None:
     plain = measure_attributes(fresh, truth, ["A"]).mean
     assert figures["guarded"].accuracy > plain.accuracy - 2 * GUARD
     assert figures["guarded"].balanced_accuracy > plain.balanced_accuracy + 0.04
+    assert figures["balanced"].balanced_accuracy >= figures["guarded"].balanced_accuracy
     assert figures["balanced"].accuracy < plain.accuracy - 0.05
 
 
 def test_few_labels_keep_a_half_and_unlabelled_count_nowhere() -> None:
     logits, labels = gaussian_attribute(0.3, 5, count=4000)
     few = np.full_like(labels, -1)
-    few[:40] = labels[:40]
+    few[:15] = labels[:15]
     assert tune_thresholds(logits, few) == (0.5,)
     padded = np.concatenate([logits, np.full_like(logits, 5.0)])
     masked = np.concatenate([labels, np.full_like(labels, -1)])
     assert tune_thresholds(padded, masked) == tune_thresholds(logits, labels)
+    assert tune_thresholds(logits, few, known=labels)[0] < 0.5
+    assert tune_thresholds(logits, np.full_like(labels, -1)) == (0.5,)
     with pytest.raises(UsageError, match="unknown aim"):
         tune_thresholds(logits, labels, aim="best")
 

@@ -184,7 +184,7 @@ def _attribute_figures(
     if len(validation):
         logits = watcher.look(validation, "tuning thresholds").attributes
         assert logits is not None
-        limits = tune_thresholds(logits, validation.labels)
+        limits = tune_thresholds(logits, validation.labels, known=data.part(TRAIN).labels)
         network = replace(network, attribute_thresholds=limits)
     if not len(test):
         return network, None, None
