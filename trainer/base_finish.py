@@ -17,10 +17,11 @@ from trainer.attribute_thresholds import tune_thresholds
 from trainer.base_settings import BaseSettings
 from trainer.basedata import BaseData
 from trainer.camera import CameraDegradation, degrade
+from trainer.compensation import quantize_compensated
 from trainer.dataset import FaceArrays
 from trainer.metrics import AttributeReport, measure_attributes
 from trainer.pairs import sample_pairs
-from trainer.quantization import agreement, describe, quantize
+from trainer.quantization import agreement, describe
 from trainer.run import MODEL_KERAS, MODEL_TFLITE, Run, save_golden, save_representative
 from trainer.table import TEST, TRAIN, VALIDATION, FaceTable
 from trainer.teacher import Teacher
@@ -29,6 +30,9 @@ from trainer.verification import pair_scores, verify
 
 REPRESENTATIVES = 256
 """Crops for calibration, every second one degraded."""
+
+COMPENSATING = 3000
+"""Crops of the training part that tell what quantization does to the features."""
 
 HELD_OUT = 256
 """Crops of the test part for the parity gate of exporters."""
@@ -59,7 +63,7 @@ def finish(
     crops = representative(data, size, settings.seed)
     held_out = _spread(data.part(TEST), HELD_OUT, size, settings.seed)
     save_representative(folder, crops, held_out)
-    deployed = quantize(model, crops)
+    deployed = quantize_compensated(model, crops, _varied(data.part(TRAIN), size, settings.seed))
     with atomic_file(folder / MODEL_TFLITE) as temporary:
         temporary.write_bytes(deployed)
     network = _network(settings, data, teacher, deployed)
@@ -119,6 +123,17 @@ def representative(data: BaseData, size_px: int, seed: int) -> np.ndarray:
         crops[place] = degrade(crops[place], settings, rng)
     ends = np.stack([np.zeros_like(crops[0]), np.full_like(crops[0], 255)])
     return np.concatenate([crops, ends])
+
+
+def _varied(arrays: FaceArrays, size_px: int, seed: int) -> np.ndarray:
+    """Crops for compensation, uint8[N, size_px, size_px, 3] BGR, every third one degraded."""
+    rng = np.random.default_rng([seed, 3])
+    places = np.sort(rng.permutation(len(arrays))[:COMPENSATING])
+    crops = arrays.windows(places, size_px)
+    settings = CameraDegradation()
+    for place in range(0, len(crops), 3):
+        crops[place] = degrade(crops[place], settings, rng)
+    return crops
 
 
 def _spread(arrays: FaceArrays, count: int, size_px: int, seed: int) -> np.ndarray:
