@@ -18,6 +18,7 @@ from edge.commands import (
 )
 from edge.doctor_cli import doctor
 from edge.errors import UsageError
+from edge.people_cli import COMMANDS, key_file_option
 
 EXAMPLES = """
 edge-recognize --camera 0
@@ -84,6 +85,7 @@ class _Share(click.ParamType):
 @click.option(
     "--save", type=PATH, metavar="FILE", help="Write the annotated video, picture or folder."
 )
+@key_file_option
 @detector_option()
 @threads_option()
 @click.option(
@@ -167,7 +169,7 @@ def _refuse_options_before(ctx: click.Context) -> None:
         )
 
 
-for _command in (doctor,):
+for _command in (doctor, *COMMANDS):
     main.add_command(_command)
 
 

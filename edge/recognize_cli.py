@@ -30,6 +30,7 @@ class RunOptions:
     camera: str | None = None
     source: str | None = None
     bundle: Path | None = None
+    key_file: Path | None = None
     as_json: bool = False
     save: Path | None = None
     detector_model: Path | None = None
@@ -152,10 +153,13 @@ def open_source(options: RunOptions, signals: Signals) -> Source:
 def open_judge(located: Located, options: RunOptions) -> Recognizer:
     """The recognizer with the bundle that was found. Raises `ToolkitError`."""
     from edge.recognizer import Recognizer
+    from edge.register import Register
+    from edge.vault import Vault
 
     with located.open() as bundle:
         return Recognizer.open(
             bundle,
+            heads=Register(bundle, Vault.open(options.key_file)).heads,
             detector_model=options.detector_model,
             threads=options.threads or os.cpu_count() or 1,
             attributes=options.attributes,
@@ -213,10 +217,10 @@ def _local_sinks(options: RunOptions, signals: Signals) -> Iterator[Sink]:
 
         yield Window(on_close=signals.stop)
     if options.keep_events:
-        from edge.locate import data_folder
+        from edge.events import events_folder
         from edge.sinks.keeping import EventPictures
 
-        folder = options.events_folder or data_folder() / "events"
+        folder = options.events_folder or events_folder()
         yield EventPictures(folder, options.keep_events)
     for line in options.on_match:
         from edge.sinks.command import MatchCommand

@@ -53,8 +53,9 @@ class Recognizer:
         detector_model: Path | None = None,
         threads: int = 1,
         attributes: bool = True,
+        heads: Sequence[Head] | None = None,
     ) -> Recognizer:
-        """From an open bundle. `detector_model` replaces the bundle's detector.
+        """From an open bundle. `detector_model` replaces its detector, `heads` its heads.
 
         Raises `ModelError`, `DetectorError` or `RuntimeMissing` when a part cannot run here.
         """
@@ -69,7 +70,7 @@ class Recognizer:
         if attributes:
             same = bundle.base.sha256 == bundle.embedder.sha256
             base = embedder if same else Embedder(bundle.base, bundle.base_data, threads=threads)
-        return cls(detector, embedder, bundle.heads, base=base)
+        return cls(detector, embedder, bundle.heads if heads is None else heads, base=base)
 
     def judge(self, image_bgr: np.ndarray) -> tuple[tuple[FaceResult, ...], Latency]:
         """All faces of a picture, uint8[H, W, 3] BGR, largest first, and the time they took."""

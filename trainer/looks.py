@@ -13,21 +13,20 @@ from edge.detector import Detector
 from edge.embedder import Embedder
 from edge.errors import InputError, PictureError, SourceError
 from edge.face import Face
+from edge.looks import usable_face
 from edge.modelfile import sha256_of
+from edge.origin import Origin, Scene, measure_scene, origin_of
 from edge.picture import read_picture
 from edge.progress import progress
-from edge.quality import NO_FACE_REASONS, Quality, QualityGate
+from edge.quality import Quality, QualityGate
 from edge.source import file_source
 from edge.variation import PER_PICTURE, variations
 from trainer.album import find_files, is_video
 from trainer.groups import BLOCK_S, Print, bits_of, group_numbers
-from trainer.origin import Origin, Scene, camera_model, measure_scene, origin_of
+from trainer.origin import camera_model
 
 PER_BLOCK = 4
 """Frames that are taken from a block of a video."""
-
-CLEARLY_LARGER = 2.0
-"""Of several faces the largest counts when its box has so many times the second's area."""
 
 SITTING_S = 3600.0
 """Photos that were all taken within so many seconds are of one sitting."""
@@ -140,7 +139,7 @@ def read_looks(
     for path in progress(files, label=label, quiet=quiet):
         try:
             for name, image, print_ in _pictures(path):
-                found = _usable_face(image, detector, gate)
+                found = usable_face(image, detector, gate)
                 if isinstance(found, str):
                     dropped.append(Dropped(name, found, thumb_of(image)))
                     continue
@@ -214,20 +213,3 @@ def _pictures(path: Path) -> Iterator[tuple[str, np.ndarray, Print]]:
             last, last_block = bits, block
             name = f"{path} at {grab.time_s:.2f} s"
             yield name, grab.image_bgr, Print(str(path), "", bits, None, block)
-
-
-def _usable_face(
-    image: np.ndarray, detector: Detector, gate: QualityGate
-) -> tuple[Face, Quality] | str:
-    """The one face that counts and its quality, or the reason why there is none."""
-    faces = detector.detect(image)
-    if not faces:
-        return "no face"
-    judged = [(face, gate.judge(image, face)) for face in faces]
-    good = [(face, quality) for face, quality in judged if quality.passed]
-    if not good:
-        return judged[0][1].reason or "cannot be judged"
-    rivals = [f for f, q in judged if f is not good[0][0] and q.reason not in NO_FACE_REASONS]
-    if any(CLEARLY_LARGER * face.area_px2 > good[0][0].area_px2 for face in rivals):
-        return "several faces"
-    return good[0]

@@ -21,13 +21,13 @@ from edge.fitting import LINEAR_FITTER, Fitter
 from edge.head import DENSE_128, LINEAR, Head
 from edge.modelfile import sha256_of
 from edge.network import Network
+from edge.origin import Origin
 from edge.variation import PER_PICTURE
 from trainer.album import Album, open_album
 from trainer.contact_sheet import write_contact_sheet, write_variations
 from trainer.embeddings import embeddings_of
 from trainer.groups import refuse_copies
 from trainer.looks import Looks, read_looks
-from trainer.origin import Origin
 from trainer.person_evaluation import PersonEvaluation, Sample, sample_of
 from trainer.run import (
     COHORT,

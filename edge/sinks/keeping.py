@@ -1,11 +1,13 @@
-"""Keeping: the annotated pictures of the last events."""
+"""Keeping: the annotated pictures of the last events, and the faces that were recognized."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from edge.annotate import plain_text
+import numpy as np
+
+from edge.events import FACE, PICTURE, PREFIX, face_name, region_of, slug
 from edge.picture import write_picture
 from edge.sink import Judged, Sink
 
@@ -13,8 +15,9 @@ from edge.sink import Judged, Sink
 class EventPictures(Sink):
     """Keeps the last `count` pictures with which somebody arrived, as JPEG files in `folder`.
 
-    The folder and the files can be read by their owner alone. Names begin with the time (UTC), so
-    that they sort by it.
+    Beside each lie the faces of those who were recognized, not annotated, see `edge.events`. The
+    folder and the files can be read by their owner alone. Names begin with the time (UTC), so that
+    they sort by it.
     """
 
     name = "--keep-events"
@@ -32,20 +35,29 @@ class EventPictures(Sink):
     def write(self, judged: Judged) -> None:
         arrivals = [event for event in judged.events if event.kind == "arrived"]
         image = judged.annotated_bgr
-        if not arrivals or image is None:
+        if not arrivals or image is None or judged.image_bgr is None:
             return
         time = re.sub(r"[^0-9T.]", "", arrivals[0].at.partition("+")[0])
-        who = "-".join(_slug(event.person or "unknown") for event in arrivals)
-        path = self._folder / f"event-{time}-{who[:80]}.jpg"
-        write_picture(path, image)
-        path.chmod(0o600)
+        who = "-".join(slug(event.person or "unknown") for event in arrivals)
+        stem = f"{PREFIX}{time}-{who[:80]}"
+        arrived = {event.person for event in arrivals if event.person is not None}
+        for face in judged.result.faces:
+            person = face.decision.person
+            if person in arrived and person is not None:
+                height_px, width_px = judged.image_bgr.shape[:2]
+                rows, columns = region_of(face, width_px, height_px)
+                self._keep(face_name(stem, person), judged.image_bgr[rows, columns])
+        self._keep(stem + PICTURE, image)
         self._prune()
+
+    def _keep(self, name: str, image_bgr: np.ndarray) -> None:
+        path = self._folder / name
+        write_picture(path, np.ascontiguousarray(image_bgr))
+        path.chmod(0o600)
 
     def _prune(self) -> None:
         """Remove the oldest; only files that this sink has named."""
-        for path in sorted(self._folder.glob("event-*.jpg"))[: -self._count]:
+        for path in sorted(self._folder.glob(f"{PREFIX}*{PICTURE}"))[: -self._count]:
+            for face in self._folder.glob(f"{path.stem}=*{FACE}"):
+                face.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", plain_text(name).lower()).strip("_") or "person"

@@ -1,0 +1,92 @@
+"""Corrections: pictures of others that were taken for somebody, made hard negatives."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge.bundle import Bundle
+from edge.errors import InputError, UsageError
+from edge.events import events_folder, kept_faces
+from edge.looks import LookBook
+from edge.people import only_writer, people_folder
+from edge.recognizer import Recognizer
+from edge.register import Correction, Register, open_register
+from edge.sitting import read_files
+
+
+@dataclass(frozen=True)
+class CorrectionOptions:
+    """The options of `edge-recognize not-me`, as its help explains them."""
+
+    name: str | None = None
+    last: int = 5
+    photos: tuple[Path, ...] = ()
+    events_folder: Path | None = None
+    bundle: Path | None = None
+    key_file: Path | None = None
+    detector_model: Path | None = None
+    threads: int | None = None
+    quiet: bool = False
+
+
+def run_correction(options: CorrectionOptions) -> Correction:
+    """Find the pictures, embed them and set everything again. Raises a `ToolkitError`."""
+    with (
+        only_writer(people_folder()),
+        open_register(options.bundle, options.key_file) as register,
+    ):
+        name = options.name or _only_one(register)
+        register.find(name)
+        register.cohort()
+        album = _others(options, register.bundle, name).album()
+        assert album.varied is not None and album.varied_of is not None
+        return register.correct(
+            name,
+            np.concatenate([album.embeddings, album.varied]),
+            np.concatenate([np.arange(len(album.embeddings)), album.varied_of]),
+        )
+
+
+def _only_one(register: Register) -> str:
+    names = [known.head.name for known in register.known()]
+    if len(names) == 1:
+        return names[0]
+    raise UsageError(
+        "whom was somebody else taken for?",
+        hint=f"give --name, known: {', '.join(names) or 'nobody'}",
+    )
+
+
+def _others(options: CorrectionOptions, bundle: Bundle, name: str) -> LookBook:
+    """The usable faces of others. Raises `InputError` when there is none."""
+    paths = options.photos or _kept(options, name)
+    eyes = Recognizer.open(
+        bundle,
+        detector_model=options.detector_model,
+        threads=options.threads or os.cpu_count() or 1,
+        attributes=False,
+    )
+    book = LookBook(eyes.embedder, eyes.detector)
+    read_files(paths, book, quiet=options.quiet)
+    if not book.looks:
+        reasons = ", ".join(sorted(book.refused)) or "no pictures"
+        raise InputError(
+            f"none of the pictures shows a usable face ({reasons})",
+            hint="give sharp, well lit pictures with one face each",
+        )
+    return book
+
+
+def _kept(options: CorrectionOptions, name: str) -> tuple[Path, ...]:
+    folder = options.events_folder or events_folder()
+    found = kept_faces(folder, name)[-options.last :]
+    if not found:
+        raise InputError(
+            f"{folder} holds no event in which {name} was recognized",
+            hint="run edge-recognize with --keep-events 20, or give pictures by --photos",
+        )
+    return tuple(face.path for face in found)

@@ -1,0 +1,190 @@
+"""What `edge-recognize enrol` does, from its options to what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge.errors import UsageError
+from edge.guide import Guide
+from edge.head import Head
+from edge.locate import locate
+from edge.looks import LookBook
+from edge.people import only_writer, people_folder
+from edge.progress import progress_bar
+from edge.recognizer import Recognizer
+from edge.register import Register
+from edge.service import Signals, logging_to_stderr
+from edge.sitting import Patience, Voice, read_files, refuse_too_few, sit_for
+from edge.threshold import ONE, SEVERAL
+from edge.vault import Vault
+
+
+@dataclass(frozen=True)
+class EnrolOptions:
+    """The options of `edge-recognize enrol`, as its help explains them."""
+
+    name: str
+    camera: str | None = None
+    photos: tuple[Path, ...] = ()
+    video: tuple[Path, ...] = ()
+    bundle: Path | None = None
+    looks: int = 20
+    seconds: float = 90.0
+    add: bool = False
+    target_far: float | None = None
+    key_file: Path | None = None
+    detector_model: Path | None = None
+    threads: int | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Enrolled:
+    """What came of it. sides: how often each side was seen. refused: reasons and how often each
+    kept a picture from counting. people: everybody who is known now."""
+
+    head: Head
+    looks: int
+    sides: dict[str, int]
+    refused: dict[str, int]
+    people: tuple[str, ...]
+    sealed: bool = False
+    warnings: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        facts = self.head.calibration
+        return {
+            "schema": 1,
+            "name": self.head.name,
+            "looks": self.looks,
+            "sides": self.sides,
+            "refused": self.refused,
+            "threshold": self.head.threshold,
+            "far": {
+                "events": facts["strangers_accepted"],
+                "trials": facts["strangers"],
+                "upper_95": facts["far_upper_95"],
+                "baseline_accept_all": 1.0,
+            },
+            "frr": {
+                "events": facts["groups_rejected"],
+                "trials": facts["groups"],
+                "upper_95": facts["frr_upper_95"],
+                "baseline_reject_all": 1.0,
+            },
+            "people": list(self.people),
+            "encrypted": self.sealed,
+            "warnings": list(self.warnings),
+        }
+
+    def text(self) -> str:
+        """A few lines for people."""
+        facts = self.head.calibration
+        others = [name for name in self.people if name != self.head.name]
+        again = f", set again for {', '.join(others)} too" if others else ""
+        lines = [
+            f"{self.head.name} is enrolled: {self.looks} looks "
+            f"({', '.join(f'{n} {side}' for side, n in self.sides.items() if n)})",
+            f"strangers accepted by all thresholds together{again}: "
+            f"{facts['strangers_accepted']} of {facts['strangers']} (at most "
+            f"{100 * facts['far_upper_95']:.2g} % with 95 % confidence; accepting everybody: "
+            "100 %)",
+            f"own looks rejected: {facts['groups_rejected']} of {facts['groups']}, each by a head "
+            "that had not seen it (rejecting everybody: 100 %)",
+            *(f"warning: {text}" for text in self.warnings),
+            "kept on this device, " + ("encrypted" if self.sealed else "not encrypted: see keygen"),
+            "an edge-recognize that runs takes it over at SIGHUP (systemctl reload edge-recognize)",
+        ]
+        return "\n".join(lines)
+
+
+def run_enrol(options: EnrolOptions) -> Enrolled:
+    """Look, gate, fit, and set all thresholds. Raises a `ToolkitError` for whatever cannot be."""
+    from edge.recognize_cli import LIBRARY_SETTINGS
+
+    for name, value in LIBRARY_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    _check(options)
+    vault = Vault.open(options.key_file)
+    located = locate(options.bundle)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(logging_to_stderr(quiet=options.quiet))
+        bundle = stack.enter_context(located.open())
+        stack.enter_context(only_writer(people_folder()))
+        register = Register(bundle, vault)
+        register.check_name(options.name, add=options.add)
+        register.cohort()
+        eyes = Recognizer.open(
+            bundle,
+            detector_model=options.detector_model,
+            threads=options.threads or os.cpu_count() or 1,
+            attributes=False,
+        )
+        book = LookBook(eyes.embedder, eyes.detector)
+        guide = _gather(options, book)
+        refuse_too_few(book, guide)
+        return _fit(options, register, book, guide)
+
+
+def _check(options: EnrolOptions) -> None:
+    given = [bool(options.camera), bool(options.photos), bool(options.video)]
+    if sum(given) != 1:
+        raise UsageError(
+            "one of --camera, --photos and --video says where the pictures come from",
+            hint="give --camera 0, or --photos with a folder",
+        )
+
+
+def _gather(options: EnrolOptions, book: LookBook) -> Guide:
+    if options.camera is None:
+        return read_files((*options.photos, *options.video), book, quiet=options.quiet)
+    from edge.capture import LiveSource, camera_by_name
+
+    with Signals() as signals:
+        source = LiveSource(camera_by_name(options.camera), interrupted=lambda: signals.stopping)
+        with source:
+            guide = sit_for(
+                source,
+                book,
+                Patience(options.looks, options.seconds),
+                Voice(quiet=options.quiet),
+                stopped=lambda: signals.stopping,
+            )
+        if signals.stopping:
+            raise KeyboardInterrupt
+    return guide
+
+
+def _fit(options: EnrolOptions, register: Register, book: LookBook, guide: Guide) -> Enrolled:
+    live = not options.photos
+    camera = book.origin().camera
+    if live and camera == SEVERAL:  # the same camera all along, whatever the background does
+        camera = ONE
+    if not options.quiet:
+        print("computing, a few seconds on a Raspberry Pi …", file=sys.stderr, flush=True)
+    with progress_bar("enrolling", 2, quiet=options.quiet) as bar:
+        album = book.album()
+        bar.advance(note="thresholds")
+        head = register.enrol(
+            options.name,
+            album,
+            camera=camera,
+            one_sitting=live,
+            target_far=options.target_far,
+            add=options.add,
+        )
+        bar.advance()
+    return Enrolled(
+        head=head,
+        looks=len(book.looks),
+        sides=guide.seen,
+        refused=dict(book.refused),
+        people=tuple(each.head.name for each in register.known()),
+        sealed=register.vault.is_locked,
+        warnings=tuple(head.calibration["warnings"]),
+    )
