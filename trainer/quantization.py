@@ -19,6 +19,7 @@ from edge.errors import ModelError
 from edge.frame import CELEBA, Window
 from edge.modelfile import sha256_of
 from edge.network import Network, NetworkInput
+from trainer.folding import Folding, fold
 from trainer.networks import unnormalized
 from trainer.quiet import quiet_native
 
@@ -51,24 +52,26 @@ class Agreement:
 def quantize(model: keras.Model, representative_bgr: np.ndarray) -> bytes:
     """The int8 file of `model`, calibrated on crops uint8[N, S, S, 3] BGR.
 
-    The file takes uint8[1, S, S, 3] RGB with scale 1 and zero point 0. Its outputs are tensors
-    named `attributes` and `embedding` (not normalized), also in the signature `serving_default`.
-    The same model and crops give the same bytes. Raises `ModelError` where the input did not come
-    out with scale 1 although calibration saw black and white.
+    The file takes uint8[1, S, S, 3] RGB, pixels as they are: its scale is 1, and its zero point is
+    the grey that the network's scaling maps to 0 (`trainer.folding`; 0 where nothing was folded).
+    Its outputs are tensors named `attributes` and `embedding` (not normalized), also in the
+    signature `serving_default`. The same model and crops give the same bytes. Raises `ModelError`
+    where the input came out otherwise although calibration saw black and white.
     """
     import tensorflow as tf
 
     deployed = unnormalized(model)
     side = int(model.input_shape[1])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen(deployed, side)])
+    folding = fold(deployed)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen(folding, side)])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _calibration(representative_bgr)
+    converter.representative_dataset = lambda: _calibration(representative_bgr, folding.shift)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.float32
     with quiet_native():
         data = _named(converter.convert(), _widths(deployed))
-    _check_input(data)
+    _check_input(data, folding.shift)
     return data
 
 
@@ -128,7 +131,7 @@ def agreement(
     return result
 
 
-def _frozen(model: keras.Model, side: int) -> Any:
+def _frozen(folding: Folding, side: int) -> Any:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
@@ -136,20 +139,18 @@ def _frozen(model: keras.Model, side: int) -> Any:
 
     @tf.function(autograph=False)
     def infer(pixels: Any) -> list[Any]:
-        outputs = model(pixels, training=False)
+        outputs = folding.infer(pixels)
         return [outputs[role] for role in sorted(outputs)]
 
     spec = tf.TensorSpec([1, side, side, 3], tf.float32, name=INPUT_NAME)
     return convert_variables_to_constants_v2(infer.get_concrete_function(spec))
 
 
-def _calibration(crops_bgr: np.ndarray) -> Iterator[list[np.ndarray]]:
-    """The crops and, so that the input's range is 0..255, a black and a white one."""
-    for crop in crops_bgr:
-        yield [np.ascontiguousarray(crop[None, ..., ::-1]).astype(np.float32)]
-    shape = (1, *crops_bgr.shape[1:])
-    yield [np.zeros(shape, np.float32)]
-    yield [np.full(shape, 255, np.float32)]
+def _calibration(crops_bgr: np.ndarray, shift: int) -> Iterator[list[np.ndarray]]:
+    """The crops and, so that the input's range is 0..255, a black and a white one; less `shift`."""
+    shape = crops_bgr.shape[1:]
+    for crop in (*crops_bgr, np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)):
+        yield [np.ascontiguousarray(crop[None, ..., ::-1]).astype(np.float32) - np.float32(shift)]
 
 
 def _widths(model: keras.Model) -> dict[str, int]:
@@ -202,12 +203,12 @@ def _tensor_map(schema: Any, name: str, index: int) -> Any:
     return entry
 
 
-def _check_input(data: bytes) -> None:
+def _check_input(data: bytes, shift: int) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
     detail = Interpreter(model_content=data).get_input_details()[0]
     scale, zero = detail["quantization"]
-    if detail["dtype"] != np.uint8 or abs(scale - 1.0) > 1e-6 or zero != 0:
+    if detail["dtype"] != np.uint8 or abs(scale - 1.0) > 1e-6 or zero != shift:
         raise ModelError(
             f"the int8 file takes {np.dtype(detail['dtype'])} with scale {scale} and zero point "
             f"{zero}, not pixels as they are"
