@@ -19,6 +19,7 @@ from edge.commands import (
 from edge.doctor_cli import doctor
 from edge.errors import UsageError
 from edge.people_cli import COMMANDS, key_file_option
+from edge.unit_cli import service
 
 EXAMPLES = """
 edge-recognize --camera 0
@@ -169,7 +170,7 @@ def _refuse_options_before(ctx: click.Context) -> None:
         )
 
 
-for _command in (doctor, *COMMANDS):
+for _command in (doctor, *COMMANDS, service):
     main.add_command(_command)
 
 
