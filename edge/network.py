@@ -78,17 +78,17 @@ class NetworkInput:
         """Raises `ModelError` when a field is missing or of the wrong kind."""
         try:
             return cls(
-                frame=frame_by_name(str(data["frame"])),
-                window=Window.from_json(data["window"]),
-                size_px=int(data["size_px"]),
-                colour_order=str(data["colour_order"]),
-                dtype=str(data["dtype"]),
+                frame=frame_by_name(_text(data["frame"])),
+                window=_window(data["window"]),
+                size_px=_whole(data["size_px"]),
+                colour_order=_text(data["colour_order"]),
+                dtype=_text(data["dtype"]),
                 mean=_triple(data["mean"]),
                 std=_triple(data["std"]),
-                layout=str(data["layout"]),
-                batch=int(data["batch"]),
+                layout=_text(data["layout"]),
+                batch=_whole(data["batch"]),
             )
-        except (KeyError, TypeError, ValueError) as problem:
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise ModelError(f"the network's input is described wrongly: {problem!r}") from None
 
 
@@ -140,26 +140,60 @@ class Network:
         """Raises `ModelError` when a field is missing or of the wrong kind."""
         try:
             return cls(
-                format=str(data["format"]),
-                sha256=str(data["sha256"]),
+                format=_text(data["format"]),
+                sha256=_text(data["sha256"]),
                 input=NetworkInput.from_json(data["input"]),
-                outputs={str(k): str(v) for k, v in data["outputs"].items()},
-                embedding_size=int(data["embedding_size"]),
-                attributes=tuple(str(name) for name in data["attributes"]),
-                attribute_thresholds=tuple(float(t) for t in data["attribute_thresholds"]),
-                source=str(data.get("source", "")),
-                licence=str(data.get("licence", "")),
-                minimal_runtimes={
-                    str(k): str(v) for k, v in data.get("minimal_runtimes", {}).items()
-                },
+                outputs=_texts(data["outputs"]),
+                embedding_size=_whole(data["embedding_size"]),
+                attributes=tuple(_text(name) for name in _list(data["attributes"])),
+                attribute_thresholds=tuple(_number(t) for t in _list(data["attribute_thresholds"])),
+                source=_text(data.get("source", "")),
+                licence=_text(data.get("licence", "")),
+                minimal_runtimes=_texts(data.get("minimal_runtimes", {})),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise ModelError(f"a network is described wrongly: {problem!r}") from None
 
 
 def _triple(values: Any) -> tuple[float, float, float]:
-    first, second, third = (float(v) for v in values)
+    first, second, third = (_number(v) for v in _list(values))
     return first, second, third
+
+
+def _window(value: Any) -> Window:
+    fields = dict(_of_kind(value, dict))
+    _text(fields["name"])
+    for name in ("x_px", "y_px", "side_px"):
+        _number(fields[name])
+    return Window.from_json(fields)
+
+
+def _text(value: Any) -> str:
+    return str(_of_kind(value, str))
+
+
+def _whole(value: Any) -> int:
+    return int(_of_kind(value, int))
+
+
+def _number(value: Any) -> float:
+    return float(_of_kind(value, (int, float)))
+
+
+def _list(value: Any) -> list[Any]:
+    return list(_of_kind(value, list))
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {_text(k): _text(v) for k, v in dict(_of_kind(value, dict)).items()}
+
+
+def _of_kind(value: Any, kind: Any) -> Any:
+    """`value` as it is: a description is not guessed at, and true is no number."""
+    if not isinstance(value, kind) or isinstance(value, bool):
+        names = [k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,))]
+        raise TypeError(f"{value!r:.60} is {type(value).__name__}, not {' or '.join(names)}")
+    return value
 
 
 def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:

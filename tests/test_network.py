@@ -40,6 +40,20 @@ def test_json_round_trip() -> None:
         ("attribute_thresholds", [0.5]),
         ("input", {"frame": "celeba-178x218"}),
         ("embedding_size", "many"),
+        ("embedding_size", "128"),
+        ("embedding_size", 128.0),
+        ("embedding_size", True),
+        ("format", ["tflite-int8"]),
+        ("sha256", 0),
+        ("outputs", {"embedding": 3}),
+        ("attributes", "Smiling"),
+        ("attributes", ["Smiling", None]),
+        ("attribute_thresholds", ["0.5", 0.25]),
+        ("attribute_thresholds", {"0.5": 1, "0.25": 2}),
+        ("source", None),
+        ("licence", 5),
+        ("minimal_runtimes", {"tflite-runtime": 2.14}),
+        ("minimal_runtimes", []),
     ],
 )
 def test_a_wrong_description_is_refused(key: str, value: object) -> None:
@@ -50,7 +64,24 @@ def test_a_wrong_description_is_refused(key: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"colour_order": "rbg"}, {"dtype": "int4"}, {"layout": "chwn"}, {"size_px": 4}, {"batch": 0}],
+    [
+        {"colour_order": "rbg"},
+        {"dtype": "int4"},
+        {"layout": "chwn"},
+        {"size_px": 4},
+        {"batch": 0},
+        {"size_px": "96"},
+        {"size_px": 96.5},
+        {"batch": True},
+        {"mean": "000"},
+        {"std": [1, 1]},
+        {"std": ["1", 1, 1]},
+        {"frame": 1},
+        {"window": {"name": "middle", "x_px": "19", "y_px": 46, "side_px": 140}},
+        {"window": {"name": 3, "x_px": 19, "y_px": 46, "side_px": 140}},
+        {"window": [19, 46, 140]},
+        {"mean": [10**400, 0, 0]},
+    ],
 )
 def test_an_impossible_input_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ModelError):
