@@ -42,11 +42,16 @@ def recalibrate(
 
     Each head is one more chance for a stranger, so thresholds are set on the highest score over
     heads. cohort: the one that the heads were enrolled with. target_far: of the whole bundle; None
-    for the lowest that a head was made for, or what the cohort supports.
+    for the lowest that a head was made for, or what the cohort supports. Heads of another task than
+    telling people (`edge-train person --positive`) stay as they are.
 
     Raises `RefusedError` for a head that does not say how it was calibrated and for a target that
     cannot be had, `ModelError` for a cohort of another embedder.
     """
+    people = [head for head in heads if not head.calibration.get("task")]
+    if len(people) < len(heads):
+        again = iter(recalibrate(people, cohort, target_far=target_far, strict=strict))
+        return tuple(head if head.calibration.get("task") else next(again) for head in heads)
     for head in heads:
         _check(head, cohort)
     if not heads:

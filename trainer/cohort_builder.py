@@ -14,6 +14,7 @@ import numpy as np
 from edge.cohort import Cohort
 from edge.errors import DataError, ModelError
 from edge.modelfile import sha256_of
+from edge.network import NetworkInput
 from trainer.celeba import read_faces
 from trainer.crops import crop_array
 from trainer.degradation import check_variants
@@ -93,21 +94,7 @@ def build_cohort(
     network = embedder.network
     if "embedding" not in network.outputs:
         raise ModelError("the model has no embedding", hint="choose another with --embedding")
-    landmarks = find_landmarks(
-        table, cache_dir=plan.cache_dir, detector=plan.detector, quiet=plan.quiet
-    )
-    counts = landmarks.counts()
-    table, landmarks = table.select(landmarks.usable), landmarks.select(landmarks.usable)
-    expects = network.input
-    crops = crop_array(
-        table,
-        landmarks,
-        expects.frame,
-        expects.window,
-        expects.size_px,
-        cache_dir=plan.cache_dir,
-        quiet=plan.quiet,
-    )
+    table, crops, counts = usable_crops(table, network.input, plan)
     keep, person, merged = distinct_people(crops, table.identity)
     people = len(np.unique(person))
     if people < FEWEST_PEOPLE:
@@ -123,6 +110,28 @@ def build_cohort(
         repeated=len(table) - len(keep),
         merged=merged,
     )
+
+
+def usable_crops(
+    table: FaceTable, expects: NetworkInput, plan: CohortPlan
+) -> tuple[FaceTable, np.ndarray, dict[str, int]]:
+    """The rows with a usable face, their crops uint8[N, S, S, 3] BGR, and how many faces were
+    found, missed and unreadable."""
+    landmarks = find_landmarks(
+        table, cache_dir=plan.cache_dir, detector=plan.detector, quiet=plan.quiet
+    )
+    counts = landmarks.counts()
+    table, landmarks = table.select(landmarks.usable), landmarks.select(landmarks.usable)
+    crops = crop_array(
+        table,
+        landmarks,
+        expects.frame,
+        expects.window,
+        expects.size_px,
+        cache_dir=plan.cache_dir,
+        quiet=plan.quiet,
+    )
+    return table, crops, counts
 
 
 def distinct_people(crops: np.ndarray, identity: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:

@@ -11,6 +11,9 @@ import numpy as np
 from edge.picture import write_picture
 from trainer.looks import THUMB_PX, Looks
 
+CONTACT_SHEET = "contact-sheet.png"
+"""Its name in a run folder."""
+
 COLUMNS = 8
 _TEXT_PX = 30
 _EDGE_PX = 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,86 +12,25 @@ import numpy as np
 from edge.atomic import atomic_folder
 from edge.bundlewriter import file_stem
 from edge.cohort import Cohort
-from edge.detector import Detector
-from edge.embedder import Embedder
 from edge.enrolment import enrol
 from edge.errors import InputError
 from edge.fitting import LINEAR_FITTER, Fitter
-from edge.head import DENSE_128, LINEAR, Head
+from edge.head import DENSE_128, Head
 from edge.modelfile import sha256_of
-from edge.network import Network
 from edge.origin import Origin
 from edge.variation import PER_PICTURE
 from trainer.album import Album, open_album
-from trainer.contact_sheet import write_contact_sheet, write_variations
+from trainer.contact_sheet import CONTACT_SHEET, write_contact_sheet, write_variations
 from trainer.embeddings import embeddings_of
+from trainer.eyes import Eyes, write_models
 from trainer.groups import refuse_copies
 from trainer.looks import Looks, read_looks
 from trainer.person_evaluation import PersonEvaluation, Sample, sample_of
-from trainer.run import (
-    COHORT,
-    MODEL_KERAS,
-    MODEL_TFLITE,
-    REPRESENTATIVE,
-    Run,
-    embedder_name,
-    save_golden,
-)
+from trainer.person_settings import AUTO, FINETUNE, PersonSettings
+from trainer.person_tuning import tuned_eyes
+from trainer.run import COHORT, Run
 from trainer.strangers import find_cohort
-from trainer.subject import SHIPPED_NAME, Deployed, Subject, open_file, open_subject
-
-CONTACT_SHEET = "contact-sheet.png"
-
-AUTO = "auto"
-
-
-@dataclass(frozen=True)
-class PersonSettings:
-    """The options of `edge-train person`, see there."""
-
-    photos: tuple[Path, ...]
-    name: str
-    out: Path
-    base: str = SHIPPED_NAME
-    embedding: Path | None = None
-    cohort: Path | None = None
-    others: tuple[Path, ...] = ()
-    not_me: tuple[Path, ...] = ()
-    head: str = LINEAR
-    target_far: float | None = None
-    strict: bool = False
-    camera: str = AUTO
-    save_augmented: Path | None = None
-    overwrite: bool = False
-    privacy: bool = False
-    detector_model: Path | None = None
-    threads: int | None = None
-    seed: int = 0
-    as_json: bool = False
-    quiet: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Eyes:
-    """What pictures are looked at with: detector and embedder, and what these stand on."""
-
-    subject: Subject
-    deployed: Deployed
-    embedder: Embedder
-    detector: Detector
-
-    @classmethod
-    def open(cls, settings: PersonSettings) -> Eyes:
-        subject = open_subject(settings.base)
-        deployed = open_file(settings.embedding) if settings.embedding else subject.embedder
-        embedder = Embedder(deployed.network, deployed.data, threads=settings.threads or 2)
-        return cls(subject, deployed, embedder, Detector.open(settings.detector_model))
-
-    @property
-    def external(self) -> Network | None:
-        """The embedder's network where it is not the base itself."""
-        same = self.deployed.network.sha256 == self.subject.base.network.sha256
-        return None if same else self.deployed.network
+from trainer.tuned_base import TunedBase
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,15 +98,19 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
     test = _read(album.test_me, eyes, settings, "looking at the test part", vary=0)
     _refuse_leaks(album, looks, not_me, test)
     assert looks is not None
-    cohort = find_cohort(
-        eyes.deployed,
-        base=settings.base,
-        file=settings.cohort,
-        others=(*settings.others, *album.others),
-        detector=settings.detector_model,
-        seed=settings.seed,
-        quiet=settings.quiet,
-    )
+    tuned: TunedBase | None = None
+    if settings.mode == FINETUNE:
+        eyes, tuned, cohort = tuned_eyes(eyes, looks, (*settings.others, *album.others), settings)
+    else:
+        cohort = find_cohort(
+            eyes.deployed,
+            base=settings.base,
+            file=settings.cohort,
+            others=(*settings.others, *album.others),
+            detector=settings.detector_model,
+            seed=settings.seed,
+            quiet=settings.quiet,
+        )
     origin = looks.origin()
     if settings.camera != AUTO:
         origin = replace(origin, camera=settings.camera)
@@ -179,11 +121,11 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
         origin=origin,
         out=settings.out,
         warnings=_warnings(looks, not_me, eyes, settings, head),
-        figures=_figures(looks, head),
+        figures=_figures(looks, head, tuned),
         not_me=None if not_me is None else _sample(head, not_me, eyes, settings.not_me),
         test=_tested(head, album, test, eyes, settings),
     )
-    _write(result, eyes, cohort, settings, command)
+    _write(result, eyes, cohort, tuned, settings, command)
     return result
 
 
@@ -300,9 +242,10 @@ def _warnings(
     return (*found, *head.calibration["warnings"])
 
 
-def _figures(looks: Looks, head: Head) -> dict[str, Any]:
+def _figures(looks: Looks, head: Head, tuned: TunedBase | None) -> dict[str, Any]:
     facts = head.calibration
     return {
+        **({} if tuned is None else {"finetune": tuned.facts}),
         "looks": len(looks.kept),
         "independent_looks": looks.independent,
         "one_sitting": looks.one_sitting,
@@ -327,7 +270,12 @@ def _figures(looks: Looks, head: Head) -> dict[str, Any]:
 
 
 def _write(
-    result: PersonResult, eyes: Eyes, cohort: Cohort, settings: PersonSettings, command: str
+    result: PersonResult,
+    eyes: Eyes,
+    cohort: Cohort,
+    tuned: TunedBase | None,
+    settings: PersonSettings,
+    command: str,
 ) -> None:
     from trainer.person_report import write_report
 
@@ -346,7 +294,7 @@ def _write(
         learned_something=True,
     )
     with atomic_folder(settings.out, replace=settings.overwrite) as folder:
-        _write_models(folder, eyes, settings)
+        write_models(folder, eyes, settings, tuned)
         result.head.save(folder / "heads" / f"{file_stem(result.head.name)}.npz")
         cohort.save(folder / COHORT)
         run.save(folder)
@@ -376,14 +324,3 @@ def _data(result: PersonResult, settings: PersonSettings) -> dict[str, Any]:
         "fingerprint": fingerprint,
         "pictures": pictures,
     }
-
-
-def _write_models(folder: Path, eyes: Eyes, settings: PersonSettings) -> None:
-    (folder / MODEL_TFLITE).write_bytes(eyes.subject.base.data)
-    if eyes.external is not None:
-        (folder / embedder_name(eyes.external)).write_bytes(eyes.deployed.data)
-    base = Path(settings.base)
-    for name in (REPRESENTATIVE, MODEL_KERAS):
-        if (base / name).is_file():
-            shutil.copy2(base / name, folder / name)
-    save_golden(folder, eyes.subject.base.network.input)

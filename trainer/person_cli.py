@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +20,10 @@ from edge.commands import (
     seed_option,
     threads_option,
 )
+from edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from trainer.person_settings import PersonSettings
 
 
 @command(
@@ -27,15 +32,32 @@ from edge.commands import (
     edge-train person --photos ~/photos/anna --name anna --out runs/anna
     edge-train person --photos selfie.mp4 --name anna --base runs/base --out runs/anna
     edge-train person --photos me --not-me brother --name ben --out runs/ben --json
+    edge-train person --photos me --others ~/strangers --mode finetune --name ben --out runs/ben
+    edge-train person --positive with --negative without --name sunglasses --out runs/sunglasses
     """,
 )
 @click.option(
     "--photos",
     type=PATH,
     multiple=True,
-    required=True,
     metavar="PATH",
     help="Pictures, videos or folders of the person; may be repeated.",
+)
+@click.option(
+    "--positive",
+    type=PATH,
+    multiple=True,
+    metavar="PATH",
+    help="Instead of --photos: faces to say yes to, for any yes-or-no question; repeatable.",
+)
+@click.option(
+    "--negative", type=PATH, multiple=True, metavar="PATH", help="Faces to say no to; repeatable."
+)
+@click.option(
+    "--group-regex",
+    default="",
+    metavar="REGEX",
+    help="What in a file's name says whose picture it is; its first bracket, if it has one.",
 )
 @click.option("--name", required=True, help="What the person is called in results.")
 @out_option(required=True)
@@ -68,6 +90,19 @@ from edge.commands import (
     help="What is fitted; dense-128 needs TensorFlow.",
 )
 @click.option(
+    "--mode",
+    type=click.Choice(["features", "finetune"]),
+    default="features",
+    help="finetune also trains a copy of the base itself; needs TensorFlow, and --others.",
+)
+@click.option(
+    "--from-layer",
+    type=click.IntRange(0),
+    default=100,
+    metavar="N",
+    help="With --mode finetune, the first layer that is trained.",
+)
+@click.option(
     "--save-augmented",
     type=PATH,
     metavar="DIR",
@@ -80,19 +115,70 @@ from edge.commands import (
 @seed_option()
 @json_option()
 @quiet_option()
-def person_command(**options: Any) -> None:
+def person_command(
+    positive: tuple[Path, ...], negative: tuple[Path, ...], group_regex: str, **options: Any
+) -> None:
     """Enrol somebody: a head and a threshold from about 20 photos.
 
     Embeddings come from the very file that the device runs. Photos without exactly one usable face
     are dropped with a reason; the threshold is set on strangers and on the person's own looks.
+
+    With --positive and --negative, the same for any other question: does somebody wear sunglasses.
     """
     # Small matrices gain nothing from threads, and sums come out the same on every machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from trainer.person import PersonSettings, train_person
+    from trainer.person_settings import PersonSettings
 
     settings = PersonSettings(**options)
-    result = train_person(settings, command_line("edge-train"))
+    line = command_line("edge-train")
+    result: Any
+    if positive or negative:
+        _check_task(settings, positive, negative)
+        from trainer.task import train_task
+
+        result = train_task(settings, positive, negative, group_regex, line)
+    else:
+        _check_person(settings, group_regex)
+        from trainer.person import train_person
+
+        result = train_person(settings, line)
     if settings.as_json:
         emit_json(result.to_json())
     else:
         click.echo(result.text())
+
+
+def _check_task(
+    settings: PersonSettings, positive: tuple[Path, ...], negative: tuple[Path, ...]
+) -> None:
+    if not (positive and negative):
+        raise UsageError("--positive and --negative go together", hint="give both")
+    of_people = ("photos", "others", "not_me", "cohort", "target_far", "strict", "save_augmented")
+    for name in of_people:
+        if getattr(settings, name):
+            raise UsageError(
+                f"--{name.replace('_', '-')} is about a person, not about --positive and --negative"
+            )
+    if settings.head != "linear":
+        raise UsageError("--positive and --negative take a linear head")
+    _check_mode(settings)
+
+
+def _check_person(settings: PersonSettings, group_regex: str) -> None:
+    if not settings.photos:
+        raise UsageError(
+            "nobody to enrol", hint="give --photos, or --positive and --negative for another task"
+        )
+    if group_regex:
+        raise UsageError("--group-regex goes with --positive and --negative")
+    _check_mode(settings)
+
+
+def _check_mode(settings: PersonSettings) -> None:
+    if settings.mode != "finetune":
+        return
+    for name in ("embedding", "cohort"):
+        if getattr(settings, name):
+            raise UsageError(
+                f"--{name} does not go with --mode finetune, which makes a base of its own"
+            )

@@ -51,9 +51,12 @@ class PersonEvaluation:
                 **_accepts(self.head, self.others),
             }
         if self.me is not None and self.others is not None:
-            right = np.mean(self.me.scores >= self.head.threshold)
-            wrong = np.mean(self.others.scores >= self.head.threshold)
-            found["balanced_accuracy"] = float(0.5 * (right + 1.0 - wrong))
+            right = self.me.scores >= self.head.threshold
+            wrong = self.others.scores >= self.head.threshold
+            mine, theirs = len(right), len(wrong)
+            found["accuracy"] = float((right.sum() + (~wrong).sum()) / (mine + theirs))
+            found["majority_accuracy"] = max(mine, theirs) / (mine + theirs)
+            found["balanced_accuracy"] = float(0.5 * (right.mean() + 1.0 - wrong.mean()))
             found["baselines"] = {EVERYBODY: 0.5, NOBODY: 0.5}
         return found
 
@@ -76,6 +79,12 @@ class PersonEvaluation:
                 f"({100 * them['far']:.2g} %), of {them['people_accepted']} of {them['people']} "
                 f"people (at most {100 * them['far_upper_95']:.2g} % with 95 % confidence); "
                 f"{self.others.dropped} could not be judged; {EVERYBODY}: 100 %"
+            )
+        if self.me is not None and self.others is not None:
+            said.append(
+                f"accuracy {figures['accuracy']:.3f} (always the majority: "
+                f"{figures['majority_accuracy']:.3f}), balanced "
+                f"{figures['balanced_accuracy']:.3f} (chance: 0.5)"
             )
         return said
 

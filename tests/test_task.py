@@ -1,0 +1,129 @@
+"""A yes-or-no task from two folders: groups, threshold, baselines, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edge.calibration import recalibrate
+from edge.cohort import Cohort
+from edge.head import Head
+from export.cli import main as edge_export
+from trainer.cli import main as edge_train
+from trainer.drawn import DrawnPerson
+from trainer.drawn.dataset import write_photos
+from trainer.run import Run
+from trainer.task import best_threshold
+
+PEOPLE = range(40, 46)
+
+
+def call(*words: object, command: Any = edge_train) -> Result:
+    return CliRunner().invoke(command, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same people with glasses and without, in folders `with/p40`, …; p45 is for testing."""
+    root = tmp_path_factory.mktemp("glasses")
+    for number in PEOPLE:
+        person = replace(DrawnPerson.draw(number), hat=None, glasses_rgb=(10, 10, 10))
+        for worn, glasses in (("with", "square"), ("without", None)):
+            folder = root / ("test" if number == 45 else "train") / worn / f"p{number}"
+            folder.mkdir(parents=True)
+            shown = replace(person, glasses=glasses, glasses_habit=1.0)
+            write_photos(folder, shown, shots=3, seed=1, size_px=400)
+    (root / "train" / "with" / "p40" / "broken.bad").write_text("")
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "glasses"
+    done = call("person", *answers(drawn), "--name", "glasses", "-o", out, "--json", "-q")
+    assert done.exit_code == 0, done.output
+    figures = json.loads(done.stdout)["figures"]
+    assert figures["groups"] == 5
+    assert figures["ignored"] == 1
+    assert figures["majority_accuracy"] == pytest.approx(0.5, abs=0.1)
+    assert figures["accuracy"] > figures["majority_accuracy"] + 0.15
+    return out
+
+
+def answers(drawn: Path) -> list[object]:
+    train = drawn / "train"
+    words: list[object] = ["--positive", train / "with", "--negative", train / "without"]
+    return [*words, "--group-regex", r"/(p\d+)/"]
+
+
+def test_the_head_answers_for_people_it_has_not_seen(run: Path, drawn: Path) -> None:
+    test = drawn / "test"
+    done = call(
+        "evaluate-person", run, "--photos", test / "with", "--others", test / "without", "--json"
+    )
+    assert done.exit_code == 0, done.output
+    figures = json.loads(done.stdout)
+    assert figures["majority_accuracy"] == pytest.approx(0.5, abs=0.1)
+    assert figures["accuracy"] >= figures["majority_accuracy"]
+
+
+def test_the_run_is_packed_like_a_persons(run: Path, tmp_path: Path) -> None:
+    done = call("pack", run, "-o", tmp_path / "glasses.edge", "-q", command=edge_export)
+    assert done.exit_code == 0, done.output
+    assert Run.load(run).learned_something
+
+
+def test_the_same_pictures_give_the_same_head(run: Path, drawn: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    assert call("person", *answers(drawn), "--name", "glasses", "-o", again).exit_code == 0
+    one, other = (folder / "heads" / "glasses.npz" for folder in (run, again))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_setting_thresholds_for_a_bundle_leaves_tasks_alone(run: Path) -> None:
+    head = Head.load(run / "heads" / "glasses.npz")
+    rng = np.random.default_rng(0)
+    cohort = Cohort(
+        embeddings=rng.normal(size=(40, head.size)).astype(np.float16),
+        identity=np.arange(40, dtype=np.int32),
+        variant=np.zeros(40, np.uint8),
+        variants=("plain",),
+        embedder_sha256=head.embedder_sha256,
+    )
+    assert recalibrate([head], cohort) == (head,)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--positive", "P"], 2, "go together"),
+        (["--positive", "P", "--negative", "N", "--photos", "P"], 2, "--photos is about a person"),
+        (["--positive", "P", "--negative", "N", "--group-regex", "("], 2, "no regular expression"),
+        (["--positive", "P", "--negative", "N", "--group-regex", "zebra"], 2, "finds nothing in"),
+        (["--positive", "P", "--negative", "N", "--group-regex", "photo"], 1, "independent groups"),
+        (["--photos", "P", "--group-regex", "x"], 2, "goes with --positive"),
+        ([], 2, "nobody to enrol"),
+        (["--photos", "P", "--mode", "finetune"], 1, "at least 50 strangers"),
+        (["--photos", "P", "--mode", "finetune", "--others", "P"], 1, "at least 50 strangers"),
+    ],
+)
+def test_refusals(drawn: Path, tmp_path: Path, words: list[str], code: int, said: str) -> None:
+    folders = {"P": drawn / "train" / "with", "N": drawn / "train" / "without"}
+    given = [folders.get(word, word) for word in words]
+    done = call("person", *given, "--name", "x", "-o", tmp_path / "run", "-q")
+    assert done.exit_code == code, done.output
+    assert said in done.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_threshold_lies_where_the_answers_part() -> None:
+    scores = np.array([-2.0, -1.0, 3.0, 4.0])
+    assert best_threshold(scores, np.array([False, False, True, True])) == pytest.approx(1.0)
+    wrong = best_threshold(scores, np.array([True, True, False, False]))
+    assert wrong < -2.0 or wrong > 3.0

@@ -1,0 +1,61 @@
+"""Eyes: what a run's pictures are looked at with, and the files of it that a run folder holds."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.detector import Detector
+from edge.embedder import Embedder
+from edge.network import Network
+from trainer.person_settings import PersonSettings
+from trainer.run import MODEL_KERAS, MODEL_TFLITE, REPRESENTATIVE, embedder_name, save_golden
+from trainer.subject import Deployed, Subject, open_file, open_subject
+from trainer.tuned_base import TunedBase
+
+
+@dataclass(frozen=True, eq=False)
+class Eyes:
+    """What pictures are looked at with: detector and embedder, and what these stand on."""
+
+    subject: Subject
+    deployed: Deployed
+    embedder: Embedder
+    detector: Detector
+
+    @classmethod
+    def open(cls, settings: PersonSettings) -> Eyes:
+        subject = open_subject(settings.base)
+        deployed = open_file(settings.embedding) if settings.embedding else subject.embedder
+        embedder = Embedder(deployed.network, deployed.data, threads=settings.threads or 2)
+        return cls(subject, deployed, embedder, Detector.open(settings.detector_model))
+
+    def on(self, subject: Subject, threads: int | None) -> Eyes:
+        """The same detector before another base."""
+        deployed = subject.embedder
+        embedder = Embedder(deployed.network, deployed.data, threads=threads or 2)
+        return Eyes(subject, deployed, embedder, self.detector)
+
+    @property
+    def external(self) -> Network | None:
+        """The embedder's network where it is not the base itself."""
+        same = self.deployed.network.sha256 == self.subject.base.network.sha256
+        return None if same else self.deployed.network
+
+
+def write_models(
+    folder: Path, eyes: Eyes, settings: PersonSettings, tuned: TunedBase | None = None
+) -> None:
+    """The base's files of a run: those of the base it stands on, or of a tuned one."""
+    save_golden(folder, eyes.subject.base.network.input)
+    if tuned is not None:
+        tuned.save(folder)
+        return
+    (folder / MODEL_TFLITE).write_bytes(eyes.subject.base.data)
+    if eyes.external is not None:
+        (folder / embedder_name(eyes.external)).write_bytes(eyes.deployed.data)
+    base = Path(settings.base)
+    for name in (REPRESENTATIVE, MODEL_KERAS):
+        if (base / name).is_file():
+            shutil.copy2(base / name, folder / name)

@@ -1,0 +1,356 @@
+"""A task: any yes-or-no question about faces, learned from two folders.
+
+`positive` shows what the head shall say yes to (sunglasses), `negative` what not. There are no
+strangers here: the threshold is set where the two answers part best, on scores of groups that had
+no part in the fit. A group, the person by a pattern in the file names, is never split.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.atomic import atomic_folder
+from edge.bundlewriter import file_stem
+from edge.errors import InputError, RefusedError, UsageError
+from edge.head import LINEAR, Head, linear_layers
+from edge.logistic import LogisticModel, balanced_weights, fit_logistic
+from trainer.album import expanded, is_video
+from trainer.contact_sheet import CONTACT_SHEET, write_contact_sheet
+from trainer.embeddings import embeddings_of
+from trainer.eyes import Eyes, write_models
+from trainer.groups import group_numbers
+from trainer.looks import Look, Looks, read_looks
+from trainer.person_settings import FINETUNE, PersonSettings
+from trainer.run import Run
+from trainer.tuned_base import TunedBase, tune_base
+
+L2_GRID = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
+
+FOLDS = 5
+
+FEWEST_GROUPS = 4
+"""Of each answer, below which nothing can be learned that holds for others."""
+
+FEW_GROUPS = 15
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Labelled faces. crops: uint8[N, S, S, 3] BGR. answer: bool[N]. group: int[N], of what must
+    not be split. varied, varied_of: variations, uint8[M, S, S, 3], and the row each is of.
+    """
+
+    looks: tuple[Look, ...]
+    answer: np.ndarray
+    group: np.ndarray
+    dropped: int
+    ignored: int
+
+    def crops(self) -> np.ndarray:
+        return np.stack([look.crop for look in self.looks])
+
+    def varied(self) -> tuple[np.ndarray, np.ndarray]:
+        owner = np.repeat(np.arange(len(self.looks)), [len(look.varied) for look in self.looks])
+        return np.concatenate([look.varied for look in self.looks]), owner
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """For people (`text`) and programs (`to_json`)."""
+
+    out: Path
+    name: str
+    figures: dict[str, Any]
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "run": str(self.out),
+            "name": self.name,
+            "figures": self.figures,
+            "warnings": list(self.warnings),
+        }
+
+    def text(self) -> str:
+        facts = self.figures
+        return "\n".join(
+            [
+                f"{self.name}: {facts['positive']} faces with and {facts['negative']} without, "
+                f"{facts['groups']} groups; {facts['dropped']} faces could not be judged, "
+                f"{facts['ignored']} files are no pictures",
+                f"out of fold: accuracy {facts['accuracy']:.3f} (always the majority: "
+                f"{facts['majority_accuracy']:.3f}), balanced {facts['balanced_accuracy']:.3f} "
+                f"(chance: 0.5), FAR {facts['far']:.3f}, FRR {facts['frr']:.3f}",
+                *(f"warning: {text}" for text in self.warnings),
+                f"wrote {self.out}",
+            ]
+        )
+
+
+def train_task(
+    settings: PersonSettings,
+    positive: Sequence[Path],
+    negative: Sequence[Path],
+    group_regex: str,
+    command: str,
+) -> TaskResult:
+    """Read both answers, fit, set the threshold out of fold, and write a run.
+
+    Raises `RefusedError` where there are fewer than `FEWEST_GROUPS` groups of an answer, and
+    whatever reading pictures raises.
+    """
+    if settings.out.exists() and not settings.overwrite:
+        raise InputError(f"{settings.out} exists", hint="give another --out, or --overwrite")
+    pattern = _pattern(group_regex)
+    eyes = Eyes.open(settings)
+    answers = read_answers(positive, negative, pattern, eyes, settings)
+    tuned: TunedBase | None = None
+    if settings.mode == FINETUNE:
+        eyes, tuned = _tuned(eyes, answers, settings)
+    head, figures = fit_task(settings.name, answers, eyes, settings.seed)
+    warnings = _warnings(figures)
+    result = TaskResult(settings.out, settings.name, figures, warnings)
+    _write(result, head, answers, eyes, tuned, settings, command)
+    return result
+
+
+def read_answers(
+    positive: Sequence[Path],
+    negative: Sequence[Path],
+    pattern: re.Pattern[str] | None,
+    eyes: Eyes,
+    settings: PersonSettings,
+) -> Answers:
+    """The usable faces of both answers, grouped."""
+    both: list[Looks] = []
+    for paths, label in ((positive, "looking at --positive"), (negative, "looking at --negative")):
+        both.append(
+            read_looks(
+                paths,
+                eyes.embedder,
+                eyes.detector,
+                seed=settings.seed,
+                quiet=settings.quiet,
+                label=label,
+            )
+        )
+    looks = (*both[0].kept, *both[1].kept)
+    answer = np.arange(len(looks)) < len(both[0].kept)
+    group = group_numbers([look.print for look in looks])
+    if pattern is not None:
+        group = _named_groups(looks, pattern)
+    _refuse_few(answer, group)
+    dropped = sum(len(part.dropped) for part in both)
+    return Answers(looks, answer, group, dropped, ignored_files((*positive, *negative)))
+
+
+def ignored_files(paths: Sequence[Path]) -> int:
+    """How many files of the folders are neither pictures nor videos, such as `.bad` ones."""
+    from edge.picture import is_picture
+
+    inside = [p for root in expanded(paths) if root.is_dir() for p in root.rglob("*")]
+    return sum(p.is_file() and not is_picture(p) and not is_video(p) for p in inside)
+
+
+def fit_task(name: str, answers: Answers, eyes: Eyes, seed: int) -> tuple[Head, dict[str, Any]]:
+    """The head, and its figures on scores out of fold."""
+    x = embeddings_of(eyes.embedder, answers.crops()).astype(np.float64)
+    varied, owner = answers.varied()
+    more = embeddings_of(eyes.embedder, varied).astype(np.float64)
+    folds = _folds(answers.group, seed)
+    scored = [_held_out(x, more, owner, answers.answer, folds, l2) for l2 in L2_GRID]
+    losses = [float(np.mean(np.logaddexp(0, np.where(answers.answer, -s, s)))) for s in scored]
+    best = int(np.argmin(losses))
+    model = _fit(x, more, owner, answers.answer, np.ones(len(x), bool), L2_GRID[best])
+    threshold = best_threshold(scored[best], answers.answer)
+    figures = _figures(scored[best], threshold, answers)
+    head = Head(
+        name=name,
+        kind=LINEAR,
+        embedder_sha256=eyes.deployed.network.sha256,
+        layers=linear_layers(model.weights, model.bias),
+        threshold=threshold,
+        calibration={
+            "task": True,
+            "strategy": "where the two answers part best, out of fold",
+            "l2": L2_GRID[best],
+            **figures,
+            "own_scores": [round(float(s), 5) for s in scored[best][answers.answer]],
+            "warnings": list(_warnings(figures)),
+        },
+    )
+    return head, figures
+
+
+def best_threshold(scores: np.ndarray, answer: np.ndarray) -> float:
+    """Where the balanced accuracy of scores float64[N] is best for answers bool[N]; in the middle
+    of the widest gap of equals."""
+    ranked = np.unique(scores)
+    cuts = np.concatenate([[ranked[0] - 1.0], (ranked[1:] + ranked[:-1]) / 2])
+    yes, no = np.sort(scores[answer]), np.sort(scores[~answer])
+    tpr = 1.0 - np.searchsorted(yes, cuts) / len(yes)
+    tnr = np.searchsorted(no, cuts) / len(no)
+    equal = np.flatnonzero(tpr + tnr >= (tpr + tnr).max() - 1e-12)
+    return float(np.median(cuts[equal]))
+
+
+def _tuned(eyes: Eyes, answers: Answers, settings: PersonSettings) -> tuple[Eyes, TunedBase]:
+    varied, owner = answers.varied()
+    tuned = tune_base(
+        eyes.subject,
+        np.concatenate([answers.crops(), varied]),
+        np.concatenate([answers.answer, answers.answer[owner]]),
+        np.concatenate([answers.group, answers.group[owner]]),
+        from_layer=settings.from_layer,
+        seed=settings.seed,
+    )
+    return eyes.on(tuned.subject(f"{eyes.subject.name}, fine-tuned"), settings.threads), tuned
+
+
+def _pattern(text: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(text) if text else None
+    except re.error as problem:
+        raise UsageError(f"--group-regex is no regular expression: {problem}") from None
+
+
+def _named_groups(looks: Sequence[Look], pattern: re.Pattern[str]) -> np.ndarray:
+    """int[N]: what the pattern finds in each path; its first bracket where it has one."""
+    names = []
+    for look in looks:
+        found = pattern.search(Path(look.print.file).name) or pattern.search(look.print.file)
+        if found is None:
+            raise UsageError(
+                f"--group-regex finds nothing in {look.print.file}",
+                hint="it should match the part of each name that says whose picture it is",
+            )
+        names.append(found.group(1) if pattern.groups else found.group())
+    return np.unique(names, return_inverse=True)[1].reshape(-1)
+
+
+def _refuse_few(answer: np.ndarray, group: np.ndarray) -> None:
+    for wanted, option in ((True, "--positive"), (False, "--negative")):
+        count = len(np.unique(group[answer == wanted]))
+        if count < FEWEST_GROUPS:
+            raise RefusedError(
+                f"{option} shows {count} independent groups, it takes at least {FEWEST_GROUPS}",
+                hint="give pictures of more people, or check --group-regex",
+            )
+
+
+def _folds(group: np.ndarray, seed: int) -> np.ndarray:
+    numbers, index = np.unique(group, return_inverse=True)
+    place = np.random.default_rng([seed, 11]).permutation(len(numbers)) % FOLDS
+    return np.asarray(place[index.reshape(-1)])
+
+
+def _held_out(
+    x: np.ndarray,
+    more: np.ndarray,
+    owner: np.ndarray,
+    answer: np.ndarray,
+    folds: np.ndarray,
+    l2: float,
+) -> np.ndarray:
+    scores = np.zeros(len(x))
+    for fold in np.unique(folds):
+        model = _fit(x, more, owner, answer, folds != fold, l2)
+        scores[folds == fold] = model.logits(x[folds == fold])
+    return scores
+
+
+def _fit(
+    x: np.ndarray,
+    more: np.ndarray,
+    owner: np.ndarray,
+    answer: np.ndarray,
+    keep: np.ndarray,
+    l2: float,
+) -> LogisticModel:
+    """On the rows `keep` and their variations."""
+    varied = keep[owner]
+    rows = np.concatenate([x[keep], more[varied]])
+    positive = np.concatenate([answer[keep], answer[owner[varied]]])
+    return fit_logistic(
+        rows, positive, l2=l2, weight=balanced_weights(positive, np.ones(len(rows)))
+    )
+
+
+def _figures(scores: np.ndarray, threshold: float, answers: Answers) -> dict[str, Any]:
+    yes, said = answers.answer, scores >= threshold
+    share = float(yes.mean())
+    far, frr = float(said[~yes].mean()), float((~said[yes]).mean())
+    return {
+        "positive": int(yes.sum()),
+        "negative": int((~yes).sum()),
+        "groups": len(np.unique(answers.group)),
+        "dropped": answers.dropped,
+        "ignored": answers.ignored,
+        "accuracy": float((said == yes).mean()),
+        "majority_accuracy": max(share, 1.0 - share),
+        "balanced_accuracy": 1.0 - (far + frr) / 2,
+        "far": far,
+        "frr": frr,
+        "out_of_fold": True,
+    }
+
+
+def _warnings(figures: dict[str, Any]) -> tuple[str, ...]:
+    found = []
+    if figures["groups"] < FEW_GROUPS:
+        found.append(
+            f"{figures['groups']} independent groups are few: accuracy on others may differ much"
+        )
+    if figures["accuracy"] < figures["majority_accuracy"] + 0.03:
+        found.append("the head has learned nothing useful: it is hardly better than the majority")
+    return tuple(found)
+
+
+def _write(
+    result: TaskResult,
+    head: Head,
+    answers: Answers,
+    eyes: Eyes,
+    tuned: TunedBase | None,
+    settings: PersonSettings,
+    command: str,
+) -> None:
+    figures = dict(result.figures)
+    if tuned is not None:
+        figures["finetune"] = tuned.facts
+    run = Run(
+        kind="person",
+        command=command,
+        seed=settings.seed,
+        network=eyes.subject.base.network,
+        embedder=eyes.external,
+        data={
+            "task": True,
+            "pictures": [
+                {
+                    "file": f"picture {n}" if settings.privacy else Path(look.print.file).name,
+                    "sha256": look.print.sha256,
+                    "bits": look.print.hex(),
+                }
+                for n, look in enumerate(answers.looks, 1)
+            ],
+        },
+        figures=figures,
+        warnings=result.warnings,
+        learned_something=figures["accuracy"] >= figures["majority_accuracy"] + 0.03,
+    )
+    with atomic_folder(settings.out, replace=settings.overwrite) as folder:
+        write_models(folder, eyes, settings, tuned)
+        head.save(folder / "heads" / f"{file_stem(head.name)}.npz")
+        run.save(folder)
+        if not settings.privacy:
+            yes = Looks(
+                tuple(n for n, a in zip(answers.looks, answers.answer, strict=True) if a), ()
+            )
+            write_contact_sheet(folder / CONTACT_SHEET, yes, [])
