@@ -135,6 +135,11 @@ class _Share(click.ParamType):
 )
 @click.option("--events-folder", type=PATH, metavar="DIR", help="Where --keep-events keeps them.")
 @click.option(
+    "--challenge",
+    is_flag=True,
+    help="Recognize only who turns and nods as told: stops printed photos, not videos.",
+)
+@click.option(
     "--wait-for-camera", is_flag=True, help="Wait for a camera that is missing at the start."
 )
 @click.option(

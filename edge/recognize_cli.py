@@ -15,6 +15,7 @@ from edge.service import Notifier, Signals, SilentNotifier, logging_to_stderr
 
 if TYPE_CHECKING:
     from edge.budget import Budget
+    from edge.challenge import Challenger
     from edge.follower import Follower
     from edge.locate import Located
     from edge.loop import Tally
@@ -53,6 +54,7 @@ class RunOptions:
     on_match: tuple[str, ...] = ()
     keep_events: int | None = None
     events_folder: Path | None = None
+    challenge: bool = False
     systemd: bool = False
     wait_for_camera: bool = False
     quiet: bool = False
@@ -86,6 +88,8 @@ def _check(options: RunOptions) -> None:
         )
     if options.votes is not None and not options.track:
         raise UsageError("--votes counts over tracks", hint="leave out --no-track")
+    if options.challenge and not options.track:
+        raise UsageError("--challenge is bound to a track", hint="leave out --no-track")
     if options.events_folder is not None and not options.keep_events:
         raise UsageError("--events-folder alone keeps nothing", hint="add --keep-events N")
     if options.serve_token is not None and options.serve is None:
@@ -123,6 +127,11 @@ def _run(options: RunOptions, signals: Signals) -> None:
             )
             tally = loop.run()
     _summarize(options, tally, source, fan)
+    if options.challenge and not options.quiet:
+        from edge.challenge import LIMITS
+
+        passed, failed = getattr(tracker, "passed", 0), getattr(tracker, "failed", 0)
+        click.echo(f"challenges passed: {passed}, failed: {failed}; {LIMITS}", err=options.as_json)
 
 
 def open_source(options: RunOptions, signals: Signals) -> Source:
@@ -166,13 +175,17 @@ def open_judge(located: Located, options: RunOptions) -> Recognizer:
         )
 
 
-def open_tracker(options: RunOptions, source: Source, budget: Budget | None) -> Follower | None:
+def open_tracker(
+    options: RunOptions, source: Source, budget: Budget | None
+) -> Follower | Challenger | None:
     """What follows faces in the source; None for pictures, which stand for themselves.
 
     What the budget does not afford is left out of live sources; files are judged in full, slower.
     Raises `UsageError` for votes that cannot settle anything, or have nothing to settle.
     """
     if source.kind in ("picture", "folder"):
+        if options.challenge:
+            raise UsageError("--challenge needs somebody who moves", hint="use a camera or a video")
         if options.votes is not None:
             raise UsageError("--votes counts over a video, and these are pictures")
         return None
@@ -186,7 +199,12 @@ def open_tracker(options: RunOptions, source: Source, budget: Budget | None) -> 
     votes = VoteConfig() if options.votes is None else VoteConfig(*options.votes)
     times = ScheduleConfig() if options.fps is None else ScheduleConfig().at_most(options.fps)
     schedule = Schedule(times, budget if source.live else None)
-    return Follower(Tracks(votes=votes), schedule)
+    follower = Follower(Tracks(votes=votes), schedule)
+    if not options.challenge:
+        return follower
+    from edge.challenge import Challenger
+
+    return Challenger(follower)
 
 
 def savers(options: RunOptions, source: Source) -> list[Sink]:
