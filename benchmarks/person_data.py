@@ -136,8 +136,14 @@ def webcam(bench: Bench, shared: Path) -> Iterator[Trial]:
 
 def people(bench: Bench, shared: Path, wanted: Callable[[str], bool]) -> Iterator[Trial]:
     """Ten photos enrol, the rest tests; all other wanted people are strangers."""
-    folders = [p for p in sorted((shared / "data" / "people").iterdir()) if p.is_dir()]
-    folders = [folder for folder in folders if wanted(folder.name)]
+    yield from photo_trials(bench, shared / "data" / "people", wanted)
+
+
+def photo_trials(
+    bench: Bench, people_folder: Path, wanted: Callable[[str], bool] = lambda name: True
+) -> Iterator[Trial]:
+    """As `people`, from any folder that holds one folder of .jpg files for each person."""
+    folders = [p for p in sorted(people_folder.iterdir()) if p.is_dir() and wanted(p.name)]
     files = [(folder, path) for folder in folders for path in sorted(folder.glob("*.jpg"))]
     yield from _photo_trials(bench, files, "people", enrolling=lambda own: own[:ENROLLING])
 

@@ -118,7 +118,7 @@ def _row(
     refused = 0
     for trial in trials:
         try:
-            head = strategy(_given(trial, bench), cohort)
+            head = strategy(given(trial, bench), cohort)
         except RefusedError as problem:
             refused += 1
             if verbose:
@@ -152,7 +152,8 @@ def _row(
     )
 
 
-def _given(trial: Trial, bench: Bench) -> Any:
+def given(trial: Trial, bench: Bench) -> Any:
+    """The trial's enrolment as strategies take it."""
     from benchmarks.person_strategies import Enrolment
 
     varied, owner = trial.looks.varied()

@@ -1,0 +1,51 @@
+"""Files in runtimes for the table of formats: what they say, and what is said of failures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.format_runs import LITERT, OLD, ONNX, OPENCV, run, runtimes
+from edge.embedder import Embedder
+from edge.locate import shipped_bundle
+
+
+def crops() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), np.uint8)
+
+
+def test_the_shipped_file_says_what_the_embedder_says() -> None:
+    with shipped_bundle() as bundle:
+        entry = bundle.manifest.base
+        data = bundle.read(entry.member)
+    said = run(entry.network, data, LITERT, crops(), None)
+    expected = Embedder(entry.network, data).embed(crops())
+    assert expected.embeddings is not None and expected.attributes is not None
+    assert said.problem == ""
+    assert said.ms > 0
+    np.testing.assert_allclose(said.embeddings, expected.embeddings, atol=1e-6)
+    np.testing.assert_allclose(said.logits, expected.attributes, atol=1e-6)
+
+
+def test_a_file_that_a_runtime_does_not_know_is_named_not_raised() -> None:
+    with shipped_bundle() as bundle:
+        network = bundle.manifest.base.network
+    for runtime in (LITERT, ONNX, OPENCV):
+        said = run(network, b"no model at all", runtime, crops(), None)
+        assert said.problem
+        assert said.embeddings.size == 0
+
+
+def test_an_old_runtime_that_is_not_there_is_named() -> None:
+    """The Python of these tests has no tflite-runtime, or none that stands beside its NumPy."""
+    with shipped_bundle() as bundle:
+        network = bundle.manifest.base.network
+    assert run(network, b"no model", OLD, crops(), Path(sys.executable)).problem
+
+
+def test_what_is_tried_where() -> None:
+    assert runtimes("onnx-float32", None) == (ONNX, OPENCV)
+    assert runtimes("tflite-int8", None) == (LITERT,)
+    assert runtimes("tflite-int8", Path("python")) == (LITERT, OLD)
