@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from edge.recognizer import Recognizer
     from edge.sink import FanOut, Sink
     from edge.source import Source
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -166,9 +169,13 @@ def open_judge(located: Located, options: RunOptions) -> Recognizer:
     from edge.vault import Vault
 
     with located.open() as bundle:
+        register = Register(bundle, Vault.open(options.key_file))
+        if register.people.persons:
+            names = ", ".join(person.name for person in register.people.persons)
+            log.info("enrolled on this device: %s", names)
         return Recognizer.open(
             bundle,
-            heads=Register(bundle, Vault.open(options.key_file)).heads,
+            heads=register.heads,
             detector_model=options.detector_model,
             threads=options.threads or os.cpu_count() or 1,
             attributes=options.attributes,

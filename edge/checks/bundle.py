@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.doctor import OK, PROBLEM, WARNING, Finding, Patient
 from edge.errors import BundleSignatureError, ToolkitError
+
+if TYPE_CHECKING:
+    from edge.bundle import Bundle
 
 
 def check_bundle(patient: Patient) -> Iterator[Finding]:
@@ -16,7 +23,8 @@ def check_bundle(patient: Patient) -> Iterator[Finding]:
         located = locate(patient.bundle)
         with located.open() as bundle:
             bundle.verify()
-            names = [head.name for head in bundle.heads]
+            people = _enrolled(bundle)
+            names = [*(head.name for head in bundle.heads), *people.names]
             signer = bundle.verified_by
             signed = bundle.manifest.signature is not None
     except BundleSignatureError as problem:
@@ -30,8 +38,39 @@ def check_bundle(patient: Patient) -> Iterator[Finding]:
     else:
         remedy = "edge-recognize enrol, or flash a bundle with edge-flash"
         yield Finding("bundle", WARNING, f"{located.line}, knows nobody", remedy)
+    if people.finding is not None:
+        yield people.finding
     if located.path is not None:
         yield _signature(signer, signed)
+
+
+@dataclass(frozen=True)
+class _Enrolled:
+    """names: who is known by this device alone. finding: how they are kept, None without any."""
+
+    names: tuple[str, ...] = ()
+    finding: Finding | None = None
+
+
+def _enrolled(bundle: Bundle) -> _Enrolled:
+    """Who is enrolled on this device, with the key that the environment names."""
+    from edge.people import is_sealed, people_folder
+    from edge.register import DEVICE, Register
+    from edge.vault import KEY_FILE_VARIABLE, Vault
+
+    key_file = os.environ.get(KEY_FILE_VARIABLE)
+    try:
+        sealed = is_sealed(people_folder())
+        if sealed is None:
+            return _Enrolled()
+        known = Register(bundle, Vault.open(Path(key_file) if key_file else None)).known()
+    except ToolkitError as problem:
+        return _Enrolled((), Finding("people", PROBLEM, problem.message, problem.hint))
+    names = tuple(each.head.name for each in known if each.origin == DEVICE)
+    if sealed:
+        return _Enrolled(names, Finding("people", OK, "enrolled here, encrypted"))
+    text, remedy = "enrolled here without encryption", "edge-recognize keygen -o FILE"
+    return _Enrolled(names, Finding("people", WARNING, text, remedy))
 
 
 def _signature(signer: str, signed: bool) -> Finding:
