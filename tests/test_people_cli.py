@@ -236,3 +236,14 @@ def test_no_socket_is_made(home: Path, photos: Path) -> None:
     ):
         done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True)
         assert done.returncode == 0, (words, done.stderr)
+
+
+def test_the_doctor_says_how_people_are_kept(device: Path, tmp_path: Path) -> None:
+    def found() -> dict[str, Any]:
+        done = call("doctor", "--json")
+        return {each["check"]: each for each in json.loads(done.stdout)["findings"]}
+
+    assert f"knows {NAME}" in found()["bundle"]["text"]
+    assert "without encryption" in found()["people"]["text"]
+    answer("keygen", "-o", tmp_path / "key")
+    assert "no key is set" in found()["people"]["text"]
