@@ -67,11 +67,12 @@ class Sample:
 
 @dataclass
 class Watch:
-    """What the process has said. pictures, losses: how many. recoveries_s: from a loss to the next
-    picture, the time that the camera was away included."""
+    """What the process has said. pictures, losses, matches: how many. recoveries_s: from a loss to
+    the next picture, the time that the camera was away included."""
 
     pictures: int = 0
     losses: int = 0
+    matches: int = 0
     recoveries_s: list[float] = field(default_factory=list)
     lost_at_s: float | None = None
 
@@ -80,6 +81,7 @@ class Watch:
         result = json.loads(line)
         if result["error"] is None:
             self.pictures += 1
+            self.matches += any(face["person"] for face in result["faces"])
             if self.lost_at_s is not None:
                 self.recoveries_s.append(now_s - self.lost_at_s)
                 self.lost_at_s = None
@@ -147,6 +149,7 @@ class SoakReport:
             "schema": 1,
             "minutes": round(self.minutes, 2),
             "pictures": self.watch.pictures,
+            "matches": self.watch.matches,
             "losses": self.watch.losses,
             "reloads": self.reloads,
             "rss_mb": {"first": rss[0], "last": rss[-1], "most": max(rss)},
@@ -168,7 +171,7 @@ class SoakReport:
 )
 @click.option("--minutes", type=click.FloatRange(0.2), default=30.0, help="How long.")
 @click.option("--source", type=PATH, metavar="CLIP", help="A clip or picture; by default drawn.")
-@bundle_option(help="By default the shipped base.")
+@bundle_option(help="By default the shipped base with a head that accepts everybody.")
 @out_option(help="Save the figures as JSON.")
 @json_option()
 def main(
@@ -193,7 +196,7 @@ def soak(minutes: float, *, source: Path | None = None, bundle: Path | None = No
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         folder = Path(name)
         steps = SHORT_STEPS if minutes < 5 else STEPS
-        words = _words(folder, source or _drawn(), bundle, steps)
+        words = _words(folder, source or _drawn(), bundle or _welcoming(folder), steps)
         away_s = max((seconds for step, seconds in steps if step == "vanish"), default=0.0)
         with _process(words, folder) as process:
             return _watched(process, minutes, folder, away_s)
@@ -244,7 +247,7 @@ def _read(process: subprocess.Popen[str], watch: Watch) -> None:
 
 
 def _words(
-    folder: Path, pictures: Path, bundle: Path | None, steps: tuple[tuple[str, float], ...]
+    folder: Path, pictures: Path, bundle: Path, steps: tuple[tuple[str, float], ...]
 ) -> list[str]:
     script = folder / "script.json"
     camera = {"pictures": str(pictures.resolve()), "fps": FPS, "steps": steps}
@@ -253,7 +256,7 @@ def _words(
     words = ["--camera", f"fake:{script}", "--json", "--serve", f"127.0.0.1:{_free_port(folder)}"]
     words += ["--webhook", f"http://127.0.0.1:{_closed_port()}/", "--on-match", hanging]
     words += ["--keep-events", "5", "--events-folder", str(folder / "events")]
-    return [*words, "--threads", "1", *(["--bundle", str(bundle)] if bundle else [])]
+    return [*words, "--threads", "1", "--bundle", str(bundle)]
 
 
 @contextlib.contextmanager
@@ -282,6 +285,19 @@ def _drawn() -> Path:
     import edge
 
     return Path(edge.__file__ or "").parent / "shipped" / "drawn-face.jpg"
+
+
+def _welcoming(folder: Path) -> Path:
+    """The shipped base with a head that takes everybody for somebody, so that events happen."""
+    from edge.head import LINEAR, Head, linear_layers
+    from edge.locate import shipped_bundle
+
+    path = folder / "welcoming.edge"
+    with shipped_bundle() as bundle:
+        layers = linear_layers(np.zeros(bundle.embedder.embedding_size), 1.0)
+        head = Head("somebody", LINEAR, bundle.embedder.sha256, layers, 0.0)
+        bundle.write(path, heads=(head,))
+    return path
 
 
 def _free_port(folder: Path) -> int:

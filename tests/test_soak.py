@@ -11,7 +11,7 @@ from benchmarks.soak import Sample, SoakReport, Watch, soak
 
 
 def line(error: str | None = None) -> str:
-    return json.dumps({"error": error})
+    return json.dumps({"error": error, "faces": [{"person": None}]})
 
 
 def watch() -> Watch:
