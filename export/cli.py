@@ -37,6 +37,7 @@ def main() -> None:
     edge-export pack runs/anna -o anna.edge
     edge-export pack runs/base --head runs/anna --head runs/ben -o family.edge
     edge-export pack runs/base -o base.edge --format all --json
+    edge-export pack runs/anna -o anna.edge --format all --pictures ~/photos
     edge-export pack runs/base -o base.edge --format tflite-float16 --format onnx-float32
     edge-export pack runs/base --head runs/anna -o anna.edge --fused --sign maker.key
     """,
@@ -51,6 +52,10 @@ def main() -> None:
 @click.option(
     "--head", "heads", type=PATH, multiple=True, metavar="RUN",
     help="A person's run on the same base; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--pictures", type=PATH, metavar="DIR",
+    help="Photos of people, to measure other formats on for a run on the shipped base.",
 )  # fmt: skip
 @click.option("--name", metavar="TEXT", help="The bundle's name; by default that of the file.")
 @click.option("--sign", type=PATH, metavar="KEY", help="A private key made by keygen.")
@@ -71,7 +76,8 @@ def main() -> None:
 @json_option()
 @quiet_option()
 def pack_command(
-    run: Path, out: Path, formats: tuple[str, ...], heads: tuple[Path, ...], name: str | None,
+    run: Path, out: Path, formats: tuple[str, ...], heads: tuple[Path, ...],
+    pictures: Path | None, name: str | None,
     sign: Path | None, fused: bool, detector_model: Path | None, min_agreement: float | None,
     min_cosine: float | None, log: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
@@ -87,6 +93,7 @@ def pack_command(
     options = PackOptions(
         run=run, out=out, formats=formats, heads=heads, name=name, sign=sign, fused=fused,
         detector=detector_model, recipe=_recipe(min_agreement, min_cosine), log=log,
+        pictures=pictures,
     )  # fmt: skip
 
     def report(line: str) -> None:

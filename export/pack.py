@@ -35,6 +35,7 @@ class PackOptions:
     formats: "auto" (try all, pack the chosen), "all" (pack all that pass), or names of
     `edge.network.FORMATS`, "keras" and "savedmodel". heads: further runs whose persons go into the
     bundle. sign: private key. fused: also base and heads as one graph. log: where converters write.
+    pictures: a folder, for a run without float model and crops (`export.pictures`).
     """
 
     run: Path
@@ -47,6 +48,7 @@ class PackOptions:
     detector: Path | None = None
     recipe: Recipe = field(default_factory=Recipe)
     log: Path | None = None
+    pictures: Path | None = None
 
 
 class ParityMissed(GateFailed):
@@ -112,6 +114,11 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
     _check_out(options.out)
     key = None if options.sign is None else PrivateKey.load(options.sign)
     run = RunFolder.open(options.run)
+    if options.pictures is not None:
+        from export.pictures import with_pictures
+
+        report("looking for faces")
+        run = with_pictures(run, options.pictures, options.detector)
     heads, cohort = gather(run, options)
     log = start_log(options.log or default_log())
     made = make_candidates(run, heads, options, log, report)

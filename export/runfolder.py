@@ -28,7 +28,8 @@ class RunFolder:
     """A run that was opened. Files are read, and their hashes compared, when they are asked for.
 
     kind: "base" or "person". network: of the deployed file. external: of the external embedder,
-    None where the base gives the embedding. info: all of run.json.
+    None where the base gives the embedding. info: all of run.json. float_model, given_crops: what
+    `export.pictures` brings to a run that has neither.
     """
 
     path: Path
@@ -36,6 +37,8 @@ class RunFolder:
     network: Network
     external: Network | None
     info: dict[str, Any] = field(repr=False)
+    float_model: Path | None = None
+    given_crops: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -78,9 +81,9 @@ class RunFolder:
 
     @property
     def keras(self) -> Path | None:
-        """The float model, None in a person's run."""
+        """The float model, None in a person's run unless it was brought."""
         path = self.path / KERAS
-        return path if path.is_file() else None
+        return path if path.is_file() else self.float_model
 
     def deployed_data(self) -> bytes:
         """The deployed file as the trainer made it. Raises `ModelError` when it was changed."""
@@ -121,10 +124,11 @@ class RunFolder:
     def representative(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Crops uint8[N, S, S, 3] BGR for calibration and as many others for the parity gate.
 
-        None where the run has none (a person's). Raises `InputError` for damaged ones.
+        None where the run has none (a person's) and none were given. Raises `InputError` for
+        damaged ones.
         """
         arrays = _crops(self.path / REPRESENTATIVE, "crops", "held_out", self.network)
-        return None if arrays is None else (arrays[0], arrays[1])
+        return self.given_crops if arrays is None else (arrays[0], arrays[1])
 
     def golden_crops(self) -> np.ndarray | None:
         """Drawn faces uint8[N, S, S, 3] BGR, None where the run has none."""
