@@ -62,6 +62,33 @@ def run(
     return Said(l2_normalized(said["embedding"]), said["attributes"], ms)
 
 
+def latency_ratio(
+    network: Network,
+    data: bytes,
+    runtime: str,
+    reference: tuple[Network, bytes],
+    crop_bgr: np.ndarray,
+    runs: int = 150,
+) -> float:
+    """Time of the file in a runtime of this process, by that of `reference` in LiteRT.
+
+    Both in turns, so that other load falls on both alike; the quotient of their lower quartiles,
+    NaN where the file cannot be run. crop_bgr: uint8[S, S, 3].
+    """
+    try:
+        models = (_opened(data, runtime), _opened(reference[1], LITERT))
+        tensors = [one.input.tensor(crop_bgr[None]) for one in (network, reference[0])]
+        times: tuple[list[float], list[float]] = ([], [])
+        for _ in range(runs):
+            for model, tensor, own in zip(models, tensors, times, strict=True):
+                started = perf_counter()
+                model.run(tensor)
+                own.append(perf_counter() - started)
+    except Exception:  # as in `run`, which says why
+        return float("nan")
+    return float(np.percentile(times[0], 25) / np.percentile(times[1], 25))
+
+
 def _opened(data: bytes, runtime: str) -> Model:
     if runtime == LITERT:
         return TFLiteModel(data, LITERT, 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.format_runs import LITERT, OLD, ONNX, OPENCV, run, runtimes
+from benchmarks.format_runs import LITERT, OLD, ONNX, OPENCV, latency_ratio, run, runtimes
 from edge.embedder import Embedder
 from edge.locate import shipped_bundle
 
@@ -43,6 +43,14 @@ def test_an_old_runtime_that_is_not_there_is_named() -> None:
     with shipped_bundle() as bundle:
         network = bundle.manifest.base.network
     assert run(network, b"no model", OLD, crops(), Path(sys.executable)).problem
+
+
+def test_the_ratio_of_a_file_that_does_not_run_is_no_number() -> None:
+    with shipped_bundle() as bundle:
+        entry = bundle.manifest.base
+        own = (entry.network, bundle.read(entry.member))
+    assert latency_ratio(*own, LITERT, own, crops()[0], runs=3) > 0
+    assert np.isnan(latency_ratio(own[0], b"no model", ONNX, own, crops()[0], runs=3))
 
 
 def test_what_is_tried_where() -> None:
