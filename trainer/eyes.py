@@ -43,6 +43,13 @@ class Eyes:
         same = self.deployed.network.sha256 == self.subject.base.network.sha256
         return None if same else self.deployed.network
 
+    @property
+    def learned_something(self) -> bool:
+        """What the base's run says of it; an embedder from elsewhere, or a base without a run, is
+        taken on trust."""
+        run = self.subject.run
+        return run is None or self.external is not None or run.learned_something
+
 
 def write_models(
     folder: Path, eyes: Eyes, settings: PersonSettings, tuned: TunedBase | None = None

@@ -120,7 +120,7 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
         looks=looks,
         origin=origin,
         out=settings.out,
-        warnings=_warnings(looks, not_me, eyes, settings, head),
+        warnings=_warnings(looks, not_me, eyes, head),
         figures=_figures(looks, head, tuned),
         not_me=None if not_me is None else _sample(head, not_me, eyes, settings.not_me),
         test=_tested(head, album, test, eyes, settings),
@@ -224,12 +224,9 @@ def _tested(
     )
 
 
-def _warnings(
-    looks: Looks, not_me: Looks | None, eyes: Eyes, settings: PersonSettings, head: Head
-) -> tuple[str, ...]:
+def _warnings(looks: Looks, not_me: Looks | None, eyes: Eyes, head: Head) -> tuple[str, ...]:
     found = []
-    run = eyes.subject.run
-    if run is not None and not run.learned_something and settings.embedding is None:
+    if not eyes.learned_something:
         found.append(
             "the base has learned nothing useful (its attributes are hardly better than always "
             "answering the majority); do not rely on this head"
@@ -291,7 +288,7 @@ def _write(
         data={**_data(result, settings), "origin": result.origin.to_json()},
         figures=figures,
         warnings=result.warnings,
-        learned_something=True,
+        learned_something=eyes.learned_something,
     )
     with atomic_folder(settings.out, replace=settings.overwrite) as folder:
         write_models(folder, eyes, settings, tuned)

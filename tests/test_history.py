@@ -1,0 +1,141 @@
+"""Five mistakes of earlier projects of this kind: each is refused or warned about by name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edge.errors import DataError, RefusedError
+from edge.picture import read_picture, write_picture
+from tests.training_factory import some_arrays, some_training
+from trainer.checkpoint import Checkpoint
+from trainer.cli import main as edge_train
+from trainer.drawn import DrawnPerson
+from trainer.drawn.dataset import write_photos
+from trainer.groups import Print, bits_of, group_numbers
+from trainer.label_files import read_labels
+from trainer.metrics import NOTHING_LEARNED
+from trainer.run import RUN_JSON, Run
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(edge_train, [str(a) for a in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    write_photos(folder, DrawnPerson.draw(7), shots=12, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sound_run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "sound"
+    done = call("person", "--photos", photos, "--name", "me", "--out", run, "-q", "--privacy")
+    assert done.exit_code == 0, done.output
+    return run
+
+
+def test_softmax_over_several_labels_is_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    done = call(
+        "attributes", "--data", tmp_path / "data", "--out", tmp_path / "run", "--loss", "softmax"
+    )
+    assert done.exit_code == 2
+    assert "several at once" in " ".join(done.stderr.split())
+    assert "--loss bce" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_nan_loss_stops_and_keeps_the_last_good_weights(tmp_path: Path) -> None:
+    arrays = some_arrays(48)
+    some_training(tmp_path, arrays, epochs=1, schedule="constant").run()
+    good = Checkpoint.load(tmp_path / "checkpoint.npz")
+    broken = replace(arrays, targets=np.full_like(arrays.targets, np.nan))
+    again = some_training(tmp_path, broken, epochs=2, schedule="constant")
+    again.resume()
+    with pytest.raises(RefusedError, match=r"loss .*NaN.*epoch 2, step 1"):
+        again.run()
+    kept = Checkpoint.load(tmp_path / "checkpoint.npz")
+    assert all(np.array_equal(a, b) for a, b in zip(good.state, kept.state, strict=True))
+    assert all(np.isfinite(array).all() for array in kept.state)
+
+
+def test_a_head_on_a_base_that_learned_nothing_says_so(
+    sound_run: Path, photos: Path, tmp_path: Path
+) -> None:
+    assert Run.load(sound_run).learned_something
+    base, run = tmp_path / "lazy", tmp_path / "run"
+    shutil.copytree(sound_run, base)
+    replace(Run.load(base), learned_something=False).save(base)
+    done = call(
+        "person", "--photos", photos, "--name", "me", "--base", base, "--out", run, "-q", "--json"
+    )
+    assert done.exit_code == 0, done.output
+    assert any(NOTHING_LEARNED in text for text in json.loads(done.stdout)["warnings"])
+    assert json.loads((run / RUN_JSON).read_text())["learned_something"] is False
+    assert NOTHING_LEARNED in (run / "report.html").read_text()
+
+
+def test_varied_copies_of_a_photo_stay_in_one_group(photos: Path) -> None:
+    first, second = (read_picture(photos / f"photo-{k:03d}.jpg") for k in (1, 2))
+    brighter = cv2.convertScaleAbs(first, alpha=1.1, beta=8)
+    smaller = cv2.resize(first, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    prints = [
+        Print(name, "", bits_of(image))
+        for name, image in (("a", first), ("b", second), ("c", brighter), ("d", smaller))
+    ]
+    assert group_numbers(prints).tolist() == [0, 1, 0, 0]
+
+
+def test_a_copy_in_train_and_test_is_an_error_that_names_both_files(
+    photos: Path, tmp_path: Path
+) -> None:
+    for part, numbers in (("train", range(1, 9)), ("test", range(9, 13))):
+        (tmp_path / part / "me").mkdir(parents=True)
+        for k in numbers:
+            shutil.copy2(photos / f"photo-{k:03d}.jpg", tmp_path / part / "me")
+    leaked = cv2.convertScaleAbs(read_picture(photos / "photo-002.jpg"), alpha=1.08, beta=5)
+    write_picture(tmp_path / "test" / "me" / "brighter.jpg", leaked)
+    done = call("person", "--photos", tmp_path, "--name", "me", "--out", tmp_path / "run", "-q")
+    assert done.exit_code == 1
+    assert "photo-002.jpg" in done.stderr
+    assert "brighter.jpg" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_camera_for_the_others_is_warned_about(photos: Path, tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    for path in write_photos(others, DrawnPerson.draw(21), shots=5, seed=4):
+        grey = cv2.cvtColor(read_picture(path), cv2.COLOR_BGR2GRAY)
+        write_picture(path, cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
+    done = call(
+        "person", "--photos", photos, "--not-me", others, "--name", "me",
+        "--out", tmp_path / "run", "-q", "--json",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    warnings = json.loads(done.stdout)["warnings"]
+    assert any("tell the cameras apart" in text for text in warnings)
+
+
+@pytest.mark.parametrize("absent", ["-1", "0"])
+def test_labels_of_minus_one_mean_absent(tmp_path: Path, absent: str) -> None:
+    path = tmp_path / "list_attr_celeba.txt"
+    path.write_text(f"2\nBald Smiling\na.jpg  1 {absent}\nb.jpg {absent} {absent}\n")
+    assert read_labels(path).labels.tolist() == [[1, 0], [0, 0]]
+
+
+def test_mixed_labels_are_refused_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "list_attr_celeba.txt"
+    path.write_text("2\nBald Smiling\na.jpg  1 -1\nb.jpg 0 1\n")
+    with pytest.raises(DataError, match="line 4: 0 in a file that used -1 before"):
+        read_labels(path)
