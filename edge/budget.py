@@ -16,6 +16,9 @@ BURST_S = 2.0
 LONGEST_PAUSE_S = 0.25
 """The longest pause at once: signals are looked at between pauses."""
 
+NO_DEBT_S = 1e-4
+"""A debt so small is not slept off: a clock may not even see so short a pause."""
+
 SMOOTHING = 0.2
 """Weight of the newest cost in the running mean."""
 
@@ -60,7 +63,7 @@ class Budget:
     def pause(self) -> float:
         """Sleep off what is overdrawn, or a part of it; how long, in seconds."""
         debt_s = -self.left_s()
-        if debt_s <= 0:
+        if debt_s <= NO_DEBT_S:
             return 0.0
         pause_s = min(debt_s / self.share, LONGEST_PAUSE_S)
         self._sleep(pause_s)

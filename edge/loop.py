@@ -124,8 +124,7 @@ class Loop:
             else:
                 self._idle()
             self._notifier.status(self._status())
-            if self._budget is not None:
-                self._budget.pause()
+            self._rest()
         self._notifier.stopping()
         return self.tally
 
@@ -153,6 +152,13 @@ class Loop:
         )
         self.tally.add(result)
         return Judged(grab.image_bgr, result, self.presence.update(result))
+
+    def _rest(self) -> None:
+        """Pause until the budget is no longer overdrawn."""
+        if self._budget is None:
+            return
+        while self._budget.pause() and not self._signals.stopping:
+            self._notifier.progress()
 
     def _is_enough(self) -> bool:
         return self._limit is not None and self.tally.frames >= self._limit

@@ -25,18 +25,22 @@ Recall = Callable[[int], Look]
 
 @dataclass(frozen=True)
 class TrackConfig:
-    """overlap: least IoU of the predicted and the found box. reach: how far, in face sizes, a face
-    can be from where it should be. reach_per_s: and how much farther for each second that it was
-    not seen. growth: most ratio of its sizes. likeness: least cosine of the embedding with those of
-    the track, where one is needed; of one person in one webcam clip 95 % reach 0.6 after a second,
-    of different people before one webcam 5 % reach 0.56 (shipped base). unseen_s: away for longer,
+    """overlap: least IoU of the predicted and the found box; where another face or track overlaps
+    by `doubtful`, too, that does not tell whose it is. reach: how far, in face sizes, a face can be
+    from where it should be; reach_per_s: and how much farther for each second that it was not seen
+    (walking past, 1.5 m/s, are ten faces of 15 cm); farthest: at most. growth: most ratio of its
+    sizes. likeness: least cosine of the embedding with those of the track, where one is needed; of
+    one person in one webcam clip 95 % reach 0.6 after a second, of different people before one
+    webcam 5 % reach 0.56 (shipped base). unseen_s: away for longer,
     a face has to be known by its embedding. lost_s: and after so long its track has ended.
     unwatched_s: the same where no picture was searched since.
     """
 
     overlap: float = 0.3
-    reach: float = 0.8
-    reach_per_s: float = 2.0
+    doubtful: float = 0.1
+    reach: float = 0.5
+    reach_per_s: float = 10.0
+    farthest: float = 3.0
     growth: float = 2.0
     likeness: float = 0.5
     unseen_s: float = 0.5
@@ -146,49 +150,62 @@ class Tracks:
     def _pairs(
         self, faces: Sequence[Face], time_s: float, recall: Recall
     ) -> list[tuple[Track, int]]:
+        """Which track has which face: first where places leave no doubt, then by likeness."""
         near = [
             _Pair(track, index, overlap)
             for track in self.living
             for index, face in enumerate(faces)
             if (overlap := self._nearness(track, face, time_s)) is not None
         ]
-        rated = [(self._affinity(pair, near, time_s, recall), pair) for pair in near]
-        likely = [(affinity, pair) for affinity, pair in rated if affinity is not None]
-        likely.sort(key=lambda one: -one[0])
-        taken: list[tuple[Track, int]] = []
-        for _, pair in likely:
-            if all(pair.track is not t and pair.index != i for t, i in taken):
+        found = [pair for pair in near if self._is_sure(pair, near, time_s)]
+        taken = [(pair.track, pair.index) for pair in found]
+        rated = []
+        for pair in near:
+            if all(pair.track is not track and pair.index != index for track, index in taken):
+                affinity = self._affinity(pair, time_s, recall)
+                rated += [] if affinity is None else [(affinity, pair)]
+        for _, pair in sorted(rated, key=lambda one: -one[0]):
+            if all(pair.track is not track and pair.index != index for track, index in taken):
                 taken.append((pair.track, pair.index))
         return taken
 
     def _nearness(self, track: Track, face: Face, time_s: float) -> float | None:
         """IoU with where the track should be, which may be 0; None where it is out of reach."""
+        config = self.config
         expected = track.predicted(time_s)
         overlap = iou(expected.box_px, face.box_px)
-        if overlap >= self.config.overlap:
+        if overlap >= config.overlap:
             return overlap
         size, other = size_px(expected), size_px(face)
-        if max(size, other) > self.config.growth * min(size, other):
+        if max(size, other) > config.growth * min(size, other):
             return None
         away_s = time_s - track.seen_s
-        reach_px = size * (self.config.reach + self.config.reach_per_s * away_s)
-        near = min(
+        reach_px = size * min(config.reach + config.reach_per_s * away_s, config.farthest)
+        near_px = min(
             float(np.hypot(*(centre_px(face) - centre_px(one)))) for one in (expected, track.face)
         )
-        return overlap if near <= reach_px else None
+        return overlap if near_px <= reach_px else None
 
-    def _affinity(
-        self, pair: _Pair, near: list[_Pair], time_s: float, recall: Recall
-    ) -> float | None:
+    def _fits(self, pair: _Pair, time_s: float) -> bool:
+        """Whether the place alone may tell."""
+        recent = time_s - pair.track.seen_s <= self.config.unseen_s
+        return recent and pair.overlap >= self.config.overlap
+
+    def _is_sure(self, pair: _Pair, near: list[_Pair], time_s: float) -> bool:
+        """Whether the place tells, and neither the track nor the face overlaps another."""
+        rivals = [
+            one
+            for one in near
+            if (one.track is pair.track) != (one.index == pair.index)
+            and one.overlap >= self.config.doubtful
+        ]
+        return self._fits(pair, time_s) and not rivals
+
+    def _affinity(self, pair: _Pair, time_s: float, recall: Recall) -> float | None:
         """How likely the pair is; None where it cannot be."""
-        sure = pair.overlap >= self.config.overlap
-        sure = sure and time_s - pair.track.seen_s <= self.config.unseen_s
-        rivals = sum(one.track is pair.track or one.index == pair.index for one in near) > 1
-        if sure and not rivals:
-            return pair.overlap
         likeness = pair.track.likeness(recall(pair.index).embedding)
         if likeness is None:
-            return pair.overlap if sure else None
+            return pair.overlap if self._fits(pair, time_s) else None
         if likeness < self.config.likeness:
             return None
         return pair.overlap + 2.0 * likeness
