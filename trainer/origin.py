@@ -19,7 +19,9 @@ def camera_model(path: Path) -> tuple[str, float | None]:
             exif = image.getexif()
             model = str(exif.get(272, "")).strip("\0 ")
             taken = exif.get_ifd(0x8769).get(36867) or exif.get(306)
-        when = datetime.strptime(str(taken), "%Y:%m:%d %H:%M:%S").timestamp() if taken else None
     except (OSError, ValueError, UnidentifiedImageError, SyntaxError):
         return "", None
-    return model, when
+    try:
+        return model, datetime.strptime(str(taken), "%Y:%m:%d %H:%M:%S").timestamp()
+    except ValueError:  # none, or one that a camera without a set clock wrote
+        return model, None

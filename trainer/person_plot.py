@@ -88,11 +88,11 @@ def heads_chart(head: Head, own: np.ndarray, cohort: Cohort) -> bytes:
         color=STRANGERS,
         label="strangers accepted, thresholds set for all heads (at most)",
     )
-    axis.set(xlabel="people enrolled in one bundle", ylabel="95 % bound (%)", xticks=heads)
+    axis.set(xlabel="people enrolled in one bundle", ylabel="strangers, at most (%)", xticks=heads)
     axis.set_ylim(0, max(left) * 1.35)
     other = axis.twinx()
     other.plot(heads, accepted, "s--", color=ME, label=f"looks of {head.name} accepted")
-    other.set(ylabel="own looks (%)", ylim=(0, 105))
+    other.set(ylabel="own looks accepted (%)", ylim=(0, 105))
     handles = [*axis.get_legend_handles_labels()[0], *other.get_legend_handles_labels()[0]]
     figure.legend(handles=handles, loc="outside lower center", frameon=False, fontsize=9)
     return _png(figure)
