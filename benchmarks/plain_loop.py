@@ -77,7 +77,7 @@ class PlainLoop:
     def _detect(self, image_bgr: np.ndarray) -> list[Face]:
         self._yunet.setInputSize((image_bgr.shape[1], image_bgr.shape[0]))
         rows = self._yunet.detect(image_bgr)[1]
-        return [] if rows is None else [_face(row) for row in rows]
+        return [] if rows is None else [face_of_row(row) for row in rows]
 
     def _score(self, outputs: dict[str, np.ndarray]) -> list[float]:
         """The score of every head for the first crop."""
@@ -87,7 +87,8 @@ class PlainLoop:
         return [float(head.score(embedding)[0]) for head in self._heads]
 
 
-def _face(row: np.ndarray) -> Face:
+def face_of_row(row: np.ndarray) -> Face:
+    """A row of YuNet's answer, float32[15], as a face."""
     x, y, w, h = (float(value) for value in row[:4])
     points = tuple((float(px), float(py)) for px, py in row[4:14].reshape(5, 2))
     return Face((x, y, w, h), points, float(row[14]))

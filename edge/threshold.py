@@ -32,10 +32,14 @@ SEVERAL_LEVEL = 3.45
 """Score below which strangers stay whose pictures are by other cameras than the cohort's. Measured
 on photographs of 144 people by many photographers: see RESULTS.md."""
 
-CAMERA_SHARES = {ONE: 0.34, POOR: 0.44}
+CAMERA_SHARES = {ONE: 0.37, POOR: 0.44}
 """Strangers before the camera that took my pictures stay below the stranger's level by this share
 of the way to the score of my own pictures. Measured on clips of four people before one webcam and
 on thirteen people in one room: see RESULTS.md."""
+
+POOR_LEVEL = 4.4
+"""Before a poor camera the threshold is at least this, also where few of my own pictures reach it:
+an embedder that sets people little apart sets them hardly apart there. Measured as above."""
 
 OWN_REACH = 0.9
 """Share of my own scores below which the threshold stays for the camera's sake."""
@@ -199,13 +203,15 @@ def choose_threshold(evidence: Evidence, target_far: float | None = None) -> flo
 
     At least the strangers' bound for `target_far`, see `stranger_bound`; by default one in 1,000
     strangers may pass, so that a single one does not decide. At least the level that strangers
-    before my camera stay below, unless the most of my own scores do not reach it either. Above
-    the hard negatives, as far as my own scores allow.
+    before my camera stay below, unless the most of my own scores do not reach it either; before a
+    poor camera at least `POOR_LEVEL` all the same. Above the hard negatives, as far as my own scores allow.
     """
     bound = stranger_bound(evidence.strangers, target_far)
     level = level_for_heads(camera_level(evidence.camera, evidence.likeness), evidence.heads)
     reachable = float(np.quantile(evidence.own, OWN_REACH)) if len(evidence.own) else level
     threshold = max(bound, min(level, reachable))
+    if evidence.camera == POOR:
+        threshold = max(threshold, POOR_LEVEL)
     if evidence.not_me is not None and evidence.not_me >= threshold:
         threshold = max(threshold, _above_not_me(evidence.not_me, evidence.own, threshold))
     return threshold
