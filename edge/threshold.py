@@ -204,7 +204,8 @@ def choose_threshold(evidence: Evidence, target_far: float | None = None) -> flo
     At least the strangers' bound for `target_far`, see `stranger_bound`; by default one in 1,000
     strangers may pass, so that a single one does not decide. At least the level that strangers
     before my camera stay below, unless the most of my own scores do not reach it either; before a
-    poor camera at least `POOR_LEVEL` all the same. Above the hard negatives, as far as my own scores allow.
+    poor camera at least `POOR_LEVEL` all the same. Above the hard negatives, as far as my own
+    scores allow.
     """
     bound = stranger_bound(evidence.strangers, target_far)
     level = level_for_heads(camera_level(evidence.camera, evidence.likeness), evidence.heads)

@@ -1,0 +1,61 @@
+"""Latency of the shipped base per face against another model's, one thread, in turns.
+
+    python -m benchmarks.latency_ratio ../shared/weights/MobileFaceNet.tflite
+
+A file with a fixed batch is given a whole batch, and its time is divided by it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+
+import click
+import numpy as np
+
+from edge.commands import PATH, command, emit_json, json_option
+
+
+@command(
+    "latency-ratio",
+    examples="python -m benchmarks.latency_ratio ../shared/weights/MobileFaceNet.tflite",
+)
+@click.argument("reference", type=PATH)
+@click.option("--rounds", type=click.IntRange(1), default=300, help="Calls of each, in turns.")
+@json_option()
+def main(reference: Path, rounds: int, as_json: bool) -> None:
+    """Time both embedders on the same noise."""
+    from edge.runtime import open_model
+    from trainer.subject import open_file, open_subject
+
+    models = []
+    for deployed in (open_subject("shipped").base, open_file(reference)):
+        expects = deployed.network.input
+        side, batch = expects.size_px, expects.batch
+        crops = np.random.default_rng(0).integers(0, 256, (batch, side, side, 3), dtype=np.uint8)
+        model = open_model(deployed.data, deployed.network.format, threads=1)
+        models.append((model, expects.tensor(crops), batch))
+    times_ms = np.zeros((rounds, 2))
+    for row in times_ms:
+        for place, (model, tensor, batch) in enumerate(models):
+            start = perf_counter()
+            model.run(tensor)
+            row[place] = 1000 * (perf_counter() - start) / batch
+    percentiles = {"p10": 10, "p50": 50}
+    found = {
+        name: {
+            "base_ms": round(float(np.percentile(times_ms[:, 0], p)), 3),
+            "reference_ms": round(float(np.percentile(times_ms[:, 1], p)), 3),
+            "ratio": round(float(np.percentile(times_ms[:, 0] / times_ms[:, 1], p)), 3),
+        }
+        for name, p in percentiles.items()
+    }
+    if as_json:
+        emit_json(found)
+        return
+    for name, figures in found.items():
+        click.echo(f"{name}: {figures}")
+
+
+if __name__ == "__main__":
+    main()
