@@ -46,7 +46,7 @@ def main(reference: Path, rounds: int, as_json: bool) -> None:
         name: {
             "base_ms": round(float(np.percentile(times_ms[:, 0], p)), 3),
             "reference_ms": round(float(np.percentile(times_ms[:, 1], p)), 3),
-            "ratio": round(float(np.percentile(times_ms[:, 0] / times_ms[:, 1], p)), 3),
+            "ratio": round(float(np.divide(*np.percentile(times_ms, p, axis=0))), 3),
         }
         for name, p in percentiles.items()
     }

@@ -71,7 +71,7 @@ def test_the_work_sees_the_newest_frame() -> None:
 
 
 def test_a_camera_that_vanishes_comes_back() -> None:
-    camera = fake(Step("frames", 3), Step("vanish", seconds=0.15))
+    camera = fake(Step("frames", 12), Step("vanish", seconds=0.15))
     with LiveSource(camera, QUICK) as source:
         grabs = take_until(source, 30, seconds=3.0)
     lost = [index for index, grab in enumerate(grabs) if grab.error]
