@@ -127,6 +127,24 @@ def test_another_camera_for_the_others_is_warned_about(photos: Path, tmp_path: P
     assert any("tell the cameras apart" in text for text in warnings)
 
 
+def test_so_are_strangers_laid_out_beside_me(photos: Path, tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    shutil.copytree(photos, root / "me")
+    (root / "others").mkdir()
+    for number in (31, 32, 33):
+        folder = root / "others" / f"p{number}"
+        folder.mkdir()
+        for path in write_photos(folder, DrawnPerson.draw(number), shots=2, seed=4):
+            grey = cv2.cvtColor(read_picture(path), cv2.COLOR_BGR2GRAY)
+            write_picture(path, cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
+    done = call(
+        "person", "--photos", root, "--name", "me", "--out", tmp_path / "run", "-q", "--json"
+    )
+    assert done.exit_code == 0, done.output
+    warnings = json.loads(done.stdout)["warnings"]
+    assert any("the photos and the others look different" in text for text in warnings)
+
+
 @pytest.mark.parametrize("absent", ["-1", "0"])
 def test_labels_of_minus_one_mean_absent(tmp_path: Path, absent: str) -> None:
     path = tmp_path / "list_attr_celeba.txt"

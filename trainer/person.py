@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from edge.head import DENSE_128, Head
 from edge.modelfile import sha256_of
 from edge.origin import Origin
 from edge.variation import PER_PICTURE
-from trainer.album import Album, open_album
+from trainer.album import Album, find_files, open_album
 from trainer.contact_sheet import CONTACT_SHEET, write_contact_sheet, write_variations
 from trainer.embeddings import embeddings_of
 from trainer.eyes import Eyes, write_models
@@ -30,7 +30,10 @@ from trainer.person_settings import AUTO, FINETUNE, PersonSettings
 from trainer.person_tuning import tuned_eyes
 from trainer.run import COHORT, Run
 from trainer.strangers import find_cohort
-from trainer.tuned_base import TunedBase
+from trainer.tuned_base import TUNED_ON_THESE, TunedBase
+
+SEEN_OF_OTHERS = 24
+"""Pictures of strangers that tell where they are from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +114,8 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
             seed=settings.seed,
             quiet=settings.quiet,
         )
+    sides = {"not-me pictures": not_me, "others": _some(album.others, eyes, settings)}
+    sides["strangers of --others"] = _some(settings.others, eyes, settings)
     origin = looks.origin()
     if settings.camera != AUTO:
         origin = replace(origin, camera=settings.camera)
@@ -120,7 +125,7 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
         looks=looks,
         origin=origin,
         out=settings.out,
-        warnings=_warnings(looks, not_me, eyes, head),
+        warnings=_warnings(looks, sides, eyes, head, tuned),
         figures=_figures(looks, head, tuned),
         not_me=None if not_me is None else _sample(head, not_me, eyes, settings.not_me),
         test=_tested(head, album, test, eyes, settings),
@@ -224,18 +229,39 @@ def _tested(
     )
 
 
-def _warnings(looks: Looks, not_me: Looks | None, eyes: Eyes, head: Head) -> tuple[str, ...]:
+def _some(paths: Sequence[Path], eyes: Eyes, settings: PersonSettings) -> Looks | None:
+    """Some pictures of strangers, to see where they are from; None without a usable one."""
+    if not paths:
+        return None
+    files = find_files(paths)
+    chosen = files[:: max(1, len(files) // SEEN_OF_OTHERS)][:SEEN_OF_OTHERS]
+    try:
+        return _read(chosen, eyes, settings, "looking at the others' pictures", vary=0)
+    except InputError:
+        return None
+
+
+def _warnings(
+    looks: Looks,
+    sides: Mapping[str, Looks | None],
+    eyes: Eyes,
+    head: Head,
+    tuned: TunedBase | None,
+) -> tuple[str, ...]:
     found = []
     if not eyes.learned_something:
         found.append(
             "the base has learned nothing useful (its attributes are hardly better than always "
             "answering the majority); do not rely on this head"
         )
-    if not_me is not None and looks.origin().differs(not_me.origin()):
-        found.append(
-            "the photos and the not-me pictures look different (light, colour or camera): the head "
-            "may tell the cameras apart instead of the people; take both with one camera"
-        )
+    for name, other in sides.items():
+        if other is not None and looks.origin().differs(other.origin()):
+            found.append(
+                f"the photos and the {name} look different (light, colour or camera): the head "
+                "may tell the cameras apart instead of the people; take both with one camera"
+            )
+    if tuned is not None:
+        found.append(TUNED_ON_THESE)
     return (*found, *head.calibration["warnings"])
 
 

@@ -28,7 +28,7 @@ from trainer.groups import group_numbers
 from trainer.looks import Look, Looks, read_looks
 from trainer.person_settings import FINETUNE, PersonSettings
 from trainer.run import Run
-from trainer.tuned_base import TunedBase, tune_base
+from trainer.tuned_base import TUNED_ON_THESE, TunedBase, tune_base
 
 L2_GRID = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 
@@ -114,7 +114,7 @@ def train_task(
     if settings.mode == FINETUNE:
         eyes, tuned = _tuned(eyes, answers, settings)
     head, figures = fit_task(settings.name, answers, eyes, settings.seed)
-    warnings = _warnings(figures)
+    warnings = (*_warnings(figures), *([] if tuned is None else [TUNED_ON_THESE]))
     result = TaskResult(settings.out, settings.name, figures, warnings)
     _write(result, head, answers, eyes, tuned, settings, command)
     return result

@@ -20,6 +20,11 @@ FEWEST_PEOPLE = 50
 
 REPRESENTATIVES = 256
 
+TUNED_ON_THESE = (
+    "the base was fine-tuned on these very pictures, so that figures on them flatter, out of fold "
+    "too: measure with 'edge-train evaluate-person' on fresh ones"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class TunedBase:
