@@ -101,6 +101,8 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
     test = _read(album.test_me, eyes, settings, "looking at the test part", vary=0)
     _refuse_leaks(album, looks, not_me, test)
     assert looks is not None
+    sides = {"not-me pictures": not_me, "others": _some(album.others, eyes, settings)}
+    sides["strangers of --others"] = _some(settings.others, eyes, settings)
     tuned: TunedBase | None = None
     if settings.mode == FINETUNE:
         eyes, tuned, cohort = tuned_eyes(eyes, looks, (*settings.others, *album.others), settings)
@@ -114,8 +116,6 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
             seed=settings.seed,
             quiet=settings.quiet,
         )
-    sides = {"not-me pictures": not_me, "others": _some(album.others, eyes, settings)}
-    sides["strangers of --others"] = _some(settings.others, eyes, settings)
     origin = looks.origin()
     if settings.camera != AUTO:
         origin = replace(origin, camera=settings.camera)
@@ -233,9 +233,9 @@ def _some(paths: Sequence[Path], eyes: Eyes, settings: PersonSettings) -> Looks 
     """Some pictures of strangers, to see where they are from; None without a usable one."""
     if not paths:
         return None
-    files = find_files(paths)
-    chosen = files[:: max(1, len(files) // SEEN_OF_OTHERS)][:SEEN_OF_OTHERS]
     try:
+        files = find_files(paths)
+        chosen = files[:: max(1, len(files) // SEEN_OF_OTHERS)][:SEEN_OF_OTHERS]
         return _read(chosen, eyes, settings, "looking at the others' pictures", vary=0)
     except InputError:
         return None
