@@ -34,10 +34,9 @@ if TYPE_CHECKING:
 )
 def main() -> None:
     """Measure latency, memory and formats of bundles on this device."""
-    from edge.recognize_cli import LIBRARY_SETTINGS
+    from edge.recognize_cli import set_library_settings
 
-    for name, value in LIBRARY_SETTINGS.items():
-        os.environ.setdefault(name, value)
+    set_library_settings()
 
 
 source_option = click.option(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
+from benchmarks.turns import times_in_turns
 from edge.embedder import l2_normalized
 from edge.errors import ModelError, ToolkitError
 from edge.network import Network
@@ -78,15 +80,11 @@ def latency_ratio(
     try:
         models = (_opened(data, runtime), _opened(reference[1], LITERT))
         tensors = [one.input.tensor(crop_bgr[None]) for one in (network, reference[0])]
-        times: tuple[list[float], list[float]] = ([], [])
-        for _ in range(runs):
-            for model, tensor, own in zip(models, tensors, times, strict=True):
-                started = perf_counter()
-                model.run(tensor)
-                own.append(perf_counter() - started)
+        calls = [partial(m.run, tensor) for m, tensor in zip(models, tensors, strict=True)]
+        times_s = times_in_turns(calls, runs)
     except Exception:  # as in `run`, which says why
         return float("nan")
-    return float(np.percentile(times[0], 25) / np.percentile(times[1], 25))
+    return float(np.divide(*np.percentile(times_s, 25, axis=0)))
 
 
 def _opened(data: bytes, runtime: str) -> Model:

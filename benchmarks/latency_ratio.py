@@ -7,12 +7,13 @@ A file with a fixed batch is given a whole batch, and its time is divided by it.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from time import perf_counter
 
 import click
 import numpy as np
 
+from benchmarks.turns import times_in_turns
 from edge.commands import PATH, command, emit_json, json_option
 
 
@@ -28,19 +29,15 @@ def main(reference: Path, rounds: int, as_json: bool) -> None:
     from edge.runtime import open_model
     from trainer.subject import open_file, open_subject
 
-    models = []
+    calls, batches = [], []
     for deployed in (open_subject("shipped").base, open_file(reference)):
         expects = deployed.network.input
         side, batch = expects.size_px, expects.batch
         crops = np.random.default_rng(0).integers(0, 256, (batch, side, side, 3), dtype=np.uint8)
         model = open_model(deployed.data, deployed.network.format, threads=1)
-        models.append((model, expects.tensor(crops), batch))
-    times_ms = np.zeros((rounds, 2))
-    for row in times_ms:
-        for place, (model, tensor, batch) in enumerate(models):
-            start = perf_counter()
-            model.run(tensor)
-            row[place] = 1000 * (perf_counter() - start) / batch
+        calls.append(partial(model.run, expects.tensor(crops)))
+        batches.append(batch)
+    times_ms = 1000 * times_in_turns(calls, rounds) / np.array(batches)
     percentiles = {"p10": 10, "p50": 50}
     found = {
         name: {

@@ -24,6 +24,22 @@ _FACE_SCORE = 0.6
 _NMS_IOU = 0.3
 
 
+class PlainDetector:
+    """YuNet, 2023mar as ONNX bytes, on whole pictures."""
+
+    def __init__(self, data: bytes) -> None:
+        model, config = np.frombuffer(data, np.uint8), np.empty(0, np.uint8)
+        self._yunet = cv2.FaceDetectorYN.create(
+            "onnx", model, config, (320, 320), _FACE_SCORE, _NMS_IOU
+        )
+
+    def __call__(self, image_bgr: np.ndarray) -> list[Face]:
+        """The faces of a picture, uint8[H, W, 3] BGR."""
+        self._yunet.setInputSize((image_bgr.shape[1], image_bgr.shape[0]))
+        rows = self._yunet.detect(image_bgr)[1]
+        return [] if rows is None else [_face(row) for row in rows]
+
+
 class PlainLoop:
     """Judges pictures one by one. Not thread-safe.
 
@@ -35,14 +51,7 @@ class PlainLoop:
     ) -> None:
         """Raises as `Recognizer.open` does."""
         data = None if detector_model is not None else bundle.detector_data
-        self._yunet = cv2.FaceDetectorYN.create(
-            "onnx",
-            np.frombuffer(data or detector_bytes(detector_model), np.uint8),
-            np.empty(0, np.uint8),
-            (320, 320),
-            _FACE_SCORE,
-            _NMS_IOU,
-        )
+        self._detect = PlainDetector(data or detector_bytes(detector_model))
         self._networks = [bundle.embedder]
         self._models = [open_model(bundle.embedder_data, bundle.embedder.format, threads=threads)]
         if bundle.base.sha256 != bundle.embedder.sha256:
@@ -74,11 +83,6 @@ class PlainLoop:
         parts = (detected - started, align_s, embed_s, decide_s, perf_counter() - started)
         return len(faces), Latency(*(1000 * part for part in parts))
 
-    def _detect(self, image_bgr: np.ndarray) -> list[Face]:
-        self._yunet.setInputSize((image_bgr.shape[1], image_bgr.shape[0]))
-        rows = self._yunet.detect(image_bgr)[1]
-        return [] if rows is None else [face_of_row(row) for row in rows]
-
     def _score(self, outputs: dict[str, np.ndarray]) -> list[float]:
         """The score of every head for the first crop."""
         name = self._networks[0].outputs["embedding"]
@@ -87,8 +91,7 @@ class PlainLoop:
         return [float(head.score(embedding)[0]) for head in self._heads]
 
 
-def face_of_row(row: np.ndarray) -> Face:
-    """A row of YuNet's answer, float32[15], as a face."""
+def _face(row: np.ndarray) -> Face:
     x, y, w, h = (float(value) for value in row[:4])
     points = tuple((float(px), float(py)) for px, py in row[4:14].reshape(5, 2))
     return Face((x, y, w, h), points, float(row[14]))

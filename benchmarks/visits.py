@@ -153,22 +153,15 @@ class Plain:
 
 def plain_loop(bench: Bench, clip: Clip) -> Plain:
     """YuNet on every whole frame, the base on every face: no gate, nothing remembered."""
-    import cv2
-
+    from benchmarks.plain_loop import PlainDetector
     from edge.detector import detector_bytes
 
-    yunet = cv2.FaceDetectorYN.create(
-        "onnx", np.frombuffer(detector_bytes(None), np.uint8), np.empty(0, np.uint8), (320, 320)
-    )
-    from benchmarks.plain_loop import face_of_row
-
+    detect = PlainDetector(detector_bytes(None))
     rows = []
     began = time.process_time()
     for image in clip.images_bgr:
-        yunet.setInputSize((image.shape[1], image.shape[0]))
-        found = yunet.detect(image)[1]
-        for row in () if found is None else found:
-            crop = bench.embedder.crop(image, face_of_row(row))
+        for face in detect(image):
+            crop = bench.embedder.crop(image, face)
             embedding = bench.embedder.embed(crop[None]).embeddings
             assert embedding is not None
             rows.append(embedding[0])

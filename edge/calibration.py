@@ -112,6 +112,26 @@ def shift_of(head: Head, cohort: Cohort) -> Shift:
     return shift_by_looks(head.calibration["looks"], cohort)
 
 
+def rates_to_json(head: Head) -> dict[str, dict[str, Any]]:
+    """`far` over strangers and `frr` over my own groups as thresholds were set, with exact bounds
+    and beside what trivial answers give."""
+    facts = head.calibration
+    return {
+        "far": {
+            "events": facts["strangers_accepted"],
+            "trials": facts["strangers"],
+            "upper_95": facts["far_upper_95"],
+            "baseline_accept_all": 1.0,
+        },
+        "frr": {
+            "events": facts["groups_rejected"],
+            "trials": facts["groups"],
+            "upper_95": facts["frr_upper_95"],
+            "baseline_reject_all": 1.0,
+        },
+    }
+
+
 def _check(head: Head, cohort: Cohort) -> None:
     if head.embedder_sha256 != cohort.embedder_sha256 or head.size != cohort.size:
         raise ModelError(

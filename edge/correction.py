@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from edge.errors import InputError, UsageError
 from edge.events import events_folder, kept_faces
 from edge.looks import LookBook
 from edge.people import only_writer, people_folder
-from edge.recognizer import Recognizer
 from edge.register import Correction, Register, open_register
 from edge.sitting import read_files
 
@@ -64,13 +62,7 @@ def _only_one(register: Register) -> str:
 def _others(options: CorrectionOptions, bundle: Bundle, name: str) -> LookBook:
     """The usable faces of others. Raises `InputError` when there is none."""
     paths = options.photos or _kept(options, name)
-    eyes = Recognizer.open(
-        bundle,
-        detector_model=options.detector_model,
-        threads=options.threads or os.cpu_count() or 1,
-        attributes=False,
-    )
-    book = LookBook(eyes.embedder, eyes.detector)
+    book = LookBook.open(bundle, options.detector_model, options.threads)
     read_files(paths, book, quiet=options.quiet)
     if not book.looks:
         reasons = ", ".join(sorted(book.refused)) or "no pictures"

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edge.calibration import rates_to_json
 from edge.errors import UsageError
 from edge.guide import Guide
 from edge.head import Head
-from edge.locate import locate
 from edge.looks import LookBook
 from edge.people import only_writer, people_folder
 from edge.progress import progress_bar
-from edge.recognizer import Recognizer
-from edge.register import Register
+from edge.register import Register, open_register
 from edge.service import Signals, logging_to_stderr
 from edge.sitting import Patience, Voice, read_files, refuse_too_few, sit_for
 from edge.threshold import ONE, SEVERAL
-from edge.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,6 @@ class Enrolled:
     warnings: tuple[str, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
-        facts = self.head.calibration
         return {
             "schema": 1,
             "name": self.head.name,
@@ -65,18 +60,7 @@ class Enrolled:
             "sides": self.sides,
             "refused": self.refused,
             "threshold": self.head.threshold,
-            "far": {
-                "events": facts["strangers_accepted"],
-                "trials": facts["strangers"],
-                "upper_95": facts["far_upper_95"],
-                "baseline_accept_all": 1.0,
-            },
-            "frr": {
-                "events": facts["groups_rejected"],
-                "trials": facts["groups"],
-                "upper_95": facts["frr_upper_95"],
-                "baseline_reject_all": 1.0,
-            },
+            **rates_to_json(self.head),
             "people": list(self.people),
             "encrypted": self.sealed,
             "warnings": list(self.warnings),
@@ -105,27 +89,18 @@ class Enrolled:
 
 def run_enrol(options: EnrolOptions) -> Enrolled:
     """Look, gate, fit, and set all thresholds. Raises a `ToolkitError` for whatever cannot be."""
-    from edge.recognize_cli import LIBRARY_SETTINGS
+    from edge.recognize_cli import set_library_settings
 
-    for name, value in LIBRARY_SETTINGS.items():
-        os.environ.setdefault(name, value)
+    set_library_settings()
     _check(options)
-    vault = Vault.open(options.key_file)
-    located = locate(options.bundle)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(logging_to_stderr(quiet=options.quiet))
-        bundle = stack.enter_context(located.open())
-        stack.enter_context(only_writer(people_folder()))
-        register = Register(bundle, vault)
+    with (
+        logging_to_stderr(quiet=options.quiet),
+        only_writer(people_folder()),
+        open_register(options.bundle, options.key_file) as register,
+    ):
         register.check_name(options.name, add=options.add)
         register.cohort()
-        eyes = Recognizer.open(
-            bundle,
-            detector_model=options.detector_model,
-            threads=options.threads or os.cpu_count() or 1,
-            attributes=False,
-        )
-        book = LookBook(eyes.embedder, eyes.detector)
+        book = LookBook.open(register.bundle, options.detector_model, options.threads)
         guide = _gather(options, book)
         refuse_too_few(book, guide)
         return _fit(options, register, book, guide)

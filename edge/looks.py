@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -17,7 +20,11 @@ from edge.face import Face
 from edge.frame import ARCFACE, ARCFACE_WHOLE
 from edge.origin import Origin, Scene, measure_scene, origin_of
 from edge.quality import NO_FACE_REASONS, Quality, QualityGate
+from edge.recognizer import Recognizer
 from edge.variation import PER_PICTURE, variations
+
+if TYPE_CHECKING:
+    from edge.bundle import Bundle
 
 CLEARLY_LARGER = 2.0
 """Of several faces the largest counts when its box has so many times the second's area."""
@@ -79,6 +86,19 @@ class LookBook:
         self._vary = vary
         self._seed = seed
         self._taken_at: tuple[str, float] | None = None
+
+    @classmethod
+    def open(
+        cls, bundle: Bundle, detector_model: Path | None = None, threads: int | None = None
+    ) -> LookBook:
+        """As the bundle sees, by default with a thread per core. Raises as `Recognizer.open`."""
+        eyes = Recognizer.open(
+            bundle,
+            detector_model=detector_model,
+            threads=threads or os.cpu_count() or 1,
+            attributes=False,
+        )
+        return cls(eyes.embedder, eyes.detector)
 
     def offer(self, image_bgr: np.ndarray, *, time_s: float | None = None, of: str = "") -> Offer:
         """Take the face of a picture, uint8[H, W, 3] BGR, if it is usable and new.

@@ -72,11 +72,16 @@ LIBRARY_SETTINGS = {
 would stand beside ours, with passwords of URLs in them. A camera may be silent for 3 s, not 10."""
 
 
+def set_library_settings() -> None:
+    """Set `LIBRARY_SETTINGS`, where the user has not, before OpenCV is loaded."""
+    for name, value in LIBRARY_SETTINGS.items():
+        os.environ.setdefault(name, value)
+
+
 def run(options: RunOptions) -> None:
     """Recognize until the source ends or a signal comes. Raises `ToolkitError`."""
     _check(options)
-    for name, value in LIBRARY_SETTINGS.items():
-        os.environ.setdefault(name, value)
+    set_library_settings()
     with logging_to_stderr(journal=options.systemd, quiet=options.quiet), Signals() as signals:
         _run(options, signals)
 

@@ -47,3 +47,14 @@ def shared() -> Path:
     if not path.is_dir():
         pytest.skip(f"EDGE_SHARED={given} is no folder")
     return path
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of twelve photos of one drawn person."""
+    from trainer.drawn import DrawnPerson
+    from trainer.drawn.dataset import write_photos
+
+    folder = tmp_path_factory.mktemp("photos")
+    write_photos(folder, DrawnPerson.draw(7), shots=12, seed=3)
+    return folder

@@ -13,18 +13,10 @@ from edge.cli import main as edge_recognize
 from export.cli import main as edge_export
 from trainer.cli import main as edge_train
 from trainer.drawn import DrawnPerson, Shot, render
-from trainer.drawn.dataset import write_photos
 
 
 def call(command: Any, *arguments: object) -> Result:
     return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    write_photos(folder, DrawnPerson.draw(7), shots=12, seed=3)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -30,13 +30,6 @@ def call(*arguments: object) -> Result:
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    write_photos(folder, DrawnPerson.draw(7), shots=12, seed=3)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def sound_run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "sound"
     done = call("person", "--photos", photos, "--name", "me", "--out", run, "-q", "--privacy")

@@ -16,7 +16,7 @@ from edge.progress import progress_bar
 from trainer.attribute_thresholds import tune_thresholds
 from trainer.base_settings import BaseSettings
 from trainer.basedata import BaseData
-from trainer.camera import CameraDegradation, degrade
+from trainer.camera import degrade_every, with_ends
 from trainer.compensation import quantize_compensated
 from trainer.dataset import FaceArrays
 from trainer.metrics import AttributeReport, measure_attributes
@@ -118,11 +118,8 @@ def representative(data: BaseData, size_px: int, seed: int) -> np.ndarray:
     light = np.argsort(candidates.mean(axis=(1, 2, 3)), kind="stable")
     chosen = light[np.linspace(0, len(light) - 1, min(REPRESENTATIVES, len(light))).astype(int)]
     crops = candidates[chosen]
-    settings = CameraDegradation()
-    for place in range(1, len(crops), 2):
-        crops[place] = degrade(crops[place], settings, rng)
-    ends = np.stack([np.zeros_like(crops[0]), np.full_like(crops[0], 255)])
-    return np.concatenate([crops, ends])
+    degrade_every(crops, 2, rng, first=1)
+    return with_ends(crops)
 
 
 def _varied(arrays: FaceArrays, size_px: int, seed: int) -> np.ndarray:
@@ -130,9 +127,7 @@ def _varied(arrays: FaceArrays, size_px: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng([seed, 3])
     places = np.sort(rng.permutation(len(arrays))[:COMPENSATING])
     crops = arrays.windows(places, size_px)
-    settings = CameraDegradation()
-    for place in range(0, len(crops), 3):
-        crops[place] = degrade(crops[place], settings, rng)
+    degrade_every(crops, 3, rng)
     return crops
 
 

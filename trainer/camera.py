@@ -82,6 +82,21 @@ def degrade(
     return picture
 
 
+def degrade_every(
+    crops: np.ndarray, step: int, rng: np.random.Generator, *, first: int = 0
+) -> None:
+    """Degrade every `step`-th of the crops, uint8[N, S, S, 3] BGR, from `first` on, in place."""
+    settings = CameraDegradation()
+    for place in range(first, len(crops), step):
+        crops[place] = degrade(crops[place], settings, rng)
+
+
+def with_ends(crops: np.ndarray) -> np.ndarray:
+    """The crops, uint8[N, S, S, 3], and behind them an all black and an all white one."""
+    ends = np.stack([np.zeros_like(crops[0]), np.full_like(crops[0], 255)])
+    return np.concatenate([crops, ends])
+
+
 def side_light(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Light that falls off across the picture, by at most a factor of about 3."""
     side = len(picture)

@@ -108,7 +108,7 @@ def finetune(base: keras.Model, question: Question, settings: FineTuning) -> Fin
     joint = _with_answer(model)
     pixels = _pixels(question.crops)
     targets = _targets(base, pixels, question.answer)
-    weights = _weights(question, settings)
+    weights = _weights(question)
     backbone = _backbone(model)
     kept: dict[str, tuple[float, list[np.ndarray]]] = {}
     phases = (
@@ -152,7 +152,7 @@ def _targets(base: keras.Model, pixels: np.ndarray, answer: np.ndarray) -> dict[
     return {**said, "answer": answer.astype(np.float32)[:, None]}
 
 
-def _weights(question: Question, settings: FineTuning) -> np.ndarray:
+def _weights(question: Question) -> np.ndarray:
     """float32[N] of mean 1, both answers with half of the whole."""
     share = np.where(question.answer, question.answer.mean(), 1 - question.answer.mean())
     return (0.5 / share).astype(np.float32)

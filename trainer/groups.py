@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -76,6 +77,18 @@ def group_numbers(prints: Sequence[Print]) -> np.ndarray:
     numbers: dict[int, int] = {}
     joined = roots(len(prints), pairs).tolist()
     return np.array([numbers.setdefault(root, len(numbers)) for root in joined])
+
+
+def prints_to_json(prints: Sequence[Print], *, private: bool) -> list[dict[str, str]]:
+    """What a run remembers pictures by; `private` leaves out the names of their files."""
+    return [
+        {
+            "file": f"picture {n}" if private else Path(one.file).name,
+            "sha256": one.sha256,
+            "bits": one.hex(),
+        }
+        for n, one in enumerate(prints, 1)
+    ]
 
 
 def copies_between(one: Sequence[Print], other: Sequence[Print]) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.atomic import atomic_folder
 from edge.bundlewriter import file_stem
+from edge.calibration import rates_to_json
 from edge.cohort import Cohort
 from edge.enrolment import enrol
 from edge.errors import InputError
@@ -23,7 +24,7 @@ from trainer.album import Album, find_files, open_album
 from trainer.contact_sheet import CONTACT_SHEET, write_contact_sheet, write_variations
 from trainer.embeddings import embeddings_of
 from trainer.eyes import Eyes, write_models
-from trainer.groups import refuse_copies
+from trainer.groups import prints_to_json, refuse_copies
 from trainer.looks import Looks, read_looks
 from trainer.person_evaluation import PersonEvaluation, Sample, sample_of
 from trainer.person_settings import AUTO, FINETUNE, PersonSettings
@@ -266,26 +267,14 @@ def _warnings(
 
 
 def _figures(looks: Looks, head: Head, tuned: TunedBase | None) -> dict[str, Any]:
-    facts = head.calibration
+    facts, rates = head.calibration, rates_to_json(head)
     return {
         **({} if tuned is None else {"finetune": tuned.facts}),
         "looks": len(looks.kept),
         "independent_looks": looks.independent,
         "one_sitting": looks.one_sitting,
-        "far": {
-            "events": facts["strangers_accepted"],
-            "trials": facts["strangers"],
-            "upper_95": facts["far_upper_95"],
-            "proof": facts["proof"],
-            "baseline_accept_all": 1.0,
-        },
-        "frr": {
-            "events": facts["groups_rejected"],
-            "trials": facts["groups"],
-            "upper_95": facts["frr_upper_95"],
-            "baseline_reject_all": 1.0,
-            "out_of_fold": True,
-        },
+        "far": {**rates["far"], "proof": facts["proof"]},
+        "frr": {**rates["frr"], "out_of_fold": True},
         "threshold": head.threshold,
         "stranger_bound": facts["stranger_bound"],
         "strategy": facts["strategy"],
@@ -332,18 +321,10 @@ def _write(
 def _data(result: PersonResult, settings: PersonSettings) -> dict[str, Any]:
     """Counts and fingerprint; what pictures are recognized by, without names if `privacy`."""
     looks = result.looks
-    pictures = [
-        {
-            "file": f"picture {n}" if settings.privacy else Path(look.print.file).name,
-            "sha256": look.print.sha256,
-            "bits": look.print.hex(),
-        }
-        for n, look in enumerate(looks.kept, 1)
-    ]
     fingerprint = sha256_of(b"".join(look.crop.tobytes() for look in looks.kept))
     return {
         "files": looks.files,
         "videos": looks.videos,
         "fingerprint": fingerprint,
-        "pictures": pictures,
+        "pictures": prints_to_json(looks.prints, private=settings.privacy),
     }

@@ -62,6 +62,10 @@ class FaceTable:
             partition=self.partition[rows],
         )
 
+    def people(self) -> np.ndarray:
+        """Whose picture each row is, int64[N]: its identity, or a number of its own below -1."""
+        return np.where(self.identity >= 0, self.identity, -2 - np.arange(len(self)))
+
     def part(self, number: int) -> FaceTable:
         """The rows of one part: `TRAIN`, `VALIDATION` or `TEST`."""
         return self.select(self.partition == number)

@@ -24,8 +24,9 @@ from trainer.album import expanded, is_video
 from trainer.contact_sheet import CONTACT_SHEET, write_contact_sheet
 from trainer.embeddings import embeddings_of
 from trainer.eyes import Eyes, write_models
-from trainer.groups import group_numbers
-from trainer.looks import Look, Looks, read_looks
+from trainer.groups import group_numbers, prints_to_json
+from trainer.looks import Looks, read_looks
+from trainer.metrics import USEFUL_MARGIN
 from trainer.person_settings import FINETUNE, PersonSettings
 from trainer.run import Run
 from trainer.tuned_base import TUNED_ON_THESE, TunedBase, tune_base
@@ -42,22 +43,15 @@ FEW_GROUPS = 15
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Labelled faces. crops: uint8[N, S, S, 3] BGR. answer: bool[N]. group: int[N], of what must
-    not be split. varied, varied_of: variations, uint8[M, S, S, 3], and the row each is of.
+    """Labelled faces. looks: of both answers. answer: bool[N]. group: int[N], of what must not be
+    split. dropped: faces that could not be judged. ignored: files that are no pictures.
     """
 
-    looks: tuple[Look, ...]
+    looks: Looks
     answer: np.ndarray
     group: np.ndarray
     dropped: int
     ignored: int
-
-    def crops(self) -> np.ndarray:
-        return np.stack([look.crop for look in self.looks])
-
-    def varied(self) -> tuple[np.ndarray, np.ndarray]:
-        owner = np.repeat(np.arange(len(self.looks)), [len(look.varied) for look in self.looks])
-        return np.concatenate([look.varied for look in self.looks]), owner
 
 
 @dataclass(frozen=True)
@@ -114,7 +108,7 @@ def train_task(
     if settings.mode == FINETUNE:
         eyes, tuned = _tuned(eyes, answers, settings)
     head, figures = fit_task(settings.name, answers, eyes, settings.seed)
-    warnings = (*_warnings(figures), *([] if tuned is None else [TUNED_ON_THESE]))
+    warnings = (*head.calibration["warnings"], *([] if tuned is None else [TUNED_ON_THESE]))
     result = TaskResult(settings.out, settings.name, figures, warnings)
     _write(result, head, answers, eyes, tuned, settings, command)
     return result
@@ -140,11 +134,9 @@ def read_answers(
                 label=label,
             )
         )
-    looks = (*both[0].kept, *both[1].kept)
-    answer = np.arange(len(looks)) < len(both[0].kept)
-    group = group_numbers([look.print for look in looks])
-    if pattern is not None:
-        group = _named_groups(looks, pattern)
+    looks = Looks((*both[0].kept, *both[1].kept), ())
+    answer = np.arange(len(looks.kept)) < len(both[0].kept)
+    group = group_numbers(looks.prints) if pattern is None else _named_groups(looks, pattern)
     _refuse_few(answer, group)
     dropped = sum(len(part.dropped) for part in both)
     return Answers(looks, answer, group, dropped, ignored_files((*positive, *negative)))
@@ -160,8 +152,8 @@ def ignored_files(paths: Sequence[Path]) -> int:
 
 def fit_task(name: str, answers: Answers, eyes: Eyes, seed: int) -> tuple[Head, dict[str, Any]]:
     """The head, and its figures on scores out of fold."""
-    x = embeddings_of(eyes.embedder, answers.crops()).astype(np.float64)
-    varied, owner = answers.varied()
+    x = embeddings_of(eyes.embedder, answers.looks.crops()).astype(np.float64)
+    varied, owner = answers.looks.varied()
     more = embeddings_of(eyes.embedder, varied).astype(np.float64)
     folds = _folds(answers.group, seed)
     scored = [_held_out(x, more, owner, answers.answer, folds, l2) for l2 in L2_GRID]
@@ -201,10 +193,10 @@ def best_threshold(scores: np.ndarray, answer: np.ndarray) -> float:
 
 
 def _tuned(eyes: Eyes, answers: Answers, settings: PersonSettings) -> tuple[Eyes, TunedBase]:
-    varied, owner = answers.varied()
+    varied, owner = answers.looks.varied()
     tuned = tune_base(
         eyes.subject,
-        np.concatenate([answers.crops(), varied]),
+        np.concatenate([answers.looks.crops(), varied]),
         np.concatenate([answers.answer, answers.answer[owner]]),
         np.concatenate([answers.group, answers.group[owner]]),
         from_layer=settings.from_layer,
@@ -220,14 +212,14 @@ def _pattern(text: str) -> re.Pattern[str] | None:
         raise UsageError(f"--group-regex is no regular expression: {problem}") from None
 
 
-def _named_groups(looks: Sequence[Look], pattern: re.Pattern[str]) -> np.ndarray:
+def _named_groups(looks: Looks, pattern: re.Pattern[str]) -> np.ndarray:
     """int[N]: what the pattern finds in each path; its first bracket where it has one."""
     names = []
-    for look in looks:
-        found = pattern.search(Path(look.print.file).name) or pattern.search(look.print.file)
+    for one in looks.prints:
+        found = pattern.search(Path(one.file).name) or pattern.search(one.file)
         if found is None:
             raise UsageError(
-                f"--group-regex finds nothing in {look.print.file}",
+                f"--group-regex finds nothing in {one.file}",
                 hint="it should match the part of each name that says whose picture it is",
             )
         names.append(found.group(1) if pattern.groups else found.group())
@@ -301,13 +293,17 @@ def _figures(scores: np.ndarray, threshold: float, answers: Answers) -> dict[str
     }
 
 
+def _is_useful(figures: dict[str, Any]) -> bool:
+    return bool(figures["accuracy"] >= figures["majority_accuracy"] + USEFUL_MARGIN)
+
+
 def _warnings(figures: dict[str, Any]) -> tuple[str, ...]:
     found = []
     if figures["groups"] < FEW_GROUPS:
         found.append(
             f"{figures['groups']} independent groups are few: accuracy on others may differ much"
         )
-    if figures["accuracy"] < figures["majority_accuracy"] + 0.03:
+    if not _is_useful(figures):
         found.append("the head has learned nothing useful: it is hardly better than the majority")
     return tuple(found)
 
@@ -332,25 +328,16 @@ def _write(
         embedder=eyes.external,
         data={
             "task": True,
-            "pictures": [
-                {
-                    "file": f"picture {n}" if settings.privacy else Path(look.print.file).name,
-                    "sha256": look.print.sha256,
-                    "bits": look.print.hex(),
-                }
-                for n, look in enumerate(answers.looks, 1)
-            ],
+            "pictures": prints_to_json(answers.looks.prints, private=settings.privacy),
         },
         figures=figures,
         warnings=result.warnings,
-        learned_something=figures["accuracy"] >= figures["majority_accuracy"] + 0.03,
+        learned_something=_is_useful(figures),
     )
     with atomic_folder(settings.out, replace=settings.overwrite) as folder:
         write_models(folder, eyes, settings, tuned)
         head.save(folder / "heads" / f"{file_stem(head.name)}.npz")
         run.save(folder)
         if not settings.privacy:
-            yes = Looks(
-                tuple(n for n, a in zip(answers.looks, answers.answer, strict=True) if a), ()
-            )
+            yes = answers.looks.select(answers.answer)
             write_contact_sheet(folder / CONTACT_SHEET, yes, [])

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.errors import InputError, RefusedError
 from edge.network import Network
+from trainer.camera import degrade_every, with_ends
 from trainer.cohort_builder import CohortPlan, usable_crops
 from trainer.run import MODEL_KERAS, MODEL_TFLITE, save_representative
 from trainer.subject import Deployed, Subject
@@ -109,7 +110,7 @@ def stranger_crops(
 
     Raises `RefusedError` with fewer than `FEWEST_PEOPLE`.
     """
-    single = np.where(table.identity >= 0, table.identity, -2 - np.arange(len(table)))
+    single = table.people()
     people = np.unique(single)
     if len(people) < FEWEST_PEOPLE:
         raise RefusedError(
@@ -120,18 +121,12 @@ def stranger_crops(
     order = np.random.default_rng([plan.seed, 7]).permutation(people)
     training = np.isin(single, order[: len(order) // 2])
     rows, crops, _ = usable_crops(table.select(training), subject.base.network.input, plan)
-    identity = np.where(rows.identity >= 0, rows.identity, -2 - np.arange(len(rows)))
-    return crops, identity, table.select(~training)
+    return crops, rows.people(), table.select(~training)
 
 
 def _representative(crops: np.ndarray, seed: int) -> np.ndarray:
     """Crops for calibration, every second one degraded, the last two black and white."""
-    from trainer.camera import CameraDegradation, degrade
-
     rng = np.random.default_rng([seed, 1])
     chosen = crops[rng.permutation(len(crops))[:REPRESENTATIVES]]
-    settings = CameraDegradation()
-    for place in range(1, len(chosen), 2):
-        chosen[place] = degrade(chosen[place], settings, rng)
-    ends = np.stack([np.zeros_like(chosen[0]), np.full_like(chosen[0], 255)])
-    return np.concatenate([chosen, ends])
+    degrade_every(chosen, 2, rng, first=1)
+    return with_ends(chosen)
