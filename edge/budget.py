@@ -7,8 +7,9 @@ it is overdrawn all the same, the program pauses.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 BURST_S = 2.0
 """The bucket holds what the share gives in so many seconds."""
@@ -54,6 +55,13 @@ class Budget:
         """Learn what something costs."""
         before = self._cost_s.get(what, cost_s)
         self._cost_s[what] = before + SMOOTHING * (cost_s - before)
+
+    @contextlib.contextmanager
+    def learning(self, what: str) -> Iterator[None]:
+        """Learn what something costs that is done while this is entered, on whatever threads."""
+        before_s = self._used()
+        yield
+        self.spent(what, self._used() - before_s)
 
     def affords(self, what: str) -> bool:
         """Whether the bucket holds what it costs; where that is more than it can hold, a full one

@@ -41,7 +41,8 @@ class Follower:
         looks: dict[int, Look] = {}
         detect_s, predicted = 0.0, True
         if self.schedule.detection_due(self.tracks.living, time_s):
-            detect_s, looks = self._detect(looker, image_bgr, time_s)
+            with self.schedule.paying():
+                detect_s, looks = self._detect(looker, image_bgr, time_s)
             predicted = False
         results = [self._result(t, time_s, looks, predicted) for t in self.tracks.shown]
         results.sort(key=lambda result: -result.face.area_px2)
@@ -71,8 +72,6 @@ class Follower:
             if index in seen or self.schedule.look_due(track, time_s):
                 track.add(recall(index), time_s)
         self.schedule.detected(time_s, missed=len(self.tracks.shown) < len(self.tracks.living))
-        if self.schedule.budget is not None:
-            self.schedule.budget.spent("detect", perf_counter() - started)
         return detect_s, {assigned[index].number: look for index, look in seen.items()}
 
     def _result(

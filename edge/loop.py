@@ -16,6 +16,7 @@ from edge.errors import ToolkitError
 from edge.look import Looker
 from edge.presence import Presence
 from edge.result import FaceResult, FrameResult, Latency
+from edge.schedule import SLACK_S
 from edge.service import Notifier, Signals, SilentNotifier
 from edge.sink import FanOut, Judged
 from edge.source import Grab, Source
@@ -78,7 +79,8 @@ class Loop:
 
     `tracker` follows faces, else each picture stands for itself. `budget` makes it pause where it
     has used too much. `reload` makes a new judge when SIGHUP asks for it; when it fails, the old
-    one stays.
+    one stays. `most_fps`: of a live source, no more pictures a second are judged; for where
+    there is no tracker that spaces them.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Loop:
         notifier: Notifier | None = None,
         reload: Callable[[], Judge] | None = None,
         limit: int | None = None,
+        most_fps: float | None = None,
     ) -> None:
         self.tally = Tally()
         self.presence = presence or Presence(alone=source.kind in ("picture", "folder"))
@@ -106,6 +109,8 @@ class Loop:
         self._notifier = notifier or SilentNotifier()
         self._reload = reload
         self._limit = limit
+        self._least_gap_s = 0.0 if most_fps is None else 1.0 / most_fps
+        self._judged_s: float | None = None
         self._attempts = 0
         self._number = 0
 
@@ -117,7 +122,8 @@ class Loop:
                 self._reload_judge()
             grab = self._source.take(WAIT_S)
             if grab is not None:
-                self._sinks.put(self.judged(grab))
+                if self._is_due(grab):
+                    self._sinks.put(self.judged(grab))
                 self._notifier.progress()
             elif self._source.ended:
                 break
@@ -152,6 +158,16 @@ class Loop:
         )
         self.tally.add(result)
         return Judged(grab.image_bgr, result, self.presence.update(result))
+
+    def _is_due(self, grab: Grab) -> bool:
+        """Whether a picture does not come too soon after the one judged last; a loss never does."""
+        if grab.image_bgr is None or not self._source.live:
+            return True
+        before_s, now_s = self._judged_s, grab.time_s
+        if before_s is not None and 0 <= now_s - before_s + SLACK_S < self._least_gap_s:
+            return False
+        self._judged_s = now_s
+        return True
 
     def _rest(self) -> None:
         """Pause until the budget is no longer overdrawn."""

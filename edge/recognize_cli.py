@@ -132,6 +132,7 @@ def _run(options: RunOptions, signals: Signals) -> None:
                 notifier=Notifier() if options.systemd else SilentNotifier(),
                 reload=lambda: open_judge(locate(options.bundle), options),
                 limit=options.frames,
+                most_fps=options.fps if tracker is None else None,
             )
             tally = loop.run()
     _summarize(options, tally, source, fan)
@@ -193,15 +194,23 @@ def open_tracker(
     """What follows faces in the source; None for pictures, which stand for themselves.
 
     What the budget does not afford is left out of live sources; files are judged in full, slower.
-    Raises `UsageError` for votes that cannot settle anything, or have nothing to settle.
+    Raises `UsageError` for votes that cannot settle anything, or have nothing to settle, and for a
+    rate that nothing can keep.
     """
     if source.kind in ("picture", "folder"):
         if options.challenge:
             raise UsageError("--challenge needs somebody who moves", hint="use a camera or a video")
         if options.votes is not None:
             raise UsageError("--votes counts over a video, and these are pictures")
+        if options.fps is not None:
+            raise UsageError("--fps is a rate of a camera or a video, and these are pictures")
         return None
     if not options.track:
+        if options.fps is not None and not source.live:
+            raise UsageError(
+                "--fps limits how often tracks are searched for, and files are never thinned out",
+                hint="leave out --no-track",
+            )
         return None
     from edge.follower import Follower
     from edge.schedule import Schedule, ScheduleConfig

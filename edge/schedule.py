@@ -8,6 +8,7 @@ pictures' own time, so that a file gives the same results however fast it is rea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from edge.budget import Budget
@@ -61,6 +62,10 @@ class Schedule:
         if passed_s < self._interval_s(tracks, time_s):
             return False
         return self.budget is None or self.budget.affords("detect")
+
+    def paying(self) -> AbstractContextManager[None]:
+        """To be entered while a picture is searched and looked at: the budget learns the cost."""
+        return nullcontext() if self.budget is None else self.budget.learning("detect")
 
     def detected(self, time_s: float, *, missed: bool) -> None:
         """The detector has run. missed: whether it did not find a track that is still alive."""

@@ -81,7 +81,7 @@ class FakeJudge:
             return Look(found, decision.reason)
         name = decision.person or "Ada"
         score = HeadScore(name, decision.score or 0.0, decision.threshold or 0.0)
-        return Look(found, None, (score,))
+        return Look(found, None, (score,), np.eye(8, dtype=np.float32)[self._who])
 
 
 def write_video(path: Path, who: list[int], fps: float = 25.0) -> Path:
