@@ -131,6 +131,12 @@ def test_every_kind_of_violation_has_words() -> None:
         assert advice("tflite-int8", replace(good, **change))
 
 
+def test_one_crop_of_few_is_no_drift() -> None:
+    assert Limits().violations(Parity(25, frr_drift=1 / 25)) == ()
+    assert Limits().violations(Parity(25, frr_drift=2 / 25))
+    assert Limits().violations(Parity(100, frr_drift=4 / 100))
+
+
 def test_what_does_not_exist_violates_nothing() -> None:
     assert Limits().violations(Parity(100, flips=0.0)) == ()
 
