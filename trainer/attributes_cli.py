@@ -82,7 +82,7 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
 @click.option(
     "--window",
     type=click.Choice(["wide", "middle", "tight"]),
-    default="wide",
+    default="tight",
     help="How much of the head it sees.",
 )
 @click.option("--alpha", type=_POSITIVE, default=1.0, help="Width multiplier of MobileNetV2.")

@@ -34,7 +34,7 @@ class BaseSettings:
     attributes: tuple[str, ...] = ()
     arch: str = "mobilenet_v2"
     input_size: int = 96
-    window: str = "wide"
+    window: str = "tight"
     alpha: float = 1.0
     weights: str = "none"
     pixel_scale: str = "auto"
