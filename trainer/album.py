@@ -34,7 +34,8 @@ def open_album(paths: Sequence[Path]) -> Album:
     """Understand --photos: files, folders and patterns, or a folder of `me` and `others`, or one of
     `train`, `validation` and `test` with these in each.
 
-    Raises `InputError` where a path does not exist or a laid-out folder lacks `me`.
+    Raises `InputError` where a path does not exist or a laid-out folder lacks `me`: others beside
+    an unnamed folder must not be taken for the person.
     """
     me: list[Path] = []
     others: list[Path] = []
@@ -60,6 +61,11 @@ def open_album(paths: Sequence[Path]) -> Album:
                 (test_me if part == "test" else me).append(inside[ME])
                 if OTHERS in inside:
                     (test_others if part == "test" else others).append(inside[OTHERS])
+        elif OTHERS in named:
+            raise InputError(
+                f"{path} has a folder '{OTHERS}' but no folder '{ME}'",
+                hint=f"call the folder that enrols '{ME}', or name it alone",
+            )
         else:
             me.append(path)
     return Album(tuple(me), tuple(others), tuple(test_me), tuple(test_others), tuple(parts))
