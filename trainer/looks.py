@@ -84,9 +84,10 @@ class Looks:
     @property
     def one_sitting(self) -> bool:
         """Whether everything is from one video, or from photos of one hour."""
+        clips = {look.print.file for look in self.kept if look.print.block is not None}
+        if clips:
+            return {look.print.file for look in self.kept} == clips and len(clips) == 1
         times = [look.print.taken_s for look in self.kept]
-        if self.videos:
-            return self.videos == self.files == 1
         known = [time for time in times if time is not None]
         return len(known) == len(times) and max(known) - min(known) <= SITTING_S
 
