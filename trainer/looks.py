@@ -53,7 +53,9 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class Dropped:
-    """A picture that is not used. thumb: as in `Look`, None where it could not be decoded."""
+    """A picture that is not used. reason: without the file's name, so that it may be told in
+    private. thumb: as in `Look`, None where it could not be decoded.
+    """
 
     name: str
     reason: str
@@ -161,7 +163,7 @@ def read_looks(
                     )
                 )
         except (PictureError, SourceError) as problem:
-            dropped.append(Dropped(str(path), problem.message))
+            dropped.append(Dropped(str(path), problem.message.replace(str(path), "the file")))
     if not kept:
         reasons = ", ".join(sorted({one.reason for one in dropped})) or "no pictures"
         raise InputError(
