@@ -23,6 +23,7 @@ from export.formats import Made, other_files, properties
 from export.noise import into_log
 from export.operators import minimal_runtimes
 from export.pack import PackOptions, versions
+from export.persons import Persons
 from export.runfolder import RunFolder
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ Pair = tuple[Network, bytes]
 
 def assemble(
     run: RunFolder,
-    heads: tuple[Head, ...],
-    cohort: Cohort | None,
+    persons: Persons,
     made: Made,
     chosen: Candidate,
     options: PackOptions,
@@ -43,6 +43,7 @@ def assemble(
 ) -> tuple[BundleWriter, tuple[str, ...]]:
     """The bundle, not yet written, and warnings for whoever uses it."""
     assert chosen.network is not None
+    heads, cohort = persons.heads, persons.cohort
     base: Pair = (chosen.network, chosen.data)
     embedder = external_embedder(run)
     golden = _golden(run, base, embedder or base, heads)
@@ -77,6 +78,7 @@ def assemble(
         facts={
             **_facts(run, made, chosen, options, warnings),
             "far_of_bundle": _far_of_bundle(heads, cohort),
+            "enrolled_again": list(persons.enrolled_again),
         },
     )
     return writer, warnings

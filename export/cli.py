@@ -38,6 +38,7 @@ def main() -> None:
     edge-export pack runs/base --head runs/anna --head runs/ben -o family.edge
     edge-export pack runs/base -o base.edge --format all --json
     edge-export pack runs/anna -o anna.edge --format all --pictures ~/photos
+    edge-export pack runs/base2 --head runs/anna --pictures ~/photos/anna -o anna.edge
     edge-export pack runs/base -o base.edge --format tflite-float16 --format onnx-float32
     edge-export pack runs/base --head runs/anna -o anna.edge --fused --sign maker.key
     """,
@@ -54,8 +55,14 @@ def main() -> None:
     help="A person's run on the same base; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--pictures", type=PATH, metavar="DIR",
-    help="Photos of people, to measure other formats on for a run on the shipped base.",
+    "--pictures", type=PATH, multiple=True, metavar="PATH",
+    help="Photos: of the persons of --head who were enrolled on another base, to enrol them again "
+    "on this one; or of any people, to measure other formats on for a run on the shipped base. "
+    "May be repeated.",
+)  # fmt: skip
+@click.option(
+    "--cohort", type=PATH, metavar="FILE",
+    help="Strangers by this run's embedder, from 'edge-train cohort'; by default the run's own.",
 )  # fmt: skip
 @click.option("--name", metavar="TEXT", help="The bundle's name; by default that of the file.")
 @click.option("--sign", type=PATH, metavar="KEY", help="A private key made by keygen.")
@@ -77,15 +84,16 @@ def main() -> None:
 @quiet_option()
 def pack_command(
     run: Path, out: Path, formats: tuple[str, ...], heads: tuple[Path, ...],
-    pictures: Path | None, name: str | None,
+    pictures: tuple[Path, ...], cohort: Path | None, name: str | None,
     sign: Path | None, fused: bool, detector_model: Path | None, min_agreement: float | None,
     min_cosine: float | None, log: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Convert a run, measure every file against the float model, and write a bundle.
 
     RUN is a folder that edge-train wrote: a base, with --head for the persons, or a person's run
-    by itself, which carries its base as it was enrolled on. A file outside the limits is not
-    packed, and where it is the one that has to run, nothing is (exit code 1).
+    by itself, which carries its base as it was enrolled on. A person who was enrolled on another
+    base is enrolled again from --pictures. A file outside the limits is not packed, and where it is
+    the one that has to run, nothing is (exit code 1).
     """
     from export.candidate import table
     from export.pack import PackOptions, ParityMissed, pack
@@ -93,7 +101,7 @@ def pack_command(
     options = PackOptions(
         run=run, out=out, formats=formats, heads=heads, name=name, sign=sign, fused=fused,
         detector=detector_model, recipe=_recipe(min_agreement, min_cosine), log=log,
-        pictures=pictures,
+        pictures=pictures, cohort=cohort,
     )  # fmt: skip
 
     def report(line: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edge import __version__
 from edge.atomic import atomic_file
@@ -14,14 +14,11 @@ from edge.bundle import SUFFIX, Bundle
 from edge.bundlewriter import BundleWriter
 from edge.errors import GateFailed, UsageError
 from edge.signature import PrivateKey, PublicKey
-from export.candidate import Candidate, choose, table
+from export.candidate import DEPLOYED, Candidate, choose, table
 from export.gate import Recipe
 from export.noise import default_log, start_log
+from export.persons import Persons, gather
 from export.runfolder import RunFolder
-
-if TYPE_CHECKING:
-    from edge.cohort import Cohort
-    from edge.head import Head
 
 AUTO, ALL = "auto", "all"
 _TOOLS = ("tensorflow", "tensorflow-cpu", "keras", "onnx", "tf2onnx", "onnxruntime",
@@ -35,7 +32,8 @@ class PackOptions:
     formats: "auto" (try all, pack the chosen), "all" (pack all that pass), or names of
     `edge.network.FORMATS`, "keras" and "savedmodel". heads: further runs whose persons go into the
     bundle. sign: private key. fused: also base and heads as one graph. log: where converters write.
-    pictures: a folder, for a run without float model and crops (`export.pictures`).
+    pictures: files and folders, for a run without float model and crops (`export.pictures`) and to
+    enrol persons of another embedder again (`export.persons`). cohort: strangers for these.
     """
 
     run: Path
@@ -48,7 +46,8 @@ class PackOptions:
     detector: Path | None = None
     recipe: Recipe = field(default_factory=Recipe)
     log: Path | None = None
-    pictures: Path | None = None
+    pictures: tuple[Path, ...] = ()
+    cohort: Path | None = None
 
 
 class ParityMissed(GateFailed):
@@ -64,7 +63,9 @@ class ParityMissed(GateFailed):
 
 @dataclass(frozen=True)
 class PackResult:
-    """What was packed. warnings: what whoever uses the bundle should know."""
+    """What was packed. enrolled_again: whose heads were fitted anew on this base. warnings: what
+    whoever uses the bundle should know.
+    """
 
     path: Path
     name: str
@@ -73,6 +74,7 @@ class PackResult:
     candidates: tuple[Candidate, ...]
     chosen: Candidate
     heads: tuple[str, ...]
+    enrolled_again: tuple[str, ...]
     warnings: tuple[str, ...]
     key_id: str | None
     log: Path
@@ -83,6 +85,7 @@ class PackResult:
         people = ", ".join(self.heads) or "nobody yet"
         return [
             *table(self.candidates, self.chosen),
+            *(f"{name} was enrolled again on this base" for name in self.enrolled_again),
             *(f"warning: {text}" for text in self.warnings),
             f"{self.path}: {self.size_bytes / 1e6:.2f} MB, knows {people}{signed}",
         ]
@@ -96,6 +99,7 @@ class PackResult:
             "chosen": self.chosen.format,
             "candidates": [candidate.to_json() for candidate in self.candidates],
             "heads": list(self.heads),
+            "enrolled_again": list(self.enrolled_again),
             "warnings": list(self.warnings),
             "key_id": self.key_id,
             "log": str(self.log),
@@ -105,8 +109,8 @@ class PackResult:
 def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None) -> PackResult:
     """Write the bundle, whole or not at all. report: told each step before it begins.
 
-    Raises `InputError` for a wrong run, `RefusedError` for heads of another embedder, and
-    `ParityMissed` when a file that has to travel misses its limits.
+    Raises `InputError` for a wrong run, `RefusedError` for heads of another embedder that cannot
+    be enrolled again, and `ParityMissed` when a file that has to travel misses its limits.
     """
     from export.assembly import assemble
     from export.formats import make_candidates
@@ -114,18 +118,19 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
     _check_out(options.out)
     key = None if options.sign is None else PrivateKey.load(options.sign)
     run = RunFolder.open(options.run)
-    if options.pictures is not None:
+    persons = gather(run, options, report)
+    if measures_on_pictures(run, options, persons):
         from export.pictures import with_pictures
 
         report("looking for faces")
         run = with_pictures(run, options.pictures, options.detector)
-    heads, cohort = gather(run, options)
+    heads = persons.heads
     log = start_log(options.log or default_log())
     made = make_candidates(run, heads, options, log, report)
-    bound = run.external is None and bool(heads or cohort is not None)
+    bound = run.external is None and bool(heads or persons.cohort is not None)
     chosen = passed(made.candidates, made.required, bound=bound)
     report("recording golden crops")
-    writer, warnings = assemble(run, heads, cohort, made, chosen, options, log)
+    writer, warnings = assemble(run, persons, made, chosen, options, log)
     public = None if key is None else key.public
     sha256, size_bytes = write_checked(writer, options.out, key, public)
     return PackResult(
@@ -136,55 +141,27 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
         candidates=made.candidates,
         chosen=chosen,
         heads=tuple(head.name for head in heads),
+        enrolled_again=persons.enrolled_again,
         warnings=warnings,
         key_id=None if public is None else public.key_id,
         log=log,
     )
 
 
-def gather(run: RunFolder, options: PackOptions) -> tuple[tuple[Head, ...], Cohort | None]:
-    """The persons of all runs, their thresholds set for the whole bundle, and the cohort.
-
-    Raises `RefusedError` where a run's embedder is another, `UsageError` for two of one name.
+def measures_on_pictures(run: RunFolder, options: PackOptions, persons: Persons) -> bool:
+    """Whether `pictures` are to measure formats on: always, unless they are there to enrol somebody
+    again, and the run can be packed without them.
     """
-    from export.runfolder import check_head
-
-    heads, cohort = list(run.heads()), run.cohort()
-    for path in options.heads:
-        other = RunFolder.open(path)
-        for head in other.heads():
-            check_head(head, run.embedder, path)
-            heads.append(head)
-        if cohort is None:
-            cohort = other.cohort()
-    names = [head.name for head in heads]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(
-                f"two runs hold a person named {name}", hint="enrol one of them under another name"
-            )
-    return for_the_whole_bundle(heads, cohort), cohort
-
-
-def for_the_whole_bundle(heads: Sequence[Head], cohort: Cohort | None) -> tuple[Head, ...]:
-    """Heads whose thresholds keep the stated FAR for all of them together.
-
-    One head keeps the threshold that it was enrolled with. Several without a cohort do as well,
-    and a warning says so. Raises `RefusedError` where somebody can then not be told from strangers.
-    """
-    if len(heads) < 2 or cohort is None:
-        return tuple(heads)
-    from edge.calibration import recalibrate
-
-    return recalibrate(heads, cohort)
+    if persons.enrolled_again:
+        others = set(options.formats) - {AUTO, DEPLOYED}
+        return bool(options.pictures and others and run.keras is None)
+    return bool(options.pictures)
 
 
 def passed(
     candidates: tuple[Candidate, ...], required: tuple[str, ...], *, bound: bool
 ) -> Candidate:
     """The chosen candidate. Raises `ParityMissed` when one that must travel is not good."""
-    from export.candidate import DEPLOYED
-
     must = {*required, *([DEPLOYED] if bound else [])}
     failed = [c for c in candidates if not c.passed and c.format in must]
     good = [c for c in candidates if c.passed]

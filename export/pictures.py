@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +20,15 @@ from edge.errors import InputError, PictureError
 from edge.network import Network
 from edge.picture import is_picture, read_picture
 from export.parity import FEWEST_CROPS
+from export.photofinder import files_in
 from export.runfolder import RunFolder
 
 MOST = 512
 """Pictures that are looked at, spread over the folder."""
 
 
-def with_pictures(run: RunFolder, folder: Path, detector: Path | None = None) -> RunFolder:
-    """The run with the shipped float model and the faces in the folder's pictures.
+def with_pictures(run: RunFolder, roots: Sequence[Path], detector: Path | None = None) -> RunFolder:
+    """The run with the shipped float model and the faces in pictures; roots: files or folders.
 
     Every other face calibrates, the rest is what files are measured on. Raises `InputError` where
     the run has a float model of its own or stands on another base, or for too few faces.
@@ -41,10 +43,11 @@ def with_pictures(run: RunFolder, folder: Path, detector: Path | None = None) ->
             f"the float model that {run.path} stands on is not here",
             hint="pack the base's own run, with --head RUN for the person",
         )
-    crops = faces(folder, run.network, Detector.open(detector))
+    crops = faces(roots, run.network, Detector.open(detector))
     if len(crops) < 2 * FEWEST_CROPS:
         raise InputError(
-            f"{len(crops)} pictures in {folder} show a face, {2 * FEWEST_CROPS} are needed",
+            f"{len(crops)} pictures in {', '.join(map(str, roots))} show a face, "
+            f"{2 * FEWEST_CROPS} are needed",
             hint="give pictures of more people",
         )
     return replace(run, float_model=model, given_crops=(crops[::2], crops[1::2]))
@@ -67,14 +70,12 @@ def shipped_float_model(network: Network) -> Path | None:
     return None
 
 
-def faces(folder: Path, network: Network, detector: Detector) -> np.ndarray:
-    """The largest face of each picture in `folder` and in the folders in it, uint8[N, S, S, 3] BGR.
+def faces(roots: Sequence[Path], network: Network, detector: Detector) -> np.ndarray:
+    """The largest face of each picture in files or folders, uint8[N, S, S, 3] BGR.
 
-    N is at most `MOST`. Raises `InputError` when there is no such folder.
+    N is at most `MOST`. Raises `InputError` when there is no such file or folder.
     """
-    if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}", hint="check --pictures")
-    paths = sorted(path for deep in ("*", "*/*") for path in folder.glob(deep) if is_picture(path))
+    paths = [path for path in files_in(roots) if is_picture(path)]
     chosen = np.unique(np.linspace(0, max(0, len(paths) - 1), min(MOST, len(paths))).astype(int))
     expects = network.input
     found = []

@@ -164,9 +164,9 @@ def write_run(folder: Path, network: Network, data: bytes, *, kind: str = "base"
     (folder / "run.json").write_text(json.dumps(fields))
 
 
-def base_run(folder: Path) -> Path:
+def base_run(folder: Path, seed: int = 0) -> Path:
     """A whole run of `edge-train attributes`, with a cohort and golden crops."""
-    model = float_model()
+    model = float_model(seed)
     crops, held_out = some_crops(60, 1), some_crops(120, 2)
     data = int8_file(model, calibration_pixels(crops))
     write_run(folder, deployed_network(data), data)

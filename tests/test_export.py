@@ -346,7 +346,7 @@ def test_a_cohort_of_another_embedder_is_refused(anna: Path, tmp_path: Path) -> 
         pack_person(run, tmp_path / "x.edge")
 
 
-def test_an_external_embedder(base: Path, anna: Path, tmp_path: Path) -> None:
+def test_an_external_embedder(base: Path, tmp_path: Path) -> None:
     """Heads stand on it, so the base is free: the fastest format is chosen."""
     run = tmp_path / "run"
     shutil.copytree(base, run)
@@ -371,8 +371,9 @@ def test_an_external_embedder(base: Path, anna: Path, tmp_path: Path) -> None:
         assert bundle.base.sha256 != bundle.embedder.sha256
         assert bundle.base.outputs == {"attributes": "attributes", "embedding": "embedding"}
         assert "licences/embedder.txt" in bundle.manifest.licences
+    ben = factory.person_run(tmp_path / "ben", base, "Ben", 12)
     with pytest.raises(RefusedError, match="the scores would mean nothing"):
-        pack_person(run, out, heads=(anna,))
+        pack_person(run, out, heads=(ben,))
 
 
 def test_signing(anna: Path, tmp_path: Path) -> None:

@@ -52,12 +52,12 @@ def test_faces_become_crops_of_the_network(tmp_path: Path) -> None:
     folder = photos(tmp_path / "photos", 2)
     cv2.imwrite(str(folder / "wall.png"), np.zeros((200, 200, 3), np.uint8))
     size = network().input.size_px
-    assert faces(folder, network(), Detector.open()).shape == (2, size, size, 3)
+    assert faces([folder], network(), Detector.open()).shape == (2, size, size, 3)
 
 
 def test_half_of_them_calibrates_and_the_rest_measures(tmp_path: Path) -> None:
     folder = photos(tmp_path / "photos", 2 * FEWEST_CROPS)
-    ready = with_pictures(run(tmp_path), folder)
+    ready = with_pictures(run(tmp_path), [folder])
     crops = ready.representative()
     assert crops is not None
     assert [len(part) for part in crops] == [FEWEST_CROPS, FEWEST_CROPS]
@@ -66,14 +66,14 @@ def test_half_of_them_calibrates_and_the_rest_measures(tmp_path: Path) -> None:
 
 def test_too_few_faces_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="3 pictures in"):
-        with_pictures(run(tmp_path), photos(tmp_path / "photos", 3))
-    with pytest.raises(InputError, match="there is no folder"):
-        with_pictures(run(tmp_path), tmp_path / "nowhere")
+        with_pictures(run(tmp_path), [photos(tmp_path / "photos", 3)])
+    with pytest.raises(InputError, match="there is no file or folder"):
+        with_pictures(run(tmp_path), [tmp_path / "nowhere"])
 
 
 def test_another_base_and_a_run_that_needs_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not here"):
-        with_pictures(run(tmp_path, replace(network(), sha256="0" * 64)), tmp_path)
+        with_pictures(run(tmp_path, replace(network(), sha256="0" * 64)), [tmp_path])
     (tmp_path / "model.keras").write_bytes(b"")
     with pytest.raises(InputError, match="its own float model"):
-        with_pictures(run(tmp_path), tmp_path)
+        with_pictures(run(tmp_path), [tmp_path])
