@@ -83,11 +83,13 @@ class BundleWriter:
         )
 
     def with_heads(self, heads: Iterable[Head]) -> BundleWriter:
-        """The same with other heads; golden results of heads that changed are dropped."""
+        """The same with other heads; what is of the heads before is dropped: golden results, and
+        files that hold heads themselves."""
         from edge.golden import Golden
 
         golden = Golden.from_bytes(self.golden).without_heads().to_bytes() if self.golden else b""
-        return replace(self, heads=tuple(heads), golden=golden)
+        files = tuple(pair for pair in self.files if not pair[0].holds_heads)
+        return replace(self, heads=tuple(heads), golden=golden, files=files)
 
     def write(self, path: Path, *, key: PrivateKey | None = None) -> None:
         """Write the bundle, whole or not at all; the same content gives the same bytes.

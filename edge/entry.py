@@ -44,6 +44,10 @@ class ModelEntry:
         return cls(checked_name(as_text(data["member"])), Network.from_json(data["network"]))
 
 
+FUSED = "fused"
+"""Files of a kind that begins so hold heads beside the base, and belong to exactly these heads."""
+
+
 @dataclass(frozen=True)
 class FileEntry:
     """A file for other programs, such as a fused graph or a Keras model. kind: what it is."""
@@ -51,6 +55,11 @@ class FileEntry:
     member: str
     kind: str
     description: str = ""
+
+    @property
+    def holds_heads(self) -> bool:
+        """Whether people can be recognized by this file alone."""
+        return self.kind.startswith(FUSED)
 
     def to_json(self) -> dict[str, Any]:
         return {"member": self.member, "kind": self.kind, "description": self.description}

@@ -1,8 +1,8 @@
 """Event pictures: the files that `--keep-events` keeps, by whom they show.
 
 Each event is an annotated picture `event-TIME-WHO.jpg` for people, and for each person who was
-recognized `event-TIME-WHO=NAME.face.png`, the face as the camera saw it, from which a wrong
-recognition can be taken back.
+recognized in it `event-TIME-WHO=NAME.face.png`, the face as the camera saw it, from which a wrong
+recognition can be taken back, and by which the picture is found when NAME is to be forgotten.
 """
 
 from __future__ import annotations

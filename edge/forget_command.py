@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from edge.errors import InputError, ToolkitError, UsageError
-from edge.forgetting import Forgotten, bundles_with, forget_in_bundles, forget_pictures
+from edge.forgetting import (
+    Forgotten,
+    bundles_with,
+    forget_in_bundles,
+    forget_pictures,
+    heads_of,
+    without_pictures_of,
+)
+from edge.head import Head
 from edge.locate import locate
 from edge.people import load_people, only_writer, people_folder, save_people
 from edge.register import Register
@@ -28,11 +37,14 @@ def run_forget(
     vault = Vault.open(key_file)
     used = _used(bundle)
     with only_writer(people_folder()):
-        device = _from_device(name, vault)
+        found = bundles_with(name, used)
+        device, changed = _from_device(name, heads_of(name, found), vault)
         pictures = forget_pictures(name, events_folder)
-        written = forget_in_bundles(bundles_with(name, used), name)
-        _settle(bundle, vault)
-    done = Forgotten(name, device, tuple(str(path) for path in written), pictures)
+        written = forget_in_bundles(found, name, () if used is None else (used,))
+        _follow({old: new for each in written for old, new in each.heads.items()}, vault)
+        _settle(bundle, vault, tuple(changed))
+    paths = tuple(str(each.path) for each in written)
+    done = Forgotten(name, device, paths, pictures, sum(changed.values()))
     if done.nothing:
         raise InputError(f"there is nothing of {name} on this device", hint="edge-recognize people")
     return done
@@ -60,21 +72,36 @@ def _used(bundle: Path | None) -> Path | None:
         return None
 
 
-def _from_device(name: str, vault: Vault) -> bool:
+def _from_device(name: str, heads: Sequence[Head], vault: Vault) -> tuple[bool, dict[str, int]]:
+    """Remove somebody, and pictures of them that are kept against others: whether they were there,
+    and how many pictures by whom they were kept against. heads: of them, in bundles."""
     folder = people_folder()
     known = load_people(folder, vault)
-    left = tuple(person for person in known.persons if person.name != name)
-    if len(left) == len(known.persons):
-        return False
-    save_people(folder, replace(known, persons=left, calibrated_for=""), vault)
-    return True
+    own = [person.head for person in known.persons if person.name == name]
+    others = [person for person in known.persons if person.name != name]
+    left = [without_pictures_of((*heads, *own), person) for person in others]
+    pairs = zip(others, left, strict=True)
+    changed = {b.name: b.mistaken - a.mistaken for b, a in pairs if len(b.not_me) > len(a.not_me)}
+    if own or changed:
+        save_people(folder, replace(known, persons=tuple(left), calibrated_for=""), vault)
+    return bool(own), changed
 
 
-def _settle(bundle: Path | None, vault: Vault) -> None:
-    """Set the thresholds of who is left and keep them; where that cannot be done now, it is done
+def _follow(moved: Mapping[str, str], vault: Vault) -> None:
+    """Let corrections of a bundle's heads stand for these heads as they are now."""
+    folder = people_folder()
+    known = load_people(folder, vault)
+    persons = tuple(replace(p, replaces=moved.get(p.replaces, p.replaces)) for p in known.persons)
+    if any(new.replaces != old.replaces for new, old in zip(persons, known.persons, strict=True)):
+        save_people(folder, replace(known, persons=persons, calibrated_for=""), vault)
+
+
+def _settle(bundle: Path | None, vault: Vault, changed: Sequence[str]) -> None:
+    """Fit those again who have lost hard negatives, set the thresholds of who is left and keep
+    them; where that cannot be done now, it is done
     whenever the people are used."""
     try:
         with locate(bundle).open() as opened:
-            Register(opened, vault).settle()
+            Register(opened, vault).settle(changed)
     except ToolkitError:
         return

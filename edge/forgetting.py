@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from edge.bundle import SUFFIX, Bundle
 from edge.calibration import recalibrate
@@ -20,6 +22,7 @@ from edge.events import events_folder, pictures_of
 from edge.head import Head
 from edge.locate import PREVIOUS, bundles_folder, current_link, data_folder, installed_name
 from edge.modelfile import sha256_of
+from edge.people import Person
 from edge.signature import configured_key
 
 NEUTRAL_NAME = "people"
@@ -29,12 +32,14 @@ _CARD = "# {name}\n\nSomebody was removed from this bundle on the device that us
 @dataclass(frozen=True)
 class Forgotten:
     """What was removed. device: whether somebody was enrolled here. bundles: files that were
-    written again without them. pictures: event pictures that were removed."""
+    written again without them. pictures: event pictures that were removed. not_me: pictures of
+    them that were kept as hard negatives of others."""
 
     name: str
     device: bool
     bundles: tuple[str, ...]
     pictures: int
+    not_me: int = 0
 
     @property
     def nothing(self) -> bool:
@@ -42,6 +47,27 @@ class Forgotten:
 
     def to_json(self) -> dict[str, Any]:
         return {"schema": 1, **vars(self), "bundles": list(self.bundles)}
+
+    def text(self) -> str:
+        """A few lines for people."""
+        parts = ["who was enrolled here"] if self.device else []
+        parts += [f"{path} (written again)" for path in self.bundles]
+        parts += [f"{self.pictures} event pictures"] if self.pictures else []
+        parts += [f"{self.not_me} pictures kept against others"] if self.not_me else []
+        lines = [f"forgotten: {self.name or 'everybody'}; removed: {', '.join(parts)}"]
+        called = [path for path in self.bundles if _names(Path(path).name, self.name)]
+        lines += [f"still called after {self.name}: {path}; rename it" for path in called]
+        lines += ["an edge-recognize that runs forgets at SIGHUP (systemctl reload edge-recognize)"]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A bundle without somebody. heads: of those who stay, SHA-256 before to SHA-256 now: their
+    thresholds were set again."""
+
+    path: Path
+    heads: Mapping[str, str]
 
 
 def bundles_with(name: str, also: Path | None = None) -> tuple[Path, ...]:
@@ -62,8 +88,31 @@ def bundles_with(name: str, also: Path | None = None) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def forget_in_bundles(paths: Iterable[Path], name: str) -> tuple[Path, ...]:
-    """Write bundles again without somebody; where they are now.
+def heads_of(name: str, paths: Iterable[Path]) -> tuple[Head, ...]:
+    """Somebody's heads in bundles."""
+    found = []
+    for path in paths:
+        with Bundle.open(path) as bundle:
+            found += [head for head in bundle.heads if head.name == name]
+    return tuple(found)
+
+
+def without_pictures_of(heads: Sequence[Head], person: Person) -> Person:
+    """A person without the hard negatives that one of `heads` takes for its own: they show who is
+    to be forgotten. Somebody's head is not fitted again here."""
+    own = np.zeros(len(person.not_me), bool)
+    for head in heads:
+        if head.embedder_sha256 == person.head.embedder_sha256 and len(own):
+            own |= head.accepts(person.not_me)
+    kept = ~np.isin(person.not_me_of, person.not_me_of[own])
+    return replace(person, not_me=person.not_me[kept], not_me_of=person.not_me_of[kept])
+
+
+def forget_in_bundles(
+    paths: Iterable[Path], name: str, links: Iterable[Path] = ()
+) -> tuple[Rewritten, ...]:
+    """Write bundles again without somebody. Those of `links` that point to one
+    of them point to the new file then, as the device's own links do.
 
     Raises `RefusedError` where only signed bundles are opened, as this device cannot sign.
     """
@@ -74,7 +123,8 @@ def forget_in_bundles(paths: Iterable[Path], name: str) -> tuple[Path, ...]:
             "cannot write it again",
             hint="remove the file, or flash a bundle without that person",
         )
-    return tuple(_without(path, name) for path in paths)
+    kept = (current_link(), data_folder() / PREVIOUS, *links)
+    return tuple(_without(path, name, kept) for path in paths)
 
 
 def forget_pictures(name: str, folder: Path | None = None) -> int:
@@ -85,7 +135,7 @@ def forget_pictures(name: str, folder: Path | None = None) -> int:
     return len(found)
 
 
-def _without(path: Path, name: str) -> Path:
+def _without(path: Path, name: str, links: Iterable[Path]) -> Rewritten:
     installed = path.resolve().parent == bundles_folder().resolve()
     target = path.resolve()
     temporary = target.with_name(f".{target.name}.new")
@@ -93,17 +143,26 @@ def _without(path: Path, name: str) -> Path:
         with Bundle.open(target) as bundle:
             bundle.write(temporary, heads=_others(bundle, name), **_neutral(bundle, name))
             title = _neutral(bundle, name).get("name", bundle.name)
+            moved = _moved(bundle, temporary)
         if not installed:
             os.replace(temporary, target)
-            return path
+            return Rewritten(path, moved)
         new = target.with_name(installed_name(title, sha256_of(temporary.read_bytes())))
         os.replace(temporary, new)
     finally:
         temporary.unlink(missing_ok=True)
-    for link in (current_link(), data_folder() / PREVIOUS):
+    for link in links:
         _point(link, target, new)
-    target.unlink(missing_ok=True)
-    return new
+    if new != target:
+        target.unlink(missing_ok=True)
+    return Rewritten(new, moved)
+
+
+def _moved(before: Bundle, after: Path) -> dict[str, str]:
+    with Bundle.open(after) as bundle:
+        now = {entry.name: entry.sha256 for entry in bundle.manifest.heads}
+    entries = before.manifest.heads
+    return {entry.sha256: now[entry.name] for entry in entries if entry.name in now}
 
 
 def _others(bundle: Bundle, name: str) -> Sequence[Head]:
@@ -121,20 +180,28 @@ def _others(bundle: Bundle, name: str) -> Sequence[Head]:
 def _neutral(bundle: Bundle, name: str) -> dict[str, Any]:
     """Fields of the bundle that name somebody, without them."""
     changes: dict[str, Any] = {}
-    if name.casefold() in bundle.name.casefold():
+    if _names(bundle.name, name):
         changes["name"] = NEUTRAL_NAME
-    if name.casefold() in bundle.text(bundle.manifest.card).casefold():
+    if _names(bundle.text(bundle.manifest.card), name):
         changes["card"] = _CARD.format(name=changes.get("name", bundle.name))
     facts = json.dumps(dict(bundle.manifest.facts), ensure_ascii=False)
-    if name.casefold() in facts.casefold():
+    if _names(facts, json.dumps(name, ensure_ascii=False)[1:-1]):
         changes["facts"] = {}
     return changes
 
 
+def _names(text: str, name: str) -> bool:
+    """Whether a text names somebody, in whatever case."""
+    return bool(name) and name.casefold() in text.casefold()
+
+
 def _point(link: Path, old: Path, new: Path) -> None:
-    """Let a symbolic link that points to `old` point to `new`, its neighbour."""
+    """Let a symbolic link that points to `old` point to `new`, its neighbour; of links that lead
+    to links, the last one."""
     if not link.is_symlink() or link.resolve() != old:
         return
+    while (following := link.parent / link.readlink()).is_symlink():
+        link = following
     target = link.readlink().with_name(new.name)
     fresh = link.with_name(f".{link.name}.new")
     fresh.unlink(missing_ok=True)

@@ -187,10 +187,7 @@ def forget(name: str | None, everybody: bool, as_json: bool, **options: Any) -> 
     if as_json:
         emit_json(done.to_json())
         return
-    parts = ["who was enrolled here"] if done.device else []
-    parts += [f"{path} (written again)" for path in done.bundles]
-    parts += [f"{done.pictures} event pictures"] if done.pictures else []
-    click.echo(f"forgotten: {done.name or 'everybody'}; removed: {', '.join(parts)}")
+    click.echo(done.text())
 
 
 @command(

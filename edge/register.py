@@ -234,10 +234,14 @@ class Register:
             rejected_after=int(head.calibration["groups_rejected"]),
         )
 
-    def settle(self) -> None:
-        """Set the thresholds of everybody for the bundle as it is, and keep them."""
+    def settle(self, changed: Sequence[str] = ()) -> None:
+        """Set the thresholds of everybody for the bundle as it is, and keep them.
+
+        changed: whose hard negatives are others now; these are fitted again. Raises as `enrol`.
+        """
         if self.people.persons:
-            self._settle(self.people.persons)
+            persons = [p if p.name not in changed else self._again(p) for p in self.people.persons]
+            self._settle([p for p in persons if p.album is not None or len(p.not_me)])
 
     def _corrected(self, known: Known, vectors: np.ndarray, picture_of: np.ndarray) -> Person:
         old = known.person
@@ -245,22 +249,29 @@ class Register:
         first = int(not_me_of.max(initial=-1)) + 1
         numbers = np.unique(picture_of, return_inverse=True)[1].reshape(-1) + first
         hard, hard_of = np.concatenate([not_me, vectors]), np.concatenate([not_me_of, numbers])
-        facts = known.head.calibration
-        if old is not None and old.album is not None:
+        if old is not None:
+            return self._again(replace(old, not_me=hard, not_me_of=hard_of))
+        replaces = self._sha256_of(known.head.name)
+        return self._again(Person(known.head, None, hard, hard_of, replaces))
+
+    def _again(self, person: Person) -> Person:
+        """Somebody with the head that their hard negatives ask for."""
+        facts, album = person.head.calibration, person.album
+        if album is not None:
             head = self._fitted(
-                known.head.name,
-                old.album,
-                hard,
-                hard_of,
+                person.name,
+                album,
+                person.not_me,
+                person.not_me_of,
                 facts["camera"],
                 facts["one_sitting"],
                 facts["target_far"],
             )
-            return replace(old, head=head, not_me=hard, not_me_of=hard_of)
-        highest = math.ceil(1e5 * float(known.head.score(hard).max())) / 1e5
-        head = replace(known.head, calibration={**facts, "not_me": highest})
-        replaces = old.replaces if old is not None else self._sha256_of(known.head.name)
-        return Person(head, None, hard, hard_of, replaces)
+            return replace(person, head=head)
+        if not len(person.not_me):
+            return person
+        highest = math.ceil(1e5 * float(person.head.score(person.not_me).max())) / 1e5
+        return replace(person, head=replace(person.head, calibration={**facts, "not_me": highest}))
 
     def _fitted(
         self,

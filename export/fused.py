@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.entry import FileEntry
+from edge.entry import FUSED, FileEntry
 from edge.errors import GateFailed, InputError
 from edge.network import Network
 from edge.runtime import open_model
@@ -51,7 +51,7 @@ def entries(files: dict[str, bytes], heads: Sequence[Head]) -> list[tuple[FileEn
     """The files as they go into a bundle."""
     words = f"RGB pixels 0..255 in, probabilities of {', '.join(h.name for h in heads)} out"
     return [
-        (FileEntry(f"models/fused.float32.{_SUFFIX[kind]}", f"fused-{kind}", words), data)
+        (FileEntry(f"models/fused.float32.{_SUFFIX[kind]}", f"{FUSED}-{kind}", words), data)
         for kind, data in files.items()
     ]
 

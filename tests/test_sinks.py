@@ -428,7 +428,11 @@ def test_the_last_events_are_kept(tmp_path: Path) -> None:
         sink.write(judged(events=(Event("left", "Zoë B.", 1.0, "x"),)))
     names = sorted(path.name for path in folder.iterdir())
     assert names == [
-        *(f"event-20260102T03040{second}.000-zoe_b.jpg" for second in (2, 3, 4)),
+        *(
+            f"event-20260102T03040{second}.000-zoe_b{end}"
+            for second in (2, 3, 4)
+            for end in (".jpg", "=Ada.face.png")
+        ),
         "mine.jpg",
     ]
     assert cv2.imread(str(folder / names[0])).shape == (120, 160, 3)

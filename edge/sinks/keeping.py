@@ -15,9 +15,9 @@ from edge.sink import Judged, Sink
 class EventPictures(Sink):
     """Keeps the last `count` pictures with which somebody arrived, as JPEG files in `folder`.
 
-    Beside each lie the faces of those who were recognized, not annotated, see `edge.events`. The
-    folder and the files can be read by their owner alone. Names begin with the time (UTC), so that
-    they sort by it.
+    Beside each lie the faces of all who are recognized in it, new or not, unannotated, see
+    `edge.events`. The folder and the files can be read by their owner alone. Names begin with the
+    time (UTC), so that they sort by it.
     """
 
     name = "--keep-events"
@@ -40,10 +40,9 @@ class EventPictures(Sink):
         time = re.sub(r"[^0-9T.]", "", arrivals[0].at.partition("+")[0])
         who = "-".join(slug(event.person or "unknown") for event in arrivals)
         stem = f"{PREFIX}{time}-{who[:80]}"
-        arrived = {event.person for event in arrivals if event.person is not None}
         for face in judged.result.faces:
             person = face.decision.person
-            if person in arrived and person is not None:
+            if person is not None:
                 height_px, width_px = judged.image_bgr.shape[:2]
                 rows, columns = region_of(face, width_px, height_px)
                 self._keep(face_name(stem, person), judged.image_bgr[rows, columns])
