@@ -314,7 +314,7 @@ def _write(
             sheet = folder / CONTACT_SHEET
             write_contact_sheet(sheet, result.looks, result.head.calibration["left_out"])
         write_report(folder, result, cohort, run, privacy=settings.privacy)
-    if settings.save_augmented is not None and not settings.privacy:
+    if settings.save_augmented is not None:
         write_variations(settings.save_augmented, result.looks)
 
 

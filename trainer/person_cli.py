@@ -25,6 +25,9 @@ from edge.errors import UsageError
 if TYPE_CHECKING:
     from trainer.person_settings import PersonSettings
 
+WITHOUT_PATHS = "edge-train person … --privacy (the other options may name files and are left out)"
+"""The command line of a private run, as it is kept."""
+
 
 @command(
     "person",
@@ -109,7 +112,12 @@ if TYPE_CHECKING:
     help="Write sheets of the varied pictures that the head is fitted on.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
-@click.option("--privacy", is_flag=True, help="Leave all pictures out of the report.")
+@click.option(
+    "--privacy",
+    is_flag=True,
+    help="Leave pictures and names of files out of run and report; only a fine-tuned base keeps "
+    "crops, for its export.",
+)
 @detector_option()
 @threads_option()
 @seed_option()
@@ -130,7 +138,7 @@ def person_command(
     from trainer.person_settings import PersonSettings
 
     settings = PersonSettings(**options)
-    line = command_line("edge-train")
+    line = command_line("edge-train") if not settings.privacy else WITHOUT_PATHS
     result: Any
     if positive or negative:
         _check_task(settings, positive, negative)
@@ -171,6 +179,10 @@ def _check_person(settings: PersonSettings, group_regex: str) -> None:
         )
     if group_regex:
         raise UsageError("--group-regex goes with --positive and --negative")
+    if settings.privacy and settings.save_augmented:
+        raise UsageError(
+            "--save-augmented writes pictures and --privacy leaves them out", hint="give one"
+        )
     _check_mode(settings)
 
 

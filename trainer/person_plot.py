@@ -24,7 +24,7 @@ def histogram(
     head: Head, own: np.ndarray, strangers: np.ndarray, not_me: np.ndarray | None
 ) -> bytes:
     """Scores of my held-out looks, of strangers (the highest) and of not-me, and the threshold."""
-    figure, axis = _figure(3.4)
+    figure, axis = _figure(3.8)
     sets = [(strangers, "strangers, each one's highest", STRANGERS), (own, f"{head.name}", ME)]
     if not_me is not None and len(not_me):
         sets.append((not_me, "not me", NOT_ME))
@@ -37,7 +37,8 @@ def histogram(
     axis.axvspan(low, high, color=LINE, alpha=0.15, lw=0)
     axis.axvline(head.threshold, color=LINE, label=f"threshold {head.threshold:.2f}")
     axis.set(xlabel="score (standard deviations over strangers)", ylabel="share (%)")
-    axis.legend(loc="upper center", frameon=False)
+    handles = axis.get_legend_handles_labels()[0]
+    figure.legend(handles=handles, loc="outside lower center", frameon=False, fontsize=9, ncols=2)
     return _png(figure)
 
 
@@ -46,11 +47,11 @@ def det(head: Head, own: np.ndarray, strangers: np.ndarray) -> bytes:
     thresholds, far, frr = det_curve(own, strangers)
     figure, axis = _figure(3.6)
     x, y = (np.maximum(100 * rate, _LEAST_SHARE) for rate in (far, frr))
-    axis.step(x, y, where="post", color=ME)
+    axis.step(x, y, where="post", color=ME, clip_on=False, linewidth=2, zorder=3)
     at = int(np.searchsorted(thresholds, head.threshold))
     at = min(at, len(thresholds) - 1)
-    label = f"here: {100 * far[at]:.2g} % and {100 * frr[at]:.2g} %"
-    axis.plot(x[at], y[at], "o", color=LINE, label=label, clip_on=False)
+    label = f"at this threshold: {100 * far[at]:.2g} % and {100 * frr[at]:.2g} %"
+    axis.plot(x[at], y[at], "o", color=LINE, label=label, clip_on=False, zorder=4)
     axis.set(
         xscale="log",
         yscale="log",
@@ -94,7 +95,9 @@ def heads_chart(head: Head, own: np.ndarray, cohort: Cohort) -> bytes:
     other.plot(heads, accepted, "s--", color=ME, label=f"looks of {head.name} accepted")
     other.set(ylabel="own looks accepted (%)", ylim=(0, 105))
     handles = [*axis.get_legend_handles_labels()[0], *other.get_legend_handles_labels()[0]]
-    figure.legend(handles=handles, loc="outside lower center", frameon=False, fontsize=9)
+    figure.legend(
+        handles=handles, loc="outside lower center", frameon=False, fontsize=9, handlelength=3
+    )
     return _png(figure)
 
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from edge.cohort import Cohort
 from edge.jsontext import json_text
-from edge.threshold import upper_bound
 from trainer.person_plot import det, heads_chart, histogram, strangers_of
 from trainer.run import Run
 
@@ -28,6 +27,7 @@ body{font:16px/1.55 system-ui,sans-serif;max-width:54rem;margin:2rem auto;paddin
 color:#222;background:#fff} h1{margin-bottom:.2rem} h2{margin-top:2.2rem}
 table{border-collapse:collapse;margin:.6rem 0} td,th{border:1px solid #ccc;padding:.3rem .7rem;
 text-align:left;vertical-align:top} td.n{text-align:right;font-variant-numeric:tabular-nums}
+.facts th{width:11rem} .facts td{overflow-wrap:anywhere}
 .warning{background:#fff3cd;padding:.5rem 1rem;border-left:4px solid #e0a800;margin:.5rem 0}
 .verdict{font-size:1.1rem} figure{display:inline-block;margin:.3rem;text-align:center;
 font-size:.8rem} img{max-width:100%} figure img{width:112px;image-rendering:auto}
@@ -42,7 +42,9 @@ of the person before the camera is accepted."""
 def write_report(
     folder: Path, result: PersonResult, cohort: Cohort, run: Run, *, privacy: bool
 ) -> None:
-    """Write report.html and report.json into the run's folder; without pictures if `privacy`."""
+    """Write report.html and report.json into the run's folder; if `privacy`, without pictures and
+    names of files.
+    """
     head = result.head
     strangers = strangers_of(head, cohort)
     own = np.asarray(head.calibration["own_scores"], np.float64)
@@ -80,6 +82,7 @@ def write_report(
     ]
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
         f"<title>Is it {name}?</title><style>{_STYLE}</style></head><body>"
         + "\n".join(parts)
         + "</body></html>\n"
@@ -87,6 +90,7 @@ def write_report(
     (folder / "report.html").write_text(page)
     facts = result.to_json()
     if privacy:
+        facts["run"] = result.out.name
         facts["dropped"] = [{"reason": one["reason"]} for one in facts["dropped"]]
         facts["left_out"] = len(facts["left_out"])
     facts["calibration"] = dict(head.calibration)
@@ -142,8 +146,10 @@ def _facts(result: PersonResult) -> str:
         (
             "own looks rejected",
             f"{facts['groups_rejected']} of {facts['groups']} independent looks{within}, below "
-            f"{100 * facts['frr_upper_95']:.2g} % with 95 % confidence",
+            f"{100 * facts['frr_upper_95']:.2g} % with 95 % confidence "
+            "(rejecting everybody: 100 %)",
         ),
+        *_not_me_row(result),
         (
             "target",
             "what the cohort supports" if target is None else f"{target:g}, {facts['proof']}",
@@ -154,6 +160,18 @@ def _facts(result: PersonResult) -> str:
         ("set by", facts["strategy"]),
     ]
     return _table(rows)
+
+
+def _not_me_row(result: PersonResult) -> list[tuple[str, str]]:
+    if result.not_me is None:
+        return []
+    looks = len(result.not_me.scores)
+    through = int((result.not_me.scores >= result.head.threshold).sum())
+    said = (
+        f"{through} of {looks} looks (accepting everybody: {looks}); the head was fitted on these "
+        "and they may all be of one person, so this proves nothing about fresh ones"
+    )
+    return [("not-me accepted", said)]
 
 
 def _test(result: PersonResult) -> list[str]:
@@ -179,9 +197,7 @@ def _pictures(result: PersonResult, own: np.ndarray) -> list[str]:
         ]
         parts.append("<h2>Accepted although not me</h2>")
         if not through:
-            people = len(sample.scores)
-            bound = 100 * upper_bound(0, people)
-            parts.append(_text(f"None of {people} looks; that proves less than {bound:.2g} %."))
+            parts.append(_text(f"None of {len(sample.scores)} looks."))
         parts += [
             _crop(sample.crops[n], sample.scores[n], result.head.threshold)
             for n in through[:HARDEST]
@@ -247,7 +263,7 @@ def _versions(run: Run) -> Iterable[tuple[str, Any]]:
 
 def _table(rows: Sequence[tuple[str, str]]) -> str:
     body = "".join(f"<tr><th>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
-    return f"<table>{body}</table>"
+    return f'<table class="facts">{body}</table>'
 
 
 def _text(text: str) -> str:
