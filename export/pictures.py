@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +19,33 @@ from edge.detector import Detector
 from edge.errors import InputError, PictureError
 from edge.network import Network
 from edge.picture import is_picture, read_picture
+from edge.poor_camera import degrade_every, with_ends
+from edge.progress import progress
 from export.parity import FEWEST_CROPS
 from export.photofinder import files_in
 from export.runfolder import RunFolder
 
 MOST = 512
-"""Pictures that are looked at, spread over the folder."""
+"""Pictures that are looked at, spread over people and, of each person, over all pictures."""
+
+ENOUGH_PEOPLE = 10
+"""From so many folders on, nobody calibrates and is measured on as well."""
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """crops: uint8[N, S, S, 3] BGR. person: int[N], whose folder each is from."""
+
+    crops: np.ndarray
+    person: np.ndarray
 
 
 def with_pictures(run: RunFolder, roots: Sequence[Path], detector: Path | None = None) -> RunFolder:
     """The run with the shipped float model and the faces in pictures; roots: files or folders.
 
-    Every other face calibrates, the rest is what files are measured on. Raises `InputError` where
-    the run has a float model of its own or stands on another base, or for too few faces.
+    Half of the faces calibrates, see `representative`; the rest, of other people where there are
+    `ENOUGH_PEOPLE`, is what files are measured on. Raises `InputError` where the run has a float
+    model of its own or stands on another base, or for too few faces.
     """
     if run.keras is not None:
         raise InputError(
@@ -43,14 +57,40 @@ def with_pictures(run: RunFolder, roots: Sequence[Path], detector: Path | None =
             f"the float model that {run.path} stands on is not here",
             hint="pack the base's own run, with --head RUN for the person",
         )
-    crops = faces(roots, run.network, Detector.open(detector))
-    if len(crops) < 2 * FEWEST_CROPS:
+    found = faces(roots, run.network, Detector.open(detector))
+    if len(found.crops) < 2 * FEWEST_CROPS:
         raise InputError(
-            f"{len(crops)} pictures in {', '.join(map(str, roots))} show a face, "
+            f"{len(found.crops)} pictures in {', '.join(map(str, roots))} show a face, "
             f"{2 * FEWEST_CROPS} are needed",
             hint="give pictures of more people",
         )
-    return replace(run, float_model=model, given_crops=(crops[::2], crops[1::2]))
+    calibrates = halved(found.person)
+    crops = representative(found.crops[calibrates])
+    return replace(run, float_model=model, given_crops=(crops, found.crops[~calibrates]))
+
+
+def halved(person: np.ndarray) -> np.ndarray:
+    """bool[N]: which of the faces of `person`, int[N], calibrate: about half.
+
+    Whole people where there are enough and both halves get enough faces, else every other face.
+    """
+    every_other = np.arange(len(person)) % 2 == 0
+    numbers, counts = np.unique(person, return_counts=True)
+    if len(numbers) < ENOUGH_PEOPLE:
+        return every_other
+    whole = np.isin(person, numbers[np.argsort(-counts, kind="stable")][::2])
+    few = min(whole.sum(), (~whole).sum())
+    return whole if few >= FEWEST_CROPS else every_other
+
+
+def representative(crops_bgr: np.ndarray) -> np.ndarray:
+    """Crops to calibrate on, uint8[N + 2, S, S, 3] BGR, of plain ones: in the order of their light,
+    every second one degraded as by a poor camera, the last two all black and all white.
+    """
+    light = np.argsort(crops_bgr.mean(axis=(1, 2, 3)), kind="stable")
+    crops = crops_bgr[light]
+    degrade_every(crops, 2, np.random.default_rng(0), first=1)
+    return with_ends(crops)
 
 
 def shipped_float_model(network: Network) -> Path | None:
@@ -70,23 +110,49 @@ def shipped_float_model(network: Network) -> Path | None:
     return None
 
 
-def faces(roots: Sequence[Path], network: Network, detector: Detector) -> np.ndarray:
-    """The largest face of each picture in files or folders, uint8[N, S, S, 3] BGR.
+def faces(roots: Sequence[Path], network: Network, detector: Detector) -> Faces:
+    """The largest face of each picture in files or folders, a folder a person.
 
-    N is at most `MOST`. Raises `InputError` when there is no such file or folder.
+    At most `MOST` pictures are looked at, of all people alike. Raises `InputError` when there is no
+    such file or folder.
     """
-    paths = [path for path in files_in(roots) if is_picture(path)]
-    chosen = np.unique(np.linspace(0, max(0, len(paths) - 1), min(MOST, len(paths))).astype(int))
     expects = network.input
-    found = []
-    for place in chosen:
+    crops, person = [], []
+    for path, number in progress(_spread(roots), label="looking for faces"):
         try:
-            image = read_picture(paths[place])
+            image = read_picture(path)
         except PictureError:
             continue
         seen = detector.detect(image)
         if seen:
             face = max(seen, key=lambda one: one.area_px2)
-            found.append(align(image, face, expects.frame, expects.window, expects.size_px))
+            crops.append(align(image, face, expects.frame, expects.window, expects.size_px))
+            person.append(number)
     size = expects.size_px
-    return np.stack(found) if found else np.zeros((0, size, size, 3), np.uint8)
+    nothing = np.zeros((0, size, size, 3), np.uint8)
+    return Faces(np.stack(crops) if crops else nothing, np.array(person, np.int64))
+
+
+def _spread(roots: Sequence[Path]) -> list[tuple[Path, int]]:
+    """Pictures with the numbers of their folders, in order: as many of each folder as it takes for
+    `MOST` together, spread over it.
+    """
+    folders: dict[Path, list[Path]] = {}
+    for path in files_in(roots):
+        if is_picture(path):
+            folders.setdefault(path.parent, []).append(path)
+    share = _share([len(paths) for paths in folders.values()])
+    chosen = []
+    for number, paths in enumerate(folders.values()):
+        places = np.linspace(0, len(paths) - 1, min(share, len(paths))).astype(int)
+        chosen += [(paths[place], number) for place in places]
+    places = np.linspace(0, len(chosen) - 1, min(MOST, len(chosen))).astype(int)
+    return [chosen[place] for place in places]
+
+
+def _share(counts: Sequence[int]) -> int:
+    """Least number that may be taken of each folder so that `MOST` come together."""
+    share = 1
+    while sum(min(share, count) for count in counts) < min(MOST, sum(counts)):
+        share += 1
+    return share

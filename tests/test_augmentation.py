@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from training_factory import MARGIN_PX, SIDE_PX, some_arrays
 
+from edge import poor_camera as camera
 from edge.errors import UsageError
-from trainer import camera
+from edge.poor_camera import CameraDegradation
 from trainer.augmentation import NO_AUGMENTATION, Augmentation, augment, centre, row_generator
-from trainer.camera import CameraDegradation
 from trainer.dataset import (
     Crops,
     epoch_order,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from edge.errors import UsageError
-from trainer.camera import CameraDegradation, degrade, occlude
+from edge.poor_camera import CameraDegradation, degrade, occlude
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from edge.atomic import atomic_file
 from edge.embedder import Embedder, Perception
 from edge.errors import DataError
 from edge.network import Network
+from edge.poor_camera import degrade_every, with_ends
 from edge.progress import progress_bar
 from trainer.attribute_thresholds import tune_thresholds
 from trainer.base_settings import BaseSettings
 from trainer.basedata import BaseData
-from trainer.camera import degrade_every, with_ends
 from trainer.compensation import quantize_compensated
 from trainer.dataset import FaceArrays
 from trainer.metrics import AttributeReport, measure_attributes

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.errors import InputError, RefusedError
 from edge.network import Network
-from trainer.camera import degrade_every, with_ends
+from edge.poor_camera import degrade_every, with_ends
 from trainer.cohort_builder import CohortPlan, usable_crops
 from trainer.run import MODEL_KERAS, MODEL_TFLITE, save_representative
 from trainer.subject import Deployed, Subject

@@ -1,5 +1,6 @@
-"""What cameras do to faces: grey, low resolution, blur, JPEG, noise, colour casts, side light, and
-what stands in front of a face.
+"""What poor cameras do to faces: grey, low resolution, blur, JPEG, noise, darkness, colour casts,
+side light, and what stands in front of a face. Training varies pictures by it, and quantization is
+calibrated on it.
 """
 
 from __future__ import annotations
