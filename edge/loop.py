@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from edge.budget import Budget
 from edge.errors import ToolkitError
+from edge.head import Head
 from edge.look import Looker
 from edge.presence import Presence
 from edge.result import FaceResult, FrameResult, Latency
@@ -31,7 +32,10 @@ KEPT_LATENCIES = 10_000
 
 
 class Judge(Looker, Protocol):
-    """What finds and judges faces; `edge.recognizer.Recognizer` is one."""
+    """What finds and judges faces; `edge.recognizer.Recognizer` is one. heads: of whom it knows."""
+
+    @property
+    def heads(self) -> Sequence[Head]: ...
 
     def judge(self, image_bgr: np.ndarray) -> tuple[tuple[FaceResult, ...], Latency]:
         """All faces of a picture, uint8[H, W, 3] BGR, and the time they took."""
@@ -185,6 +189,9 @@ class Loop:
         self._notifier.reloading()
         try:
             self._judge = self._reload()
+            people = [head.name for head in self._judge.heads]
+            self.presence.keep(people)
+            self._sinks.know(people)
             log.info("the bundle was read again")
         except ToolkitError as problem:
             log.error("the bundle was not read again, the old one stays: %s", problem)

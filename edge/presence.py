@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -90,6 +91,11 @@ class Presence:
         seen = _seen(result)
         events = [event for event in (self._see(k, d, result) for k, d in seen.items()) if event]
         return (*events, *self._miss(seen, result.time_s, result.source))
+
+    def keep(self, people: Collection[str]) -> None:
+        """Drop whoever is called otherwise, without a word: they are to be forgotten."""
+        kept = {*people, UNKNOWN}
+        self._sightings = {key: one for key, one in self._sightings.items() if key in kept}
 
     def expire(self, time_s: float, source: str) -> tuple[Event, ...]:
         """Who has gone by `time_s` although no picture has come since."""

@@ -89,6 +89,10 @@ class Sink:
     def write(self, judged: Judged) -> None:
         """Take one result. May be slow; what it raises is logged and counted."""
 
+    def know(self, people: Sequence[str]) -> None:
+        """From now on these people are known and no others, whose names are not to be shown any
+        more. Called from the main thread, and has to be quick."""
+
 
 class _Lane:
     """One sink with its queue and thread."""
@@ -222,6 +226,11 @@ class FanOut:
         for lane in self._lanes:
             lane.put(judged)
         self.check()
+
+    def know(self, people: Sequence[str]) -> None:
+        """Tell all sinks who is known from now on."""
+        for lane in self._lanes:
+            lane.sink.know(people)
 
     def check(self) -> None:
         """Raise what an essential sink has failed with."""

@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from faked import ADA, FakeJudge, picture, write_script
@@ -19,7 +20,7 @@ from edge.capture import CaptureConfig, LiveSource
 from edge.errors import BundleError
 from edge.fake_camera import FakeCamera, Step
 from edge.loop import Loop
-from edge.presence import Presence, PresenceConfig
+from edge.presence import Event, Presence, PresenceConfig
 from edge.service import Notifier, RateLimit, Signals, SilentNotifier, logging_to_stderr
 from edge.sink import FanOut, Judged, Sink
 
@@ -270,6 +271,35 @@ def test_a_reload_takes_the_new_judge_or_keeps_the_old(caplog: pytest.LogCapture
     assert sum("RELOADING=1" in text for text in notifier.said) == 2
     assert source.losses == 0
     assert source.attempts == 1, "the camera is not opened again"
+
+
+def test_a_reload_says_who_is_known_and_drops_who_is_not() -> None:
+    class Knowing(Sink):
+        known: Sequence[str] = ()
+        events: tuple[Event, ...] = ()
+
+        def write(self, judged: Judged) -> None:
+            self.events += judged.events
+
+        def know(self, people: Sequence[str]) -> None:
+            self.known = people
+
+    class OnlyEva(FakeJudge):
+        def __init__(self) -> None:
+            super().__init__()
+            self.heads = (SimpleNamespace(name="Eva"),)
+
+    sink, signals = Knowing(), Signals()
+    source = LiveSource(FakeCamera([picture(ADA)], (Step("frames", 10), Step("end")), fps=100))
+    with source, FanOut([sink]) as fan:
+        loop = Loop(source, FakeJudge(), fan, signals=signals, reload=OnlyEva, limit=3)
+        loop.run()
+        assert loop.presence.people == ("Ada",)
+        signals._reload = True
+        loop._reload_judge()
+        assert loop.presence.people == ()
+    assert sink.known == ["Eva"]
+    assert [event.kind for event in sink.events] == ["arrived"], "nobody is said to leave"
 
 
 def start_service(tmp_path: Path, systemd: Listener, **extra: str) -> subprocess.Popen[str]:

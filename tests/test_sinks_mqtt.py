@@ -164,6 +164,30 @@ def test_a_real_broker_hears_who_is_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.server
+def test_who_is_forgotten_is_gone_from_the_broker_too(tmp_path: Path) -> None:
+    port = free_port()
+    config = MqttConfig.from_url(f"mqtt://127.0.0.1:{port}/home/door")
+    with mosquitto(tmp_path, port):
+        with listening(port) as last, Mqtt(config, ["Ada", "Ben"]) as sink:
+            wait_until(lambda: last.get("home/door/person/ben") == "OFF")
+            sink.write(judged(ARRIVAL))
+            wait_until(lambda: json.loads(last["home/door/state"])["people"] == ["Ada"])
+            sink.know(["Ben", "Eva"])
+            wait_until(lambda: last.get("home/door/person/ada") == "")
+            wait_until(lambda: last.get("home/door/person/eva") == "OFF")
+            wait_until(lambda: json.loads(last["home/door/state"])["people"] == [])
+        with Mqtt(config, ["Eva"]), listening(port) as later:
+            wait_until(lambda: later.get("home/door/availability") == "online")
+            wait_until(lambda: later.get("home/door/person/ben", "") == "")
+        with listening(port) as later:
+            wait_until(lambda: later.get("home/door/person/eva") == "OFF")
+            wait_until(lambda: "home/door/availability" in later)
+            kept = "\n".join([*later, *later.values()]).lower()
+        assert "person_eva" in kept and "person_unknown" in kept
+        assert "ada" not in kept and "ben" not in kept
+
+
+@pytest.mark.server
 def test_the_last_will_speaks_for_a_program_that_was_killed(tmp_path: Path) -> None:
     port = free_port()
     code = (

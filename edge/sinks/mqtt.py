@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import socket
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -78,7 +79,8 @@ class Mqtt(Sink):
     `availability` (`online`, `offline`, also by last will), `state` (JSON), `person/<slug>`
     (`ON`, `OFF`) for everybody in `people` and whoever appears, `event` (JSON, as a webhook gets
     it). A broker that is away is looked for in the background; what could not be said is counted,
-    and the state is made good when it is back.
+    and the state is made good when it is back. What the broker still keeps of people who are known
+    no longer is cleared.
     """
 
     name = "mqtt"
@@ -90,6 +92,7 @@ class Mqtt(Sink):
         self._there: dict[str, bool] = dict.fromkeys((*people, UNKNOWN), False)
         self._slugs: dict[str, str] = {}
         self._at = ""
+        self._lock = threading.RLock()
         self._client: Any = None
 
     def __enter__(self) -> Mqtt:
@@ -105,6 +108,7 @@ class Mqtt(Sink):
         client = paho.Client(versions.VERSION2, client_id=f"edge-recognize-{os.getpid()}")
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
+        client.on_message = self._heard
         client.will_set(self._topic("availability"), "offline", qos=1, retain=True)
         client.reconnect_delay_set(1, 30)
         client.connect_timeout = 3.0
@@ -118,17 +122,33 @@ class Mqtt(Sink):
         return self
 
     def write(self, judged: Judged) -> None:
-        for event in judged.events:
-            name = event.person or UNKNOWN
-            if name not in self._there:
-                self._there[name] = False
-                self._discover_person(name)
-            self._there[name] = event.kind == "arrived"
-            self._at = event.at
-            self._say(event)
-        self._say_state()
+        with self._lock:
+            for event in judged.events:
+                name = event.person or UNKNOWN
+                if name not in self._there:
+                    self._there[name] = False
+                    self._discover_person(name)
+                self._there[name] = event.kind == "arrived"
+                self._at = event.at
+                self._say(event)
+            self._say_state()
         if not self._client.is_connected():
             raise SinkError("the broker cannot be reached")
+
+    def know(self, people: Sequence[str]) -> None:
+        with self._lock:
+            before, kept = self._there, (*people, UNKNOWN)
+            self._there = {name: before.get(name, False) for name in kept}
+            for name in before:
+                if name not in self._there:
+                    self._clear(self._topic(f"person/{self._slug(name)}"))
+                    self._clear(self._config_topic("binary_sensor", f"person_{self._slug(name)}"))
+                    del self._slugs[name]
+            for name in kept:
+                if name not in before:
+                    self._discover_person(name)
+                    self._publish(self._topic(f"person/{self._slug(name)}"), _on_off(False))
+            self._say_state()
 
     def __exit__(
         self,
@@ -176,11 +196,28 @@ class Mqtt(Sink):
             log.error("%s refuses the connection: %s", self.name, reason)
             return
         log.info("connected to %s", self.name)
-        self._discover()
-        self._publish(self._topic("availability"), "online")
-        for name, there in list(self._there.items()):
-            self._publish(self._topic(f"person/{self._slug(name)}"), _on_off(there))
-        self._say_state()
+        with self._lock:
+            self._discover()
+            self._publish(self._topic("availability"), "online")
+            for name, there in self._there.items():
+                self._publish(self._topic(f"person/{self._slug(name)}"), _on_off(there))
+            self._say_state()
+        configs = self._config_topic("binary_sensor", "+")
+        client.subscribe([(self._topic("person/+"), 0), (configs, 0)])
+
+    def _heard(self, client: Any, data: Any, message: Any) -> None:
+        """What the broker keeps of earlier runs: cleared where it is of nobody known."""
+        if not message.retain or not message.payload:
+            return
+        parts = message.topic.split("/")
+        key = parts[-2] if parts[-1] == "config" else f"person_{parts[-1]}"
+        with self._lock:
+            if key not in {f"person_{self._slug(name)}" for name in self._there}:
+                self._clear(message.topic)
+
+    def _clear(self, topic: str) -> None:
+        """Let the broker keep nothing under a topic (MQTT 3.1.1, 3.3.1.3)."""
+        self._publish(topic, "")
 
     def _disconnected(
         self, client: Any, data: Any, flags: Any, reason: Any, properties: Any
@@ -224,9 +261,10 @@ class Mqtt(Sink):
         }
         availability = self._topic("availability")
         about = {"unique_id": f"{node}_{key}", "availability_topic": availability, "device": device}
-        self._publish(
-            f"{DISCOVERY}/{component}/{node}/{key}/config", json_text({**fields, **about})
-        )
+        self._publish(self._config_topic(component, key), json_text({**fields, **about}))
+
+    def _config_topic(self, component: str, key: str) -> str:
+        return f"{DISCOVERY}/{component}/{slug(self._config.topic)}/{key}/config"
 
 
 def slug(name: str) -> str:

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -156,6 +157,12 @@ class Preview(Sink):
             self._sequence += 1
             self._encoded_at_s = now_s
             self._changed.notify_all()
+
+    def know(self, people: Sequence[str]) -> None:
+        with self._changed:
+            shown = {*people, None}
+            kept = [event for event in self._events if event["person"] in shown]
+            self._events = deque(kept, maxlen=KEPT_EVENTS)
 
     def state(self) -> dict[str, Any]:
         """What the page shows, beside the picture."""
