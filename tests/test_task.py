@@ -73,6 +73,56 @@ def test_the_head_answers_for_people_it_has_not_seen(run: Path, drawn: Path) -> 
     assert figures["accuracy"] >= figures["majority_accuracy"]
 
 
+def test_a_task_is_measured_by_pictures_and_people(run: Path, drawn: Path) -> None:
+    test = drawn / "test"
+    sides = ("--positive", test / "with", "--negative", test / "without")
+    done = call("evaluate-person", run, *sides, "--group-regex", r"/(p\d+)/", "--json", "-q")
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    assert facts["task"] is True
+    assert facts["people_told_apart"] is True
+    assert facts["positive"]["pictures"] + facts["positive"]["not_judged"] == 3
+    assert facts["positive"]["groups"] == facts["negative"]["groups"] == 1
+    assert facts["mostly_wrong"]["trials"] == 1
+    assert facts["trained_with"] == []
+    assert facts["majority_balanced_accuracy"] == 0.5
+    text = call("evaluate-person", run, *sides, "-q").stdout
+    assert "always the majority" in text
+    assert "independent pictures" in text
+    assert "accepted" not in text
+
+
+def test_people_whom_the_head_was_trained_with_are_named(
+    run: Path, drawn: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "p43"
+    folder.mkdir()
+    person = replace(DrawnPerson.draw(43), hat=None, glasses=None)
+    write_photos(folder, person, shots=2, seed=9, size_px=400)
+    regex = ("--group-regex", r"/(p\d+)/")
+    done = call("evaluate-person", run, "--negative", tmp_path, *regex, "--json", "-q")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["trained_with"] == ["p43"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--negative", "N", "--group-regex", "("], 2, "no regular expression"),
+        (["--negative", "N", "--group-regex", "zebra"], 2, "finds nothing in"),
+        (["--positive", "N", "--negative", "N"], 1, "of the positive is also"),
+        (["--positive", "T"], 1, "of the pictures enrolled with"),
+    ],
+)
+def test_refusals_to_measure(
+    run: Path, drawn: Path, words: list[str], code: int, said: str
+) -> None:
+    folders = {"T": drawn / "train" / "with", "N": drawn / "test" / "without"}
+    done = call("evaluate-person", run, *[folders.get(word, word) for word in words], "-q")
+    assert done.exit_code == code, done.output
+    assert said in done.output
+
+
 def test_the_run_is_packed_like_a_persons(run: Path, tmp_path: Path) -> None:
     done = call("pack", run, "-o", tmp_path / "glasses.edge", "-q", command=edge_export)
     assert done.exit_code == 0, done.output

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.detector import Detector
@@ -18,6 +19,15 @@ from trainer.run import Run
 from trainer.subject import open_subject
 
 
+@dataclass(frozen=True, eq=False)
+class Fresh:
+    """Pictures that a run has not seen, by what the user calls them; None where none were given."""
+
+    head: Head
+    embedder: Embedder
+    looks: Mapping[str, Looks | None]
+
+
 def check_person(
     folder: Path,
     photos: Sequence[Path],
@@ -28,9 +38,38 @@ def check_person(
     threads: int | None = None,
     quiet: bool = False,
 ) -> tuple[PersonEvaluation, Path]:
-    """Judge fresh pictures with a run's head.
+    """Judge fresh pictures with a run's head. Raises as `read_fresh`."""
+    fresh = read_fresh(
+        folder,
+        {"photos": photos, "others": others},
+        name=name,
+        detector_model=detector_model,
+        threads=threads,
+        quiet=quiet,
+    )
 
-    Raises `RefusedError` naming the files where a picture was enrolled with, or is of both sets;
+    def sample(looks: Looks | None, paths: Sequence[Path]) -> Sample | None:
+        if looks is None:
+            return None
+        embeddings = embeddings_of(fresh.embedder, looks.crops())
+        return sample_of(fresh.head, looks, embeddings, expanded(paths))
+
+    me, them = (fresh.looks[side] for side in ("photos", "others"))
+    return PersonEvaluation(fresh.head, sample(me, photos), sample(them, others)), Path(folder)
+
+
+def read_fresh(
+    folder: Path,
+    sides: Mapping[str, Sequence[Path]],
+    *,
+    name: str = "",
+    detector_model: Path | None = None,
+    threads: int | None = None,
+    quiet: bool = False,
+) -> Fresh:
+    """Look at the pictures of each side with what the run's device would.
+
+    Raises `RefusedError` naming the files where a picture was enrolled with, or is of two sides;
     `InputError` where the run has no head of that name, or nothing usable is left.
     """
     run = Run.load(folder)
@@ -40,26 +79,22 @@ def check_person(
     deployed = open_subject(str(folder)).embedder
     embedder = Embedder(deployed.network, deployed.data, threads=threads or 2)
     detector = Detector.open(detector_model)
-
-    def read(paths: Sequence[Path], label: str) -> Looks | None:
-        if not paths:
-            return None
-        return read_looks(paths, embedder, detector, vary=0, quiet=quiet, label=label)
-
-    me, them = read(photos, "looking at photos"), read(others, "looking at others")
     known = enrolled_prints(run)
-    for looks, said in ((me, "photos"), (them, "others")):
+    read: dict[str, Looks | None] = {}
+    for side, paths in sides.items():
+        label = f"looking at {side}"
+        looks = (
+            read_looks(paths, embedder, detector, vary=0, quiet=quiet, label=label)
+            if paths
+            else None
+        )
         if looks is not None:
-            refuse_copies(looks.prints, known, names=(said, "pictures enrolled with"))
-    if me is not None and them is not None:
-        refuse_copies(me.prints, them.prints, names=("photos", "others"))
-
-    def sample(looks: Looks | None, paths: Sequence[Path]) -> Sample | None:
-        if looks is None:
-            return None
-        return sample_of(head, looks, embeddings_of(embedder, looks.crops()), expanded(paths))
-
-    return PersonEvaluation(head, sample(me, photos), sample(them, others)), Path(folder)
+            refuse_copies(looks.prints, known, names=(side, "pictures enrolled with"))
+            for other, before in read.items():
+                if before is not None:
+                    refuse_copies(before.prints, looks.prints, names=(other, side))
+        read[side] = looks
+    return Fresh(head, embedder, read)
 
 
 def find_head(folder: Path, name: str = "") -> Head:

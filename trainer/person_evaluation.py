@@ -44,10 +44,10 @@ class PersonEvaluation:
         """Every figure beside what trivial answers give, JSON values."""
         found: dict[str, Any] = {"threshold": self.head.threshold, "margin": self.head.margin}
         if self.me is not None:
-            found["me"] = {**_decisions(self.head, self.me), **_rejects(self.head, self.me)}
+            found["me"] = {**decisions(self.head, self.me), **_rejects(self.head, self.me)}
         if self.others is not None:
             found["others"] = {
-                **_decisions(self.head, self.others),
+                **decisions(self.head, self.others),
                 **_accepts(self.head, self.others),
             }
         if self.me is not None and self.others is not None:
@@ -70,7 +70,8 @@ class PersonEvaluation:
                 f"{self.head.name}: {me['accepted']} of {me['looks']} looks accepted "
                 f"({100 * me['tar']:.1f} %), {me['groups_rejected']} of {me['groups']} independent "
                 f"looks rejected (at most {100 * me['frr_upper_95']:.2g} % with 95 % confidence); "
-                f"{self.me.dropped} could not be judged; {NOBODY}: 0 %"
+                f"{self.me.dropped} could not be judged; a head that rejects everybody: "
+                "0 % accepted"
             )
         if self.others is not None:
             them = figures["others"]
@@ -78,7 +79,8 @@ class PersonEvaluation:
                 f"others: {them['accepted']} of {them['looks']} looks accepted "
                 f"({100 * them['far']:.2g} %), of {them['people_accepted']} of {them['people']} "
                 f"people (at most {100 * them['far_upper_95']:.2g} % with 95 % confidence); "
-                f"{self.others.dropped} could not be judged; {EVERYBODY}: 100 %"
+                f"{self.others.dropped} could not be judged; a head that accepts everybody: "
+                "100 %"
             )
         if self.me is not None and self.others is not None:
             said.append(
@@ -113,7 +115,7 @@ def person_of(file: str, roots: Sequence[Path]) -> str:
     return file
 
 
-def _decisions(head: Head, sample: Sample) -> dict[str, Any]:
+def decisions(head: Head, sample: Sample) -> dict[str, Any]:
     """Looks by decision, as the device would say."""
     states = [
         decide([HeadScore(head.name, float(score), head.threshold, head.margin)]).state

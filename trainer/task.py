@@ -17,7 +17,7 @@ import numpy as np
 
 from edge.atomic import atomic_folder
 from edge.bundlewriter import file_stem
-from edge.errors import InputError, RefusedError, UsageError
+from edge.errors import InputError, RefusedError
 from edge.head import LINEAR, Head, linear_layers
 from edge.logistic import LogisticModel, balanced_weights, fit_logistic
 from trainer.album import expanded, is_video
@@ -30,6 +30,7 @@ from trainer.metrics import USEFUL_MARGIN
 from trainer.person_settings import FINETUNE, PersonSettings
 from trainer.run import Run
 from trainer.tuned_base import TUNED_ON_THESE, TunedBase, tune_base
+from trainer.whose import names_by, pattern_of
 
 L2_GRID = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 
@@ -44,7 +45,8 @@ FEW_GROUPS = 15
 @dataclass(frozen=True, eq=False)
 class Answers:
     """Labelled faces. looks: of both answers. answer: bool[N]. group: int[N], of what must not be
-    split. dropped: faces that could not be judged. ignored: files that are no pictures.
+    split. dropped: faces that could not be judged. ignored: files that are no pictures. people: who
+    is shown, where a pattern says so.
     """
 
     looks: Looks
@@ -52,6 +54,7 @@ class Answers:
     group: np.ndarray
     dropped: int
     ignored: int
+    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def train_task(
     """
     if settings.out.exists() and not settings.overwrite:
         raise InputError(f"{settings.out} exists", hint="give another --out, or --overwrite")
-    pattern = _pattern(group_regex)
+    pattern = pattern_of(group_regex)
     eyes = Eyes.open(settings)
     answers = read_answers(positive, negative, pattern, eyes, settings)
     tuned: TunedBase | None = None
@@ -136,10 +139,16 @@ def read_answers(
         )
     looks = Looks((*both[0].kept, *both[1].kept), ())
     answer = np.arange(len(looks.kept)) < len(both[0].kept)
-    group = group_numbers(looks.prints) if pattern is None else _named_groups(looks, pattern)
+    people: tuple[str, ...] = ()
+    if pattern is None:
+        group = group_numbers(looks.prints)
+    else:
+        names = names_by(pattern, (one.file for one in looks.prints))
+        found, group = np.unique(names, return_inverse=True)
+        people, group = tuple(map(str, found)), group.reshape(-1)
     _refuse_few(answer, group)
     dropped = sum(len(part.dropped) for part in both)
-    return Answers(looks, answer, group, dropped, ignored_files((*positive, *negative)))
+    return Answers(looks, answer, group, dropped, ignored_files((*positive, *negative)), people)
 
 
 def ignored_files(paths: Sequence[Path]) -> int:
@@ -203,27 +212,6 @@ def _tuned(eyes: Eyes, answers: Answers, settings: PersonSettings) -> tuple[Eyes
         seed=settings.seed,
     )
     return eyes.on(tuned.subject(f"{eyes.subject.name}, fine-tuned"), settings.threads), tuned
-
-
-def _pattern(text: str) -> re.Pattern[str] | None:
-    try:
-        return re.compile(text) if text else None
-    except re.error as problem:
-        raise UsageError(f"--group-regex is no regular expression: {problem}") from None
-
-
-def _named_groups(looks: Looks, pattern: re.Pattern[str]) -> np.ndarray:
-    """int[N]: what the pattern finds in each path; its first bracket where it has one."""
-    names = []
-    for one in looks.prints:
-        found = pattern.search(Path(one.file).name) or pattern.search(one.file)
-        if found is None:
-            raise UsageError(
-                f"--group-regex finds nothing in {one.file}",
-                hint="it should match the part of each name that says whose picture it is",
-            )
-        names.append(found.group(1) if pattern.groups else found.group())
-    return np.unique(names, return_inverse=True)[1].reshape(-1)
 
 
 def _refuse_few(answer: np.ndarray, group: np.ndarray) -> None:
@@ -329,6 +317,7 @@ def _write(
         data={
             "task": True,
             "pictures": prints_to_json(answers.looks.prints, private=settings.privacy),
+            "people": [] if settings.privacy else list(answers.people),
         },
         figures=figures,
         warnings=result.warnings,
