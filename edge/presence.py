@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from edge.decision import Decision
-from edge.result import FrameResult
+from edge.result import FaceResult, FrameResult
 
 UNKNOWN = "unknown"
 """Stands for all people without a name."""
@@ -33,7 +32,8 @@ class Event:
 
     kind: "arrived" or "left". person: a name, or None for somebody unknown. score, threshold: of
     the decision, None for who has left. seen_s: how long they were there, for who has left. at:
-    when it was noticed, ISO 8601 in UTC.
+    when it was noticed, ISO 8601 in UTC. track: of the face that was seen last, None where faces
+    are not tracked.
     """
 
     kind: str
@@ -44,6 +44,7 @@ class Event:
     threshold: float | None = None
     seen_s: float | None = None
     at: str = field(default_factory=_now)
+    track: int | None = None
 
     @property
     def is_match(self) -> bool:
@@ -54,6 +55,7 @@ class Event:
             "event": self.kind,
             "at": self.at,
             "person": self.person,
+            "track": self.track,
             "time_s": round(self.time_s, 3),
             "source": self.source,
             "score": None if self.score is None else round(self.score, 5),
@@ -68,6 +70,7 @@ class _Sighting:
     last_s: float
     frames: int
     there: bool = False
+    track: int | None = None
 
 
 class Presence:
@@ -89,7 +92,7 @@ class Presence:
         if self._alone:
             self._sightings = {}
         seen = _seen(result)
-        events = [event for event in (self._see(k, d, result) for k, d in seen.items()) if event]
+        events = [event for event in (self._see(k, f, result) for k, f in seen.items()) if event]
         return (*events, *self._miss(seen, result.time_s, result.source))
 
     def keep(self, people: Collection[str]) -> None:
@@ -101,17 +104,19 @@ class Presence:
         """Who has gone by `time_s` although no picture has come since."""
         return tuple(self._miss({}, time_s, source))
 
-    def _see(self, key: str, decision: Decision, result: FrameResult) -> Event | None:
+    def _see(self, key: str, face: FaceResult, result: FrameResult) -> Event | None:
         sighting = self._sightings.get(key)
         if sighting is None:
             sighting = _Sighting(result.time_s, result.time_s, 0)
             self._sightings[key] = sighting
         sighting.last_s = result.time_s
         sighting.frames += 1
+        sighting.track = face.track
         wanted = 1 if self._alone else self.config.arrive_frames
         if sighting.there or sighting.frames < wanted:
             return None
         sighting.there = True
+        decision = face.decision
         return Event(
             "arrived",
             decision.person,
@@ -119,9 +124,10 @@ class Presence:
             result.source,
             decision.score,
             decision.threshold,
+            track=face.track,
         )
 
-    def _miss(self, seen: dict[str, Decision], time_s: float, source: str) -> list[Event]:
+    def _miss(self, seen: dict[str, FaceResult], time_s: float, source: str) -> list[Event]:
         """Who has gone; a face seen once and then not again was none."""
         events = []
         for key, sighting in list(self._sightings.items()):
@@ -133,18 +139,19 @@ class Presence:
                 del self._sightings[key]
                 person = None if key == UNKNOWN else key
                 seen_s = sighting.last_s - sighting.first_s
-                events.append(Event("left", person, time_s, source, seen_s=seen_s))
+                track = sighting.track
+                events.append(Event("left", person, time_s, source, seen_s=seen_s, track=track))
         return events
 
 
-def _seen(result: FrameResult) -> dict[str, Decision]:
-    """Who can be seen: one decision per name, the best one, and one for all strangers."""
-    seen: dict[str, Decision] = {}
+def _seen(result: FrameResult) -> dict[str, FaceResult]:
+    """Who can be seen: one face per name, the best one, and one for all strangers."""
+    seen: dict[str, FaceResult] = {}
     for face in result.faces:
         decision = face.decision
         key = decision.person if decision.state == "match" else UNKNOWN
         if key is None or decision.state not in ("match", "unknown"):
             continue
-        if key not in seen or (decision.score or 0.0) > (seen[key].score or 0.0):
-            seen[key] = decision
+        if key not in seen or (decision.score or 0.0) > (seen[key].decision.score or 0.0):
+            seen[key] = face
     return seen

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -227,6 +228,17 @@ def test_how_long_somebody_was_there() -> None:
     (event,) = presence.update(result(time_s=9.0))
     assert (event.kind, event.seen_s) == ("left", 1.0)
     assert presence.people == ()
+
+
+def test_events_name_the_track_seen_last() -> None:
+    presence = Presence()
+    events = []
+    for time_s, track in ((1.0, 4), (1.5, 4), (2.0, 5), (9.0, None)):
+        seen = result(*([] if track is None else [ADA]), time_s=time_s)
+        faces = tuple(replace(face, track=track) for face in seen.faces)
+        events += presence.update(replace(seen, faces=faces))
+    assert [(event.kind, event.track) for event in events] == [("arrived", 4), ("left", 5)]
+    assert [event.to_json()["track"] for event in events] == [4, 5]
 
 
 def test_pictures_stand_alone() -> None:

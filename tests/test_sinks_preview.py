@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -28,8 +30,15 @@ TOKEN = "abcdef123456"
 
 
 def judged(number: int = 0, size_px: tuple[int, int] = (320, 240)) -> Judged:
-    events = (Event("arrived", "Ada <b>", 1.0, "camera", 0.9, 0.6),) if number == 0 else ()
-    return Judged(picture(ADA, number, size_px), result(ADA, STRANGER, frame=number), events)
+    """Ada on track 7, and somebody unknown on track 8."""
+    come = Event("arrived", "Ada <b>", 1.0, "camera", 0.9, 0.6, track=7)
+    found = result(ADA, STRANGER, frame=number)
+    faces = tuple(replace(face, track=7 + k) for k, face in enumerate(found.faces))
+    return Judged(
+        picture(ADA, number, size_px),
+        replace(found, faces=faces),
+        (come,) if number == 0 else (),
+    )
 
 
 @contextmanager
@@ -91,7 +100,8 @@ def test_the_state(preview: Preview) -> None:
         assert time.monotonic() < deadline_s
     assert [face["decision"] for face in state["faces"]] == ["match", "unknown"]
     assert (state["latency_ms"], state["error"], state["source"]) == (10, None, "camera")
-    assert state["events"][0]["person"] == "Ada <b>"
+    assert [face["track"] for face in state["faces"]] == [7, 8]
+    assert (state["events"][0]["person"], state["events"][0]["track"]) == ("Ada <b>", 7)
     assert 10 < state["rate"] < 60
 
 
@@ -204,25 +214,33 @@ def test_an_address_that_is_none(text: str) -> None:
         Address.parse(text)
 
 
-@pytest.mark.server
-def test_a_browser_shows_it(preview: Preview, tmp_path: Path) -> None:
+def browse(url: str, folder: Path, *words: str) -> str:
+    """What headless Chromium says about a page after three seconds."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("chromium is not installed: apt install chromium")
-    photo = tmp_path / "page.png"
-    words = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--timeout=3000"]
-    command = [
-        chromium,
-        *words,
-        f"--user-data-dir={tmp_path / 'profile'}",
-        "--window-size=1280,720",
+    usual = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--timeout=3000"]
+    profile = f"--user-data-dir={folder / 'profile'}"
+    command = [chromium, *usual, profile, "--window-size=1280,720", *words, url]
+    return subprocess.run(command, check=True, timeout=60, capture_output=True, text=True).stdout
+
+
+@pytest.mark.server
+def test_a_browser_names_everybody_with_their_track(preview: Preview, tmp_path: Path) -> None:
+    page = browse(preview.url, tmp_path, "--dump-dom")
+    words = [
+        re.sub(r"<[^>]*>", " ", part).split()
+        for part in re.findall(r'<div class="face.*?</div>|<li>.*?</li>', page, re.DOTALL)
     ]
-    subprocess.run(
-        [*command, f"--screenshot={photo}", preview.url],
-        check=True,
-        timeout=60,
-        capture_output=True,
-    )
+    assert words[:2] == [["Ada", "#7", "0.91"], ["unknown", "#8", "0.20"]]
+    assert words[2][-5:] == ["Ada", "&lt;b&gt;", "has", "come", "#7"]
+    assert "<b>has" not in page, "a name is text and never a tag"
+
+
+@pytest.mark.server
+def test_a_browser_shows_it(preview: Preview, tmp_path: Path) -> None:
+    photo = tmp_path / "page.png"
+    browse(preview.url, tmp_path, f"--screenshot={photo}")
     image = cv2.imread(str(photo))
     assert image.shape == (720, 1280, 3)
     shown = image[80:540, 40:880]

@@ -35,6 +35,7 @@ h2 { margin: 0 0 .5rem; font-size: .78rem; letter-spacing: .06em; text-transform
 .face { display: flex; align-items: baseline; gap: .55rem; padding: .2rem 0; }
 .face i { flex: none; width: .6rem; height: .6rem; border-radius: .2rem; background: var(--c); }
 .face b { font-weight: 600; overflow-wrap: anywhere; }
+em { flex: none; font-style: normal; color: var(--soft); font-variant-numeric: tabular-nums; }
 .face span { margin-left: auto; color: var(--soft); font-variant-numeric: tabular-nums; }
 .match { --c: var(--match); } .unknown { --c: var(--unknown); }
 .uncertain { --c: var(--uncertain); } .rejected { --c: var(--rejected); }
@@ -72,13 +73,14 @@ const make = (tag, text, kind) => {
   if (kind) element.className = kind;
   return element;
 };
+const track = (number) => number === null ? [] : [make("em", "#" + number)];
 const ms = (value) => value === null ? "\\u2013" : Math.round(value) + " ms";
 function showFaces(faces) {
   const rows = faces.map((face) => {
     const row = make("div", "", "face " + face.decision);
     const note = face.score === null ? "" : face.score.toFixed(2);
     row.append(make("i", ""), make("b", face.person || face.reason || face.decision),
-      make("span", note));
+      ...track(face.track), make("span", note));
     return row;
   });
   at("faces").className = rows.length ? "" : "empty";
@@ -89,7 +91,8 @@ function showEvents(events) {
     const row = make("li", "");
     const words = (event.person || "somebody unknown") +
       (event.event === "arrived" ? " has come" : " has gone");
-    row.append(make("time", new Date(event.at).toLocaleTimeString()), make("span", words));
+    row.append(make("time", new Date(event.at).toLocaleTimeString()), make("span", words),
+      ...track(event.track));
     return row;
   });
   at("events").replaceChildren(...(rows.length ? rows : [make("li", "none yet", "empty")]));
