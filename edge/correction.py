@@ -10,7 +10,7 @@ import numpy as np
 from edge.bundle import Bundle
 from edge.errors import InputError, UsageError
 from edge.events import events_folder, kept_faces
-from edge.looks import LookBook
+from edge.lookbook import LookBook
 from edge.people import only_writer, people_folder
 from edge.register import Correction, Register, open_register
 from edge.sitting import read_files

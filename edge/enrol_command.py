@@ -11,7 +11,7 @@ from edge.calibration import rates_to_json
 from edge.errors import UsageError
 from edge.guide import Guide
 from edge.head import Head
-from edge.looks import LookBook
+from edge.lookbook import LookBook
 from edge.people import only_writer, people_folder
 from edge.progress import progress_bar
 from edge.register import Register, open_register

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.looks import NO_FACE, SEEN_ALREADY, SEVERAL_FACES, Look, Offer
+from edge.lookbook import NO_FACE, SEEN_ALREADY, SEVERAL_FACES, KeptLook, Offer
 
 WORDS = {
     NO_FACE: "I see no face: stand before the camera",
@@ -65,13 +65,13 @@ class Guide:
         self._first_px: float | None = None
         self._asked_for = 0
 
-    def took(self, look: Look) -> str:
+    def took(self, look: KeptLook) -> str:
         """Count a look; the name of the side that it shows."""
         side = self._side(look)
         self.seen[side] += 1
         return side
 
-    def next_words(self, offer: Offer, looks: Sequence[Look]) -> str:
+    def next_words(self, offer: Offer, looks: Sequence[KeptLook]) -> str:
         """What to ask for after a picture."""
         if offer.look is None and offer.reason not in (None, SEEN_ALREADY):
             return WORDS.get(offer.reason or "", NOT_SEEN)
@@ -85,7 +85,7 @@ class Guide:
                 return side
         return min(SIDES, key=lambda side: self.seen[side.name])
 
-    def _side(self, look: Look) -> str:
+    def _side(self, look: KeptLook) -> str:
         """By yaw first (positive to the picture's right, which is the person's left), then by eye
         distance and pitch."""
         measures = look.quality.measures

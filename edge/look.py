@@ -1,4 +1,7 @@
-"""A look: what one detected face of one picture gave, before anything is decided over time."""
+"""A look: what one detected face of one picture gave, before anything is decided over time.
+
+Faces gathered to enrol somebody are in `edge.lookbook`.
+"""
 
 from __future__ import annotations
 

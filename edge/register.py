@@ -24,7 +24,7 @@ from edge.enrolment import Album, enrol
 from edge.errors import InputError, RefusedError
 from edge.head import Head
 from edge.locate import locate
-from edge.looks import joined
+from edge.lookbook import joined
 from edge.modelfile import sha256_of
 from edge.people import People, PeopleError, Person, load_people, people_folder, save_people
 from edge.threshold import ONE, POOR, SEVERAL

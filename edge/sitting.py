@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge.errors import RefusedError
 from edge.guide import Guide
-from edge.looks import SEEN_ALREADY, LookBook
+from edge.lookbook import SEEN_ALREADY, LookBook
 from edge.progress import progress_bar
 from edge.source import Source, file_source
 

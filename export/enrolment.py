@@ -19,7 +19,7 @@ from edge.embedder import Embedder
 from edge.enrolment import enrol
 from edge.errors import RefusedError
 from edge.head import LINEAR, Head
-from edge.looks import embeddings_of, usable_face
+from edge.lookbook import embeddings_of, usable_face
 from edge.quality import QualityGate
 from edge.variation import PER_PICTURE, variations
 from export.photofinder import Named, images, locate

@@ -13,7 +13,7 @@ from edge.detector import Detector
 from edge.embedder import Embedder
 from edge.errors import InputError, PictureError, SourceError
 from edge.face import Face
-from edge.looks import usable_face
+from edge.lookbook import usable_face
 from edge.modelfile import sha256_of
 from edge.origin import Origin, Scene, measure_scene, origin_of
 from edge.picture import read_picture

@@ -1,4 +1,7 @@
-"""Looks: usable faces of one person, gathered so that near-identical ones count once."""
+"""The look book: usable faces of one person to enrol, so that near-identical ones count once.
+
+What a face says of who it is, while somebody is recognized, is a look too: see `edge.look`.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +48,11 @@ SEEN_ALREADY = "as before"
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """One usable face. crop: uint8[S, S, 3] BGR, as the embedder sees it. varied: uint8[V, S, S,
-    3], see `edge.variation`. face_print: see there. quality: with yaw_deg and pitch_deg.
+class KeptLook:
+    """One usable face in the book.
+
+    crop: uint8[S, S, 3] BGR, as the embedder sees it. varied: uint8[V, S, S, 3], see
+    `edge.variation`. face_print: see there. quality: with yaw_deg and pitch_deg.
     """
 
     crop: np.ndarray = field(repr=False)
@@ -61,7 +66,7 @@ class Look:
 class Offer:
     """What came of a picture. look: where it was taken. reason: why it was not."""
 
-    look: Look | None
+    look: KeptLook | None
     reason: str | None = None
 
 
@@ -78,7 +83,7 @@ class LookBook:
         seed: int = 0,
     ) -> None:
         """vary: variations of each look. seed: of what is varied."""
-        self.looks: list[Look] = []
+        self.looks: list[KeptLook] = []
         self.refused: dict[str, int] = {}
         self._embedder = embedder
         self._detector = detector
@@ -126,7 +131,7 @@ class LookBook:
             return Offer(None, SEEN_ALREADY)
         expects = self._embedder.network.input
         seed = self._seed + len(self.looks)
-        look = Look(
+        look = KeptLook(
             crop=self._embedder.crop(image_bgr, face),
             varied=variations(image_bgr, face, expects, count=self._vary, seed=seed),
             face_print=marks,
