@@ -11,11 +11,11 @@ from time import perf_counter
 
 import numpy as np
 
-from benchmarks.turns import times_in_turns
 from edge.embedder import l2_normalized
 from edge.errors import ModelError, ToolkitError
 from edge.network import Network
 from edge.runtime import Model, OnnxModel, OpenCVModel, TFLiteModel
+from export.timing import times_in_turns
 
 LITERT, OLD, ONNX, OPENCV = "ai-edge-litert", "tflite-runtime 2.14", "onnxruntime", "OpenCV DNN"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.turns import times_in_turns
 from edge.commands import PATH, command, emit_json, json_option
+from export.timing import times_in_turns
 
 
 @command(

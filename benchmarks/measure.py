@@ -210,5 +210,6 @@ def _pick_note(best: FormatTime, formats: tuple[FormatTime, ...]) -> str:
     gain = deployed.milliseconds.p50 / best.milliseconds.p50
     return (
         f"fastest here: {best.format}, {gain:.2f} times as fast as {deployed.format}, which this "
-        "bundle uses; heads belong to one file, so a bundle with it has to be packed and enrolled"
+        f"bundle uses; heads and strangers belong to one file: pack the base alone with --format "
+        f"{best.format}, then make a cohort and enrol on that bundle (docs/bundle.md)"
     )

@@ -183,7 +183,7 @@ def _facts(
     """For people: nothing that differs when the same is packed again, no paths, no command line."""
     candidates = [candidate.to_json() for candidate in made.candidates]
     for candidate in candidates:
-        del candidate["speed_ms"]
+        del candidate["speed_ms"], candidate["speed_ratio"]
     return {
         "run": {key: run.info.get(key) for key in ("kind", "seed", "figures", "learned_something")},
         "formats": candidates,

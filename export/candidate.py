@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.errors import ModelError, ToolkitError
+from edge.errors import ModelError
 from edge.modelfile import sha256_of
 from edge.network import FORMATS, Network
 from export.gate import Recipe, advice
 from export.operators import minimal_runtimes
 from export.parity import Answers, Parity, answers_of_file, constant_outputs, measure
-from export.timing import median_ms
+from export.timing import speeds
 
 if TYPE_CHECKING:
     from edge.head import Head
@@ -23,14 +23,21 @@ if TYPE_CHECKING:
 DEPLOYED = "tflite-int8"
 """The format that the trainer made and heads are enrolled on."""
 
+REFERENCE = "tflite-float32"
+"""The format that speeds are compared with."""
+
+ALIKE = 1.1
+"""Up to this times the fastest one's time, formats count as equally fast."""
+
 
 @dataclass(frozen=True)
 class Candidate:
     """The base in one format.
 
     network, data: None and b"" where there is no file, because the conversion failed. speed_ms:
-    median of one crop on one thread of this machine, None where it was not timed. violations:
-    limits that were missed, empty for one that may be packed. advice: what to try.
+    median of one crop on one thread of this machine, None where it was not timed. speed_ratio: the
+    same to float32 (TFLite), None where that did not pass. violations: limits that were missed,
+    empty for one that may be packed. advice: what to try.
     """
 
     format: str
@@ -40,6 +47,7 @@ class Candidate:
     speed_ms: float | None = None
     violations: tuple[str, ...] = ()
     advice: str = ""
+    speed_ratio: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -51,6 +59,7 @@ class Candidate:
             "sha256": self.network.sha256 if self.network else None,
             "size_bytes": len(self.data),
             "speed_ms": None if self.speed_ms is None else round(self.speed_ms, 3),
+            "speed_ratio": None if self.speed_ratio is None else round(self.speed_ratio, 3),
             "minimal_runtimes": self.network.minimal_runtimes if self.network else {},
             "parity": self.parity.to_json(),
             "passed": self.passed,
@@ -104,13 +113,7 @@ class Judge:
         parity = self._parity(network, answers)
         violations = limits.violations(parity)
         made = Candidate(network.format, network, parity, data, violations=violations)
-        if violations:
-            return replace(made, advice=advice(network.format, parity))
-        try:
-            speed = median_ms(network, data, self.held_out, self.recipe.timing_s)
-        except ToolkitError as problem:
-            return replace(made, violations=(problem.message,), advice=problem.hint or "")
-        return replace(made, speed_ms=speed)
+        return replace(made, advice=advice(network.format, parity)) if violations else made
 
     def converted(self, network: Network, format: str, convert: Callable[[], bytes]) -> Candidate:
         """Convert, describe as `described`, and judge; a refused conversion is a violation."""
@@ -123,6 +126,20 @@ class Judge:
                 format, None, parity, violations=(problem.message,), advice=advice(format, parity)
             )
         return self.judge(made, data)
+
+    def timed(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        """The same with the speeds of those that passed, taken in turns, float32 first."""
+        passing = sorted((c for c in candidates if c.passed), key=lambda c: c.format != REFERENCE)
+        files = [(c.network, c.data) for c in passing if c.network is not None]
+        found = speeds(files, self.held_out[0], self.recipe.timing_s)
+        known = bool(passing) and passing[0].format == REFERENCE
+        by_format = {
+            c.format: replace(
+                c, speed_ms=speed.median_ms, speed_ratio=speed.ratio if known else None
+            )
+            for c, speed in zip(passing, found, strict=True)
+        }
+        return tuple(by_format.get(c.format, c) for c in candidates)
 
     def _parity(self, network: Network, answers: Answers) -> Parity:
         if self.reference is not None:
@@ -156,23 +173,39 @@ def reference_answers(model: FloatModel, crops_bgr: np.ndarray) -> Answers:
     return Answers(plain, mirror)
 
 
-def choose(candidates: Sequence[Candidate], *, fixed: bool) -> Candidate:
+def choose(candidates: Sequence[Candidate], *, fixed: str | None = None) -> Candidate:
     """The candidate that becomes the bundle's base; all of them have passed.
 
-    fixed: heads or a cohort are bound to the deployed file, so it is that one: a second network
-    beside it would have to run as well. Else the fastest here; of those within 10 % the smallest.
+    fixed: the format of the file that heads or a cohort are bound to, where there are any: it is
+    that one, as a second network beside it would have to run as well. Else the fastest here; of
+    those about as fast (`ALIKE`) the smallest.
     """
-    if fixed:
-        return next(c for c in candidates if c.format == DEPLOYED)
+    if fixed is not None:
+        return next(c for c in candidates if c.format == fixed)
     fastest = min(c.speed_ms or 0.0 for c in candidates)
-    near = [c for c in candidates if (c.speed_ms or 0.0) <= 1.1 * fastest]
+    near = [c for c in candidates if (c.speed_ms or 0.0) <= ALIKE * fastest]
     return min(near, key=lambda c: (len(c.data), FORMATS.index(c.format)))
+
+
+def reason(candidates: Sequence[Candidate], chosen: Candidate, *, bound: bool) -> str:
+    """Why it is this one, for people; "" where there was no other."""
+    others = [c for c in candidates if c.passed and c is not chosen]
+    if not others:
+        return ""
+    words = f"{chosen.format} was chosen: "
+    if not bound:
+        return words + "fast here, and of those about as fast the smallest"
+    words += "heads and strangers stand on this file"
+    best = min(others, key=lambda c: c.speed_ms or float("inf"))
+    if best.speed_ms and chosen.speed_ms and chosen.speed_ms > ALIKE * best.speed_ms:
+        words += f"; {best.format} takes {best.speed_ms / chosen.speed_ms:.2f} of its time here"
+    return words
 
 
 def table(candidates: Sequence[Candidate], chosen: Candidate | None) -> list[str]:
     """Lines to read: size, speed and parity of each, and what is wrong with those refused."""
     lines = [
-        f"{'format':<15}{'MB':>7}{'ms':>8}{'cosine':>9}{'worst 1%':>10}{'flips':>8}"
+        f"{'format':<15}{'MB':>7}{'ms':>8}{'ratio':>7}{'cosine':>9}{'worst 1%':>10}{'flips':>8}"
         f"{'agree':>9}{'dFAR':>8}{'dFRR':>8}"
     ]
     for c in candidates:
@@ -180,6 +213,7 @@ def table(candidates: Sequence[Candidate], chosen: Candidate | None) -> list[str
         mark = "*" if c is chosen else " "
         lines.append(
             f"{mark}{c.format:<14}{len(c.data) / 1e6:>7.2f}{_cell(c.speed_ms, '{:.2f}'):>8}"
+            f"{_cell(c.speed_ratio, '{:.2f}'):>7}"
             f"{_cell(p.cosine_mean, '{:.4f}'):>9}{_cell(p.cosine_worst, '{:.4f}'):>10}"
             f"{_cell(p.flips, '{:.2%}'):>8}{_cell(p.agreement_worst, '{:.2%}'):>9}"
             f"{_cell(p.far_drift, '{:+.2%}'):>8}{_cell(p.frr_drift, '{:+.2%}'):>8}"

@@ -111,7 +111,7 @@ def _untimed(candidate: Candidate) -> Candidate:
     """Times differ from run to run, and the same inputs shall give the same bundle."""
     from dataclasses import replace
 
-    return replace(candidate, speed_ms=None)
+    return replace(candidate, speed_ms=None, speed_ratio=None)
 
 
 def _people(heads: Sequence[Head]) -> str:

@@ -33,36 +33,43 @@ OTHERS = (KERAS, SAVED_MODEL)
 class Made:
     """The candidates, in the order of `FORMATS`.
 
-    required: formats that must pass. travelling: formats that go into the bundle beside the chosen
-    one where they pass. model: the float model, None in a person's run. held_out: crops
+    required: formats that must pass. choosable: formats that may become the base where nothing is
+    bound to a file. travelling: formats that go into the bundle beside the chosen one where they
+    pass. model: the float model, None in a person's run. held_out: crops
     uint8[N, S, S, 3] BGR that they were measured on.
     """
 
     candidates: tuple[Candidate, ...]
     required: tuple[str, ...]
+    choosable: tuple[str, ...]
     travelling: tuple[str, ...]
     model: FloatModel | None
     held_out: np.ndarray
 
 
-def wanted(formats: tuple[str, ...], *, has_float_model: bool) -> tuple[str, ...]:
-    """Formats to try. Raises `UsageError` for unknown ones, `InputError` for impossible ones."""
+def wanted(
+    formats: tuple[str, ...], *, has_float_model: bool, deployed: str = DEPLOYED
+) -> tuple[str, ...]:
+    """Formats to try. deployed: the format of the run's own file.
+
+    Raises `UsageError` for unknown ones, `InputError` for impossible ones.
+    """
     known = (AUTO, ALL, *FORMATS, *OTHERS)
     for name in formats:
         if name not in known:
             raise UsageError(f"unknown format '{name}'", hint=f"known are {', '.join(known)}")
     named = {name for name in formats if name not in (AUTO, ALL)}
     if not has_float_model:
-        if named - {DEPLOYED}:
+        if named - {deployed}:
             raise InputError(
-                f"the run has no model.keras, so {', '.join(sorted(named - {DEPLOYED}))} cannot "
+                f"the run has no model.keras, so {', '.join(sorted(named - {deployed}))} cannot "
                 "be made from it",
                 hint="pack the base's own run, with --head RUN for the person",
             )
-        return (DEPLOYED,)
+        return (deployed,)
     if AUTO in formats or ALL in formats:
         return FORMATS
-    return tuple(name for name in FORMATS if name in {*named, DEPLOYED})
+    return tuple(name for name in FORMATS if name in {*named, deployed})
 
 
 def make_candidates(
@@ -73,7 +80,8 @@ def make_candidates(
     report: Callable[[str], None],
 ) -> Made:
     """Convert, run and judge every format that is wanted."""
-    formats = wanted(options.formats, has_float_model=run.keras is not None)
+    own = run.network.format
+    formats = wanted(options.formats, has_float_model=run.keras is not None, deployed=own)
     data = run.deployed_data()
     deployed = _with_runtimes(run.network, data)
     crops = run.representative()
@@ -104,9 +112,12 @@ def make_candidates(
             else:
                 candidates.append(judge.converted(run.network, name, make))
     candidates.sort(key=lambda candidate: FORMATS.index(candidate.format))
+    report("timing")
+    timed = judge.timed(candidates)
     explicit = tuple(name for name in options.formats if name in FORMATS)
+    choosable = formats if {AUTO, ALL} & set(options.formats) or not explicit else explicit
     travelling = formats if ALL in options.formats else explicit
-    return Made(tuple(candidates), explicit, travelling, model, held_out)
+    return Made(timed, explicit, choosable, travelling, model, held_out)
 
 
 def other_files(
@@ -153,7 +164,7 @@ def _makers(
 ) -> list[tuple[str, Callable[[], bytes] | None]]:
     """For each format what makes its file, None for the one that is there."""
     if model is None or crops is None:
-        return [(DEPLOYED, None)]
+        return [(run.network.format, None)]
     from export import onnxfile, tflite
 
     def float_onnx() -> bytes:
@@ -165,9 +176,9 @@ def _makers(
     makers: dict[str, Callable[[], bytes] | None] = {
         kind: partial(tflite.convert, model, kind) for kind in tflite.KINDS
     }
-    makers[DEPLOYED] = None
     makers["onnx-float32"] = float_onnx
     makers["onnx-int8"] = lambda: onnxfile.quantize(float_onnx(), crops[0], properties(run))
+    makers[run.network.format] = None
     return [(name, makers[name]) for name in formats]
 
 

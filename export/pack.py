@@ -13,8 +13,9 @@ from edge.atomic import atomic_file
 from edge.bundle import SUFFIX, Bundle
 from edge.bundlewriter import BundleWriter
 from edge.errors import GateFailed, UsageError
+from edge.network import FORMATS
 from edge.signature import PrivateKey, PublicKey
-from export.candidate import DEPLOYED, Candidate, choose, table
+from export.candidate import DEPLOYED, Candidate, choose, reason, table
 from export.gate import Recipe
 from export.noise import default_log, start_log
 from export.persons import Persons, gather
@@ -63,8 +64,8 @@ class ParityMissed(GateFailed):
 
 @dataclass(frozen=True)
 class PackResult:
-    """What was packed. enrolled_again: whose heads were fitted anew on this base. warnings: what
-    whoever uses the bundle should know.
+    """What was packed. why: why this format was chosen. enrolled_again: whose heads were fitted
+    anew on this base. warnings: what whoever uses the bundle should know.
     """
 
     path: Path
@@ -73,6 +74,7 @@ class PackResult:
     sha256: str
     candidates: tuple[Candidate, ...]
     chosen: Candidate
+    why: str
     heads: tuple[str, ...]
     enrolled_again: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -85,6 +87,7 @@ class PackResult:
         people = ", ".join(self.heads) or "nobody yet"
         return [
             *table(self.candidates, self.chosen),
+            *([self.why] if self.why else []),
             *(f"{name} was enrolled again on this base" for name in self.enrolled_again),
             *(f"warning: {text}" for text in self.warnings),
             f"{self.path}: {self.size_bytes / 1e6:.2f} MB, knows {people}{signed}",
@@ -97,6 +100,7 @@ class PackResult:
             "size_bytes": self.size_bytes,
             "sha256": self.sha256,
             "chosen": self.chosen.format,
+            "why": self.why,
             "candidates": [candidate.to_json() for candidate in self.candidates],
             "heads": list(self.heads),
             "enrolled_again": list(self.enrolled_again),
@@ -128,7 +132,8 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
     log = start_log(options.log or default_log())
     made = make_candidates(run, heads, options, log, report)
     bound = run.external is None and bool(heads or persons.cohort is not None)
-    chosen = passed(made.candidates, made.required, bound=bound)
+    own = run.network.format if bound else None
+    chosen = passed(made.candidates, made.required, made.choosable, bound=own)
     report("recording golden crops")
     writer, warnings = assemble(run, persons, made, chosen, options, log)
     public = None if key is None else key.public
@@ -140,6 +145,7 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
         sha256=sha256,
         candidates=made.candidates,
         chosen=chosen,
+        why=reason(made.candidates, chosen, bound=bound),
         heads=tuple(head.name for head in heads),
         enrolled_again=persons.enrolled_again,
         warnings=warnings,
@@ -159,12 +165,20 @@ def measures_on_pictures(run: RunFolder, options: PackOptions, persons: Persons)
 
 
 def passed(
-    candidates: tuple[Candidate, ...], required: tuple[str, ...], *, bound: bool
+    candidates: tuple[Candidate, ...],
+    required: tuple[str, ...],
+    choosable: tuple[str, ...] = FORMATS,
+    *,
+    bound: str | None,
 ) -> Candidate:
-    """The chosen candidate. Raises `ParityMissed` when one that must travel is not good."""
-    must = {*required, *([DEPLOYED] if bound else [])}
+    """The chosen candidate. Raises `ParityMissed` when one that must travel is not good.
+
+    required, choosable: see `export.formats.Made`. bound: the format of the file that heads or a
+    cohort are bound to, None where nothing is.
+    """
+    must = {*required, *([] if bound is None else [bound])}
     failed = [c for c in candidates if not c.passed and c.format in must]
-    good = [c for c in candidates if c.passed]
+    good = [c for c in candidates if c.passed and (bound or c.format in choosable)]
     if failed or not good:
         raise ParityMissed(candidates, (failed or list(candidates))[0])
     return choose(good, fixed=bound)

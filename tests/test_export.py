@@ -376,6 +376,54 @@ def test_an_external_embedder(base: Path, tmp_path: Path) -> None:
         pack_person(run, out, heads=(ben,))
 
 
+def test_the_format_that_was_chosen_is_the_bases_and_can_carry_people(
+    base: Path, tmp_path: Path
+) -> None:
+    """Where nothing is bound to the int8 file, the base comes in the format that was asked for, and
+    people who are enrolled on that file stay with it."""
+    bare = tmp_path / "bare"
+    shutil.copytree(base, bare)
+    (bare / "cohort.npz").unlink()
+    result = pack_person(bare, tmp_path / "half.edge", formats=("tflite-float16",))
+    assert result.chosen.format == "tflite-float16"
+    assert {c.format for c in result.candidates} == {"tflite-float16", "tflite-int8"}
+    run = tmp_path / "run"
+    with Bundle.open(tmp_path / "half.edge") as bundle:
+        assert not bundle.manifest.alternatives
+        factory.write_run(run, bundle.base, bundle.base_data, kind="person")
+    factory.add_cohort(run)
+    (run / "heads").mkdir()
+    factory.a_head(run).save(run / "heads" / "Anna.npz")
+    shutil.copy(base / "golden.npz", run)
+    for formats in (("auto",), ("all",), ("tflite-float16",)):
+        assert pack_person(run, tmp_path / "x.edge", formats=formats).heads == ("Anna",)
+    with Bundle.open(tmp_path / "x.edge") as bundle:
+        assert bundle.base.format == "tflite-float16"
+        assert bundle.heads[0].embedder_sha256 == bundle.base.sha256
+    verify(tmp_path / "x.edge").require()
+    with pytest.raises(InputError, match=r"has no model\.keras, so tflite-int8"):
+        pack_person(run, tmp_path / "x.edge", formats=("tflite-int8",))
+
+
+def test_auto_tries_all_and_packs_one(base: Path, anna: Path, tmp_path: Path) -> None:
+    """All that passed are timed; with somebody enrolled it is the file that they stand on."""
+    out = tmp_path / "x.edge"
+    done = command("pack", base, "--head", anna, "-o", out, "-q", state=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split()[:5] == ["format", "MB", "ms", "ratio", "cosine"]
+    rows = {line.split()[0].lstrip("*"): line.split() for line in lines[1 : 1 + len(FORMATS)]}
+    assert set(rows) == set(FORMATS)
+    assert all(float(row[2]) > 0 and float(row[3]) > 0 for row in rows.values())
+    assert rows["tflite-float32"][3] == "1.00"
+    assert [row[0] for row in rows.values() if row[0].startswith("*")] == ["*tflite-int8"]
+    assert "stand on this file" in lines[1 + len(FORMATS)]
+    with Bundle.open(out) as bundle:
+        assert not bundle.manifest.alternatives
+        assert len(bundle.manifest.facts["formats"]) == len(FORMATS)
+        assert not {"speed_ms", "speed_ratio"} & set(bundle.manifest.facts["formats"][0])
+
+
 def test_signing(anna: Path, tmp_path: Path) -> None:
     key, out = tmp_path / "maker.key", tmp_path / "x.edge"
     done = command("keygen", "-o", key, "--json", state=tmp_path)

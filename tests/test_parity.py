@@ -12,7 +12,7 @@ from edge.embedder import Perception, l2_normalized
 from edge.errors import GateFailed
 from edge.head import Head, linear_layers
 from edge.network import FORMATS
-from export.candidate import DEPLOYED, Candidate, choose, table
+from export.candidate import DEPLOYED, Candidate, choose, reason, table
 from export.gate import EXACT, Limits, Recipe, advice
 from export.pack import ParityMissed, passed
 from export.parity import Answers, Parity, constant_outputs, measure
@@ -164,27 +164,40 @@ def candidate(format: str, size: int = 10, ms: float = 1.0, wrong: str = "") -> 
 def test_the_fastest_is_chosen_and_of_those_alike_the_smallest() -> None:
     found = [candidate("tflite-float32", 40, 1.0), candidate("tflite-int8", 10, 1.08),
              candidate("onnx-int8", 5, 1.5)]  # fmt: skip
-    assert choose(found, fixed=False).format == "tflite-int8"
-    assert choose([*found, candidate("tflite-float16", 20, 0.5)], fixed=False).format == (
-        "tflite-float16"
-    )
+    assert choose(found).format == "tflite-int8"
+    assert choose([*found, candidate("tflite-float16", 20, 0.5)]).format == ("tflite-float16")
     slow = [candidate("tflite-float32", 40, 0.1), candidate("tflite-int8", 10, 9)]
-    assert choose(slow, fixed=True).format == DEPLOYED
+    assert choose(slow, fixed=DEPLOYED).format == DEPLOYED
 
 
 def test_what_must_travel_must_pass() -> None:
     bad, good = candidate(DEPLOYED, wrong="too far"), candidate("tflite-float32")
     with pytest.raises(GateFailed, match="tflite-int8 missed the gate: too far; try"):
-        passed((bad, good), (), bound=True)
-    assert passed((bad, good), (), bound=False) is good
+        passed((bad, good), (), bound=DEPLOYED)
+    assert passed((bad, good), (), bound=None) is good
     with pytest.raises(GateFailed):
-        passed((bad,), (), bound=False)
+        passed((bad,), (), bound=None)
     broken = candidate("onnx-int8", wrong="too far")
     ok = candidate(DEPLOYED)
-    assert passed((ok, broken), (), bound=True) is ok
+    assert passed((ok, broken), (), bound=DEPLOYED) is ok
     with pytest.raises(ParityMissed, match="onnx-int8") as caught:
-        passed((ok, broken), ("onnx-int8",), bound=True)
+        passed((ok, broken), ("onnx-int8",), bound=DEPLOYED)
     assert caught.value.candidates == (ok, broken)
+
+
+def test_only_formats_that_were_asked_for_are_chosen() -> None:
+    small, asked = candidate(DEPLOYED, 5, 0.5), candidate("tflite-float16", 10, 1.0)
+    assert passed((small, asked), ("tflite-float16",), ("tflite-float16",), bound=None) is asked
+    assert passed((small, asked), ("tflite-float16",), bound=None) is small
+    assert passed((small, asked), ("tflite-float16",), ("tflite-float16",), bound=DEPLOYED) is small
+
+
+def test_the_choice_is_explained() -> None:
+    fixed, fast = candidate(DEPLOYED, 5, 1.0), candidate("tflite-float16", 10, 0.5)
+    assert "takes 0.50 of its time" in reason((fixed, fast), fixed, bound=True)
+    assert "of its time" not in reason((fixed, candidate("onnx-int8")), fixed, bound=True)
+    assert "smallest" in reason((fixed, fast), fast, bound=False)
+    assert reason((fixed, candidate("onnx-int8", wrong="too far")), fixed, bound=True) == ""
 
 
 def test_the_table_names_every_format_and_every_reason() -> None:
