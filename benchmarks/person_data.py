@@ -16,6 +16,8 @@ import numpy as np
 from edge.detector import Detector
 from edge.embedder import Embedder
 from edge.errors import PictureError
+from edge.face import Face
+from edge.looks import NO_FACE
 from edge.picture import read_picture
 from edge.progress import progress
 from edge.quality import QualityGate
@@ -31,17 +33,41 @@ ENROLLING = 10
 CMU_SCALED = re.compile(r"_[24]\.pgm$")
 
 
+LEFT, RIGHT = "left", "right"
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A picture to judge, uint8[H, W, 3] BGR. whose: picture it is. side: the half in which the
+    face lies that is meant, where two people are shown; empty for any.
+    """
+
+    whose: str
+    image_bgr: np.ndarray
+    name: str = ""
+    side: str = ""
+
+    def means(self, face: Face) -> bool:
+        """Whether a face is one that the picture is shown for."""
+        x, _, w, _ = face.box_px
+        left = x + w / 2 < self.image_bgr.shape[1] / 2
+        return not self.side or left == (self.side == LEFT)
+
+
 @dataclass(frozen=True, eq=False)
 class Judged:
     """Faces that passed the gate, row by row. frame: number of the picture each is in, int[N];
-    person: whose picture it is, by picture. faces: pictures with any face; passed: with one that
-    passed the gate. embeddings: float32[N, D].
+    person, names: whose picture it is, and its name, by picture. faces: pictures with any face;
+    passed: with one that passed the gate. reasons: why none passed, empty where one did.
+    embeddings: float32[N, D].
     """
 
     embeddings: np.ndarray
     frame: np.ndarray
     person: tuple[str, ...]
+    names: tuple[str, ...]
     faces: np.ndarray
+    reasons: tuple[str, ...]
 
     @property
     def passed(self) -> np.ndarray:
@@ -59,7 +85,9 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One enrolment and everybody it is tried on. own, others: bool[P], pictures of `judged`."""
+    """One enrolment and everybody it is tried on. own, others: bool[P], pictures of `judged`, also
+    those without a face or with one that does not pass.
+    """
 
     name: str
     looks: Looks
@@ -88,44 +116,65 @@ class Bench:
     def embed(self, crops: np.ndarray) -> np.ndarray:
         return embeddings_of(self.embedder, crops)
 
-    def judge(
-        self, pictures: Iterator[tuple[str, np.ndarray]], *, one_face: bool, total: int, label: str
-    ) -> Judged:
-        """Look at (whose, picture) pairs. one_face: the face that the picture is about alone."""
+    def judge(self, pictures: Iterator[Shown], *, one_face: bool, total: int, label: str) -> Judged:
+        """Look at pictures. one_face: the face that the picture is about alone."""
         gate = QualityGate()
-        crops, frame, person, faces = [], [], [], []
-        shown = progress(pictures, label=label, total=total, quiet=self.quiet)
-        for number, (whose, image) in enumerate(shown):
+        crops, frame, person, names, faces, reasons = [], [], [], [], [], []
+        progressing = progress(pictures, label=label, total=total, quiet=self.quiet)
+        for number, shown in enumerate(progressing):
+            image = shown.image_bgr
             found = self.detector.detect(image)
             if one_face and found:
                 main = main_face(found, image.shape[1], image.shape[0])
                 found = () if main is None else (main,)
-            person.append(whose)
+            found = tuple(face for face in found if shown.means(face))
+            person.append(shown.whose)
+            names.append(shown.name)
             faces.append(bool(found))
-            for face in found:
-                if gate.judge(image, face).passed:
+            said = [gate.judge(image, face) for face in found]
+            passed = any(quality.passed for quality in said)
+            reasons.append("" if passed else (said[0].reason or "") if said else NO_FACE)
+            for face, quality in zip(found, said, strict=True):
+                if quality.passed:
                     crops.append(self.embedder.crop(image, face))
                     frame.append(number)
         return Judged(
             embeddings=self.embed(np.stack(crops)),
             frame=np.array(frame),
             person=tuple(person),
+            names=tuple(names),
             faces=np.array(faces),
+            reasons=tuple(reasons),
         )
 
 
-def webcam(bench: Bench, shared: Path) -> Iterator[Trial]:
-    """Enrol from one clip, judge every frame of all other clips."""
-    clips = sorted((shared / "data" / "video").glob("person-*.mkv"))
+def frames_of(clip: Path, whose: str, side: str = "") -> Iterator[Shown]:
+    """Every frame of a clip."""
+    with file_source(clip) as source:
+        for grab in source:
+            if grab.image_bgr is not None:
+                yield Shown(whose, grab.image_bgr, clip.name, side)
 
-    def frames() -> Iterator[tuple[str, np.ndarray]]:
+
+def webcam_clips(shared: Path) -> list[Path]:
+    """The clips of single people before one webcam."""
+    return sorted((shared / "data" / "video").glob("person-*.mkv"))
+
+
+def webcam(
+    bench: Bench, shared: Path, more: Callable[[], Iterator[Shown]] | None = None
+) -> Iterator[Trial]:
+    """Enrol from one clip, judge every frame of all other clips; of whom `more` shows are strangers
+    to everybody."""
+    clips = webcam_clips(shared)
+
+    def frames() -> Iterator[Shown]:
         for clip in clips:
-            with file_source(clip) as source:
-                for grab in source:
-                    if grab.image_bgr is not None:
-                        yield clip.stem, grab.image_bgr
+            yield from frames_of(clip, clip.stem)
+        if more is not None:
+            yield from more()
 
-    judged = bench.judge(frames(), one_face=False, total=700, label="webcam")
+    judged = bench.judge(frames(), one_face=False, total=850, label="webcam")
     whose = np.array([name.split("-")[1] for name in judged.person])
     clip_of = np.array(judged.person)
     for clip in clips:
@@ -166,20 +215,21 @@ def _photo_trials(
     label: str,
     enrolling: Callable[[list[int]], list[int]],
 ) -> Iterator[Trial]:
-    def pictures() -> Iterator[tuple[str, np.ndarray]]:
+    def pictures() -> Iterator[Shown]:
         for folder, path in files:
             try:
-                yield folder.name, read_picture(path)
+                image = read_picture(path)
             except PictureError:
-                yield folder.name, np.zeros((64, 64, 3), np.uint8)
+                image = np.zeros((64, 64, 3), np.uint8)
+            yield Shown(folder.name, image, path.name)
 
     judged = bench.judge(pictures(), one_face=True, total=len(files), label=label)
     whose = np.array(judged.person)
     for name in sorted(set(judged.person)):
         rows = np.flatnonzero((whose == name) & judged.faces).tolist()
         chosen = enrolling(rows)
-        own = np.zeros(len(whose), bool)
-        own[[row for row in rows if row not in set(chosen)]] = True
+        own = whose == name
+        own[chosen] = False
         if len(rows) < ENROLLING + 2:
             continue
         looks = bench.looks([files[row][1] for row in chosen], name)

@@ -66,7 +66,7 @@ class TaskEvaluation:
             said.append(
                 f"{self.head.name}, {side}: {one['answered_yes']} of {one['pictures']} pictures "
                 f"answered yes ({100 * one['answered_yes'] / one['pictures']:.1f} %; {trivial}), "
-                f"{one['uncertain']} of all uncertain; {one['groups']} {unit}; "
+                f"{one['uncertain']} uncertain; {one['groups']} {unit}; "
                 f"{one['not_judged']} could not be judged"
             )
         wrong = facts["mostly_wrong"]
