@@ -17,7 +17,7 @@ from edge.detector import Detector
 from edge.embedder import Embedder
 from edge.errors import PictureError
 from edge.face import Face
-from edge.looks import NO_FACE
+from edge.lookbook import NO_FACE
 from edge.picture import read_picture
 from edge.progress import progress
 from edge.quality import QualityGate
