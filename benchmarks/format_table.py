@@ -34,15 +34,20 @@ REPRESENTATIVE_EVERY = 5
 @click.option("--celeba", required=True, type=click.Path(path_type=Path), help="With attributes.")
 @click.option("--people", required=True, type=click.Path(path_type=Path), help="A folder each.")
 @click.option("--heads", type=click.IntRange(1), default=6, help="How many people are enrolled.")
+@click.option("--pictures", type=click.IntRange(20), help="At most so many with attributes.")
+@click.option("--crowd", type=click.IntRange(2), help="At most so many of --people.")
+@click.option("--rounds", type=click.IntRange(1), default=300, help="Calls of each that are timed.")
 @click.option("--old-python", type=click.Path(path_type=Path), help="Python with tflite-runtime.")
 @click.option("--cache-dir", type=click.Path(path_type=Path), help="For landmarks and crops.")
 def main(
-    base: str, celeba: Path, people: Path, heads: int, old_python: Path | None,
-    cache_dir: Path | None,
+    base: str, celeba: Path, people: Path, heads: int, pictures: int | None, crowd: int | None,
+    rounds: int, old_python: Path | None, cache_dir: Path | None,
 ) -> None:  # fmt: skip
     """Convert BASE into every format and measure each in every runtime that may know it."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from benchmarks.format_runs import OLD, latency_ratio, run, runtimes
+    import cv2
+
+    from benchmarks.format_runs import latency_ratio, run, runtimes
     from export.floatmodel import FloatModel
     from trainer.subject import open_subject
 
@@ -50,8 +55,8 @@ def main(
     if subject.keras is None:
         raise click.UsageError(f"{base} has no float model to convert")
     model = FloatModel(subject.keras)
-    calibration, measured, labelled = _labelled(subject, celeba, cache_dir)
-    trials, faces = _enrolled(subject, people, heads)
+    calibration, measured, labelled = _labelled(subject, celeba, pictures, cache_dir)
+    trials, faces = _enrolled(subject, people, heads, crowd)
     crops = np.concatenate([measured, faces])
     reference = model.perceive(crops).embeddings
     assert reference is not None
@@ -61,33 +66,34 @@ def main(
     )
     click.echo("| format | runtime | MB | latency ratio | cosine | attributes | TAR | FAR |")
     click.echo("|---|---|---|---|---|---|---|---|")
+    cv2.setNumThreads(1)  # of OpenCV DNN, as of the others
     first: tuple[Network, bytes] | None = None
-    old_ms = float("nan")
     for network, data in _files(model, subject, calibration):
         first = first or (network, data)  # float32
         for runtime in runtimes(network.format, old_python):
             said = run(network, data, runtime, crops, old_python)
-            if runtime == OLD:
-                old_ms = said.ms if first[0] is network else old_ms
-                ratio = said.ms / old_ms
-            else:
-                ratio = latency_ratio(network, data, runtime, first, crops[0])
+            ratio = float("nan")
+            if not said.problem:
+                ratio = latency_ratio(network, data, runtime, first, crops[0], old_python, rounds)
             head = f"| {network.format} | {runtime} | {len(data) / 1e6:.2f} |"
             click.echo(f"{head} {_row(said, reference, labelled, network, trials, ratio)} |")
-    click.echo("\nratios: to float32 in LiteRT, in turns; in tflite-runtime to float32 there")
+    click.echo(
+        "\nlatency ratio: to float32 in LiteRT, in tflite-runtime to float32 there; one thread "
+        f"each, in turns, median of {rounds} quotients"
+    )
 
 
 def _labelled(
-    subject: Subject, folder: Path, cache_dir: Path | None
+    subject: Subject, folder: Path, most: int | None, cache_dir: Path | None
 ) -> tuple[np.ndarray, np.ndarray, Photos]:
     """Crops to calibrate on, crops to measure on, and the photos of the latter."""
     from trainer.photos import Photos, Settings, labelled_photos
 
     settings = Settings(part="all", cache_dir=cache_dir, allow_missing=True)
     photos = labelled_photos(folder, subject, settings)
-    usable = np.flatnonzero(photos.landmarks.usable)
+    usable = np.flatnonzero(photos.landmarks.usable)[:most]
     calibrating = np.isin(np.arange(len(photos.table)), usable[::REPRESENTATIVE_EVERY])
-    measuring = photos.landmarks.usable & ~calibrating
+    measuring = np.isin(np.arange(len(photos.table)), usable) & ~calibrating
     expects = subject.base.network.input
     crops = np.asarray(photos.crops(expects, settings))
     kept = Photos(photos.table.select(measuring), photos.landmarks.select(measuring), None)
@@ -95,7 +101,7 @@ def _labelled(
 
 
 def _enrolled(
-    subject: Subject, folder: Path, heads: int
+    subject: Subject, folder: Path, heads: int, crowd: int | None
 ) -> tuple[list[tuple[Trial, Head]], np.ndarray]:
     """People enrolled on the deployed file, and the faces of everybody's pictures."""
     from itertools import islice
@@ -117,9 +123,10 @@ def _enrolled(
 
     bench, cohort = Keeping(subject.embedder), find_cohort(subject.embedder)
     used = list(STRATEGIES.values())[-1]
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir())[:crowd]
     found = [
         (trial, used(given(trial, bench), cohort))
-        for trial in islice(photo_trials(bench, folder), heads)
+        for trial in islice(photo_trials(bench, folder, names.__contains__), heads)
     ]
     assert bench.kept is not None
     return found, bench.kept
@@ -154,7 +161,7 @@ def _row(
     from trainer.evaluation import attribute_report
 
     if said.problem:
-        return f"not possible: {said.problem[:120]} | | | |"
+        return f"– | refused: {said.problem[:120]} | – | – | –"
     count = len(labelled.table)
     cosine = np.sum(said.embeddings * reference, axis=1)
     accuracy = attribute_report(said.logits[:count], network, labelled, tuned=False).mean.accuracy
