@@ -18,10 +18,13 @@ from edge.normalization import Normalization
 
 SCHEMA = 1
 
-LINEAR, DENSE_128 = "linear", "dense-128"
-KINDS = (LINEAR, DENSE_128)
+LINEAR, DENSE_128, KERNEL = "linear", "dense-128", "kernel"
+KINDS = (LINEAR, DENSE_128, KERNEL)
 
-ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid")
+ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "exp")
+
+_HIGHEST_EXPONENT = 30.0
+"""So that a head with absurd weights gives large scores and not infinite ones."""
 
 _MOST_LAYERS = 4
 _WIDEST = 8192
@@ -59,6 +62,8 @@ class Layer:
             return np.asarray(np.tanh(z))
         if self.activation == "sigmoid":
             return np.asarray(0.5 * (1.0 + np.tanh(0.5 * z)))
+        if self.activation == "exp":
+            return np.asarray(np.exp(np.minimum(z, _HIGHEST_EXPONENT)))
         return np.asarray(z)
 
 

@@ -90,7 +90,9 @@ def _probability(head: Head, embedding: Any) -> Any:
     values = embedding
     for layer in head.layers:
         values = tf.matmul(values, tf.constant(layer.weights)) + tf.constant(layer.bias)
-        activation = {"relu": tf.nn.relu, "tanh": tf.tanh, "sigmoid": tf.sigmoid}
+        activation = {
+            "relu": tf.nn.relu, "tanh": tf.tanh, "sigmoid": tf.sigmoid, "exp": tf.exp
+        }  # fmt: skip
         values = activation.get(layer.activation, tf.identity)(values)
     norm = head.normalization
     score = (values - np.float32(norm.mean)) / np.float32(norm.std)

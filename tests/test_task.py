@@ -19,7 +19,7 @@ from trainer.cli import main as edge_train
 from trainer.drawn import DrawnPerson
 from trainer.drawn.dataset import write_photos
 from trainer.run import Run
-from trainer.task import best_threshold
+from trainer.task_head import best_threshold
 
 PEOPLE = range(40, 46)
 

@@ -21,6 +21,7 @@ from edge.commands import (
     threads_option,
 )
 from edge.errors import UsageError
+from edge.head import DENSE_128, KERNEL
 
 if TYPE_CHECKING:
     from trainer.person_settings import PersonSettings
@@ -88,9 +89,10 @@ WITHOUT_PATHS = "edge-train person … --privacy (the other options may name fil
 )
 @click.option(
     "--head",
-    type=click.Choice(["linear", "dense-128"]),
-    default="linear",
-    help="What is fitted; dense-128 needs TensorFlow.",
+    type=click.Choice(["auto", "linear", "dense-128", "kernel"]),
+    default="auto",
+    help="What is fitted: for a person linear or dense-128 (needs TensorFlow), for --positive and "
+    "--negative linear or kernel; by default linear, and the better one.",
 )
 @click.option(
     "--mode",
@@ -167,8 +169,8 @@ def _check_task(
             raise UsageError(
                 f"--{name.replace('_', '-')} is about a person, not about --positive and --negative"
             )
-    if settings.head != "linear":
-        raise UsageError("--positive and --negative take a linear head")
+    if settings.head == DENSE_128:
+        raise UsageError("--positive and --negative take a linear or a kernel head")
     _check_mode(settings)
 
 
@@ -177,6 +179,8 @@ def _check_person(settings: PersonSettings, group_regex: str) -> None:
         raise UsageError(
             "nobody to enrol", hint="give --photos, or --positive and --negative for another task"
         )
+    if settings.head == KERNEL:
+        raise UsageError("a kernel head is for --positive and --negative, not for a person")
     if group_regex:
         raise UsageError("--group-regex goes with --positive and --negative")
     if settings.privacy and settings.save_augmented:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.head import LINEAR
 from trainer.subject import SHIPPED_NAME
 
 AUTO = "auto"
@@ -24,7 +23,7 @@ class PersonSettings:
     cohort: Path | None = None
     others: tuple[Path, ...] = ()
     not_me: tuple[Path, ...] = ()
-    head: str = LINEAR
+    head: str = AUTO
     target_far: float | None = None
     strict: bool = False
     camera: str = AUTO

@@ -18,8 +18,7 @@ import numpy as np
 from edge.atomic import atomic_folder
 from edge.bundlewriter import file_stem
 from edge.errors import InputError, RefusedError
-from edge.head import LINEAR, Head, linear_layers
-from edge.logistic import LogisticModel, balanced_weights, fit_logistic
+from edge.head import KERNEL, LINEAR, Head
 from trainer.album import expanded, is_video
 from trainer.contact_sheet import CONTACT_SHEET, write_contact_sheet
 from trainer.embeddings import embeddings_of
@@ -27,14 +26,14 @@ from trainer.eyes import Eyes, write_models
 from trainer.groups import group_numbers, prints_to_json
 from trainer.looks import Looks, read_looks
 from trainer.metrics import USEFUL_MARGIN
-from trainer.person_settings import FINETUNE, PersonSettings
+from trainer.person_settings import AUTO, FINETUNE, PersonSettings
 from trainer.run import Run
+from trainer.task_head import TaskExamples, best_threshold, fit_task_head
 from trainer.tuned_base import TUNED_ON_THESE, TunedBase, tune_base
 from trainer.whose import names_by, pattern_of
 
-L2_GRID = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
-
-FOLDS = 5
+KINDS = {AUTO: (LINEAR, KERNEL), LINEAR: (LINEAR,), KERNEL: (KERNEL,)}
+"""What --head asks for; with "auto" the better one out of fold."""
 
 FEWEST_GROUPS = 4
 """Of each answer, below which nothing can be learned that holds for others."""
@@ -110,7 +109,7 @@ def train_task(
     tuned: TunedBase | None = None
     if settings.mode == FINETUNE:
         eyes, tuned = _tuned(eyes, answers, settings)
-    head, figures = fit_task(settings.name, answers, eyes, settings.seed)
+    head, figures = fit_task(settings.name, answers, eyes, KINDS[settings.head], settings.seed)
     warnings = (*head.calibration["warnings"], *([] if tuned is None else [TUNED_ON_THESE]))
     result = TaskResult(settings.out, settings.name, figures, warnings)
     _write(result, head, answers, eyes, tuned, settings, command)
@@ -159,46 +158,37 @@ def ignored_files(paths: Sequence[Path]) -> int:
     return sum(p.is_file() and not is_picture(p) and not is_video(p) for p in inside)
 
 
-def fit_task(name: str, answers: Answers, eyes: Eyes, seed: int) -> tuple[Head, dict[str, Any]]:
-    """The head, and its figures on scores out of fold."""
-    x = embeddings_of(eyes.embedder, answers.looks.crops()).astype(np.float64)
+def fit_task(
+    name: str, answers: Answers, eyes: Eyes, kinds: tuple[str, ...], seed: int
+) -> tuple[Head, dict[str, Any]]:
+    """The head, the best of `kinds`, and its figures on scores out of fold."""
     varied, owner = answers.looks.varied()
-    more = embeddings_of(eyes.embedder, varied).astype(np.float64)
-    folds = _folds(answers.group, seed)
-    scored = [_held_out(x, more, owner, answers.answer, folds, l2) for l2 in L2_GRID]
-    losses = [float(np.mean(np.logaddexp(0, np.where(answers.answer, -s, s)))) for s in scored]
-    best = int(np.argmin(losses))
-    model = _fit(x, more, owner, answers.answer, np.ones(len(x), bool), L2_GRID[best])
-    threshold = best_threshold(scored[best], answers.answer)
-    figures = _figures(scored[best], threshold, answers)
+    examples = TaskExamples(
+        x=embeddings_of(eyes.embedder, answers.looks.crops()).astype(np.float64),
+        varied=embeddings_of(eyes.embedder, varied).astype(np.float64),
+        varied_of=owner,
+        answer=answers.answer,
+        group=answers.group,
+    )
+    fit = fit_task_head(examples, kinds, seed)
+    threshold = best_threshold(fit.held_out, answers.answer)
+    figures = _figures(fit.held_out, threshold, answers)
     head = Head(
         name=name,
-        kind=LINEAR,
+        kind=fit.kind,
         embedder_sha256=eyes.deployed.network.sha256,
-        layers=linear_layers(model.weights, model.bias),
+        layers=fit.layers,
         threshold=threshold,
         calibration={
             "task": True,
             "strategy": "where the two answers part best, out of fold",
-            "l2": L2_GRID[best],
+            "l2": fit.l2,
             **figures,
-            "own_scores": [round(float(s), 5) for s in scored[best][answers.answer]],
+            "own_scores": [round(float(s), 5) for s in fit.held_out[answers.answer]],
             "warnings": list(_warnings(figures)),
         },
     )
     return head, figures
-
-
-def best_threshold(scores: np.ndarray, answer: np.ndarray) -> float:
-    """Where the balanced accuracy of scores float64[N] is best for answers bool[N]; in the middle
-    of the widest gap of equals."""
-    ranked = np.unique(scores)
-    cuts = np.concatenate([[ranked[0] - 1.0], (ranked[1:] + ranked[:-1]) / 2])
-    yes, no = np.sort(scores[answer]), np.sort(scores[~answer])
-    tpr = 1.0 - np.searchsorted(yes, cuts) / len(yes)
-    tnr = np.searchsorted(no, cuts) / len(no)
-    equal = np.flatnonzero(tpr + tnr >= (tpr + tnr).max() - 1e-12)
-    return float(np.median(cuts[equal]))
 
 
 def _tuned(eyes: Eyes, answers: Answers, settings: PersonSettings) -> tuple[Eyes, TunedBase]:
@@ -222,44 +212,6 @@ def _refuse_few(answer: np.ndarray, group: np.ndarray) -> None:
                 f"{option} shows {count} independent groups, it takes at least {FEWEST_GROUPS}",
                 hint="give pictures of more people, or check --group-regex",
             )
-
-
-def _folds(group: np.ndarray, seed: int) -> np.ndarray:
-    numbers, index = np.unique(group, return_inverse=True)
-    place = np.random.default_rng([seed, 11]).permutation(len(numbers)) % FOLDS
-    return np.asarray(place[index.reshape(-1)])
-
-
-def _held_out(
-    x: np.ndarray,
-    more: np.ndarray,
-    owner: np.ndarray,
-    answer: np.ndarray,
-    folds: np.ndarray,
-    l2: float,
-) -> np.ndarray:
-    scores = np.zeros(len(x))
-    for fold in np.unique(folds):
-        model = _fit(x, more, owner, answer, folds != fold, l2)
-        scores[folds == fold] = model.logits(x[folds == fold])
-    return scores
-
-
-def _fit(
-    x: np.ndarray,
-    more: np.ndarray,
-    owner: np.ndarray,
-    answer: np.ndarray,
-    keep: np.ndarray,
-    l2: float,
-) -> LogisticModel:
-    """On the rows `keep` and their variations."""
-    varied = keep[owner]
-    rows = np.concatenate([x[keep], more[varied]])
-    positive = np.concatenate([answer[keep], answer[owner[varied]]])
-    return fit_logistic(
-        rows, positive, l2=l2, weight=balanced_weights(positive, np.ones(len(rows)))
-    )
 
 
 def _figures(scores: np.ndarray, threshold: float, answers: Answers) -> dict[str, Any]:
