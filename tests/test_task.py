@@ -19,7 +19,6 @@ from trainer.cli import main as edge_train
 from trainer.drawn import DrawnPerson
 from trainer.drawn.dataset import write_photos
 from trainer.run import Run
-from trainer.task_head import best_threshold
 
 PEOPLE = range(40, 46)
 
@@ -170,10 +169,3 @@ def test_refusals(drawn: Path, tmp_path: Path, words: list[str], code: int, said
     assert done.exit_code == code, done.output
     assert said in done.output
     assert not (tmp_path / "run").exists()
-
-
-def test_the_threshold_lies_where_the_answers_part() -> None:
-    scores = np.array([-2.0, -1.0, 3.0, 4.0])
-    assert best_threshold(scores, np.array([False, False, True, True])) == pytest.approx(1.0)
-    wrong = best_threshold(scores, np.array([True, True, False, False]))
-    assert wrong < -2.0 or wrong > 3.0

@@ -8,7 +8,7 @@ import pytest
 import trainer.task_head
 from edge.embedder import l2_normalized
 from edge.head import KERNEL, LINEAR, Head
-from trainer.task_head import TaskExamples, TaskFit, fit_task_head
+from trainer.task_head import TaskExamples, TaskFit, best_threshold, fit_task_head
 
 SIZE = 8
 
@@ -76,3 +76,19 @@ def test_many_examples_are_represented_by_some(monkeypatch: pytest.MonkeyPatch) 
     fit = fit_task_head(examples(crossed=True), (KERNEL,), 0)
     assert fit.layers[0].weights.shape == (SIZE, 64)
     assert share_right(fit, examples(crossed=True, seed=1)) > 0.9
+
+
+def test_the_threshold_stays_where_the_fit_has_it_unless_that_is_clearly_wrong() -> None:
+    rng = np.random.default_rng(0)
+    answer = np.arange(400) % 2 == 0
+    group = np.arange(400) // 20
+    scores = np.where(answer, 1.0, -1.0) + 0.8 * rng.normal(size=400)
+    assert best_threshold(scores, answer, group) == 0.0
+    assert 1.0 < best_threshold(scores + 2.0, answer, group) < 2.5
+    assert -2.5 < best_threshold(scores - 2.0, answer, group) < -1.0
+
+
+def test_wrong_answers_get_a_threshold_that_accepts_all_or_nobody() -> None:
+    scores = np.array([-2.0, -1.0, 3.0, 4.0])
+    wrong = best_threshold(scores, np.array([True, True, False, False]), np.arange(4))
+    assert np.isfinite(wrong)

@@ -1,8 +1,9 @@
 """A task: any yes-or-no question about faces, learned from two folders.
 
 `positive` shows what the head shall say yes to (sunglasses), `negative` what not. There are no
-strangers here: the threshold is set where the two answers part best, on scores of groups that had
-no part in the fit. A group, the person by a pattern in the file names, is never split.
+strangers here: the threshold is where the fit parts the answers, unless another place is clearly
+better on scores of groups that had no part in the fit. A group, the person by a pattern in the file
+names, is never split.
 """
 
 from __future__ import annotations
@@ -171,7 +172,7 @@ def fit_task(
         group=answers.group,
     )
     fit = fit_task_head(examples, kinds, seed)
-    threshold = best_threshold(fit.held_out, answers.answer)
+    threshold = best_threshold(fit.held_out, answers.answer, answers.group)
     figures = _figures(fit.held_out, threshold, answers)
     head = Head(
         name=name,
@@ -181,7 +182,7 @@ def fit_task(
         threshold=threshold,
         calibration={
             "task": True,
-            "strategy": "where the two answers part best, out of fold",
+            "strategy": "where the fit parts the answers, unless another place is clearly better",
             "l2": fit.l2,
             **figures,
             "own_scores": [round(float(s), 5) for s in fit.held_out[answers.answer]],

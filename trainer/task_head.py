@@ -69,11 +69,26 @@ def fit_task_head(examples: TaskExamples, kinds: tuple[str, ...], seed: int) -> 
     return max(fits, key=lambda fit: _best_balanced_accuracy(fit.held_out, examples.answer))
 
 
-def best_threshold(scores: np.ndarray, answer: np.ndarray) -> float:
-    """Where the balanced accuracy of scores float64[N] is best for answers bool[N]; in the middle
-    of the equals."""
+def best_threshold(scores: np.ndarray, answer: np.ndarray, group: np.ndarray) -> float:
+    """Where the balanced accuracy of scores float64[N] out of fold is best for answers bool[N].
+
+    0, where the fit itself parts them, unless another cut is better by more than one standard
+    error over the groups int[N] (Breiman et al., Classification and Regression Trees, 1984): what
+    looks best on a few people is mostly chance. Else the cut that is nearest to it among those
+    within that error.
+    """
     cuts, rates = _balanced_accuracies(scores, answer)
-    return float(np.median(cuts[rates >= rates.max() - 1e-12]))
+    best = rates.max()
+    error = np.sqrt(best * (1.0 - best) / len(np.unique(group)))
+    cuts, rates = np.append(cuts, 0.0), np.append(rates, _at(0.0, scores, answer))
+    good = cuts[rates >= best - error - 1e-12]
+    return float(good[np.argmin(np.abs(good))])
+
+
+def _at(threshold: float, scores: np.ndarray, answer: np.ndarray) -> float:
+    """The balanced accuracy there."""
+    said = scores >= threshold
+    return float(said[answer].mean() + (~said[~answer]).mean()) / 2
 
 
 def _best_balanced_accuracy(scores: np.ndarray, answer: np.ndarray) -> float:
