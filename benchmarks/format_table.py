@@ -55,7 +55,7 @@ def main(
     if subject.keras is None:
         raise click.UsageError(f"{base} has no float model to convert")
     model = FloatModel(subject.keras)
-    calibration, measured, labelled = _labelled(subject, celeba, pictures, cache_dir)
+    calibration, measured, labelled = labelled_crops(subject, celeba, pictures, cache_dir)
     trials, faces = _enrolled(subject, people, heads, crowd)
     crops = np.concatenate([measured, faces])
     reference = model.perceive(crops).embeddings
@@ -83,7 +83,7 @@ def main(
     )
 
 
-def _labelled(
+def labelled_crops(
     subject: Subject, folder: Path, most: int | None, cache_dir: Path | None
 ) -> tuple[np.ndarray, np.ndarray, Photos]:
     """Crops to calibrate on, crops to measure on, and the photos of the latter."""

@@ -35,10 +35,10 @@ def convert_frozen(frozen: Any, kind: str, widths: dict[str, int]) -> bytes:
     except Exception as problem:  # the converter raises anything
         first = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
         raise ModelError(f"the TFLite converter refuses {kind}: {first}") from None
-    return _named(data, widths)
+    return named(data, widths)
 
 
-def _named(data: bytes, widths: dict[str, int]) -> bytes:
+def named(data: bytes, widths: dict[str, int]) -> bytes:
     """The file with inputs and outputs named by role, and a signature that says the same.
 
     Converters name outputs Identity, Identity_1, …, in their order; inner tensors bear counters of

@@ -99,7 +99,7 @@ def int8_file(
         convert_variables_to_constants_v2,
     )
 
-    from export.tflite import _named
+    from export.tflite import named
 
     @tf.function(autograph=False)
     def infer(pixels: Any) -> list[Any]:
@@ -115,7 +115,7 @@ def int8_file(
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.float32
     widths = {"attributes": len(ATTRIBUTES), "embedding": EMBEDDING_SIZE}
-    return _named(converter.convert(), widths)
+    return named(converter.convert(), widths)
 
 
 def _feeds(calibration: np.ndarray) -> Iterator[list[np.ndarray]]:

@@ -136,7 +136,7 @@ def test_nan_from_a_conversion_that_lost_its_weights(
     """The trap: this conversion of a Keras 3 model succeeds with a file that returns NaN."""
     import tensorflow as tf
 
-    from export.tflite import _named
+    from export.tflite import named
 
     @tf.function(input_signature=model.function().input_signature)
     def infer(pixels: Any) -> list[Any]:
@@ -146,7 +146,7 @@ def test_nan_from_a_conversion_that_lost_its_weights(
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [infer.get_concrete_function()], model.keras
     )
-    data = _named(converter.convert(), model.widths)
+    data = named(converter.convert(), model.widths)
     found = judge.converted(factory.network_of(base), "tflite-float32", lambda: data)
     assert not found.passed
     assert "not finite" in found.violations[0]
