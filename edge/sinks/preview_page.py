@@ -18,6 +18,9 @@ body { margin: 0; background: var(--ground); color: var(--ink);
 header { display: flex; align-items: center; gap: .7rem; padding: .9rem 1.4rem; }
 header b { font-size: 1.05rem; }
 header span { color: var(--soft); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+button { margin-left: auto; padding: .25rem .9rem; font: inherit; color: inherit; cursor: pointer;
+  background: var(--card); border: 1px solid var(--line); border-radius: .5rem; }
+button[aria-pressed=true] { background: var(--ink); color: var(--card); }
 #dot { flex: none; width: .65rem; height: .65rem; border-radius: 50%; background: var(--match); }
 #dot.lost { background: #e03131; }
 main { display: grid; grid-template-columns: minmax(0, 1fr) 21rem; gap: 1.1rem;
@@ -26,8 +29,9 @@ main { display: grid; grid-template-columns: minmax(0, 1fr) 21rem; gap: 1.1rem;
 section, figure { background: var(--card); border: 1px solid var(--line); border-radius: .8rem;
   margin: 0; }
 figure { overflow: hidden; align-self: start; background: #000; }
-figure img { display: block; width: 100%; min-height: 12rem; max-height: 82vh;
+figure img, figure canvas { display: block; width: 100%; min-height: 12rem; max-height: 82vh;
   object-fit: contain; }
+figure [hidden] { display: none; }
 aside { display: flex; flex-direction: column; gap: 1.1rem; }
 section { padding: .9rem 1.1rem; }
 h2 { margin: 0 0 .5rem; font-size: .78rem; letter-spacing: .06em; text-transform: uppercase;
@@ -50,9 +54,12 @@ time { color: var(--soft); white-space: nowrap; font-variant-numeric: tabular-nu
 </style>
 </head>
 <body>
-<header><i id="dot"></i><b>edge-recognize</b><span id="source"></span></header>
+<header><i id="dot"></i><b>edge-recognize</b><span id="source"></span>
+<button id="hold" aria-pressed="false" title="Hold picture and figures">Hold</button>
+</header>
 <main>
-<figure><img src="stream.mjpg" alt="What the camera sees, with boxes around faces"></figure>
+<figure><img id="seen" src="stream.mjpg" alt="What the camera sees, with boxes around faces">
+<canvas id="held" hidden></canvas></figure>
 <aside>
 <section><h2>In the picture</h2><div id="faces" class="empty">nobody</div></section>
 <section><h2>Figures</h2><dl>
@@ -97,11 +104,26 @@ function showEvents(events) {
   });
   at("events").replaceChildren(...(rows.length ? rows : [make("li", "none yet", "empty")]));
 }
+let held = false;
+at("hold").addEventListener("click", () => {
+  held = !held;
+  const [seen, still] = [at("seen"), at("held")];
+  if (held) {
+    still.width = seen.naturalWidth;
+    still.height = seen.naturalHeight;
+    still.getContext("2d").drawImage(seen, 0, 0);
+  }
+  seen.hidden = held;
+  still.hidden = !held;
+  at("hold").textContent = held ? "Go on" : "Hold";
+  at("hold").setAttribute("aria-pressed", held);
+});
 async function refresh() {
   try {
     const answer = await fetch("state.json", { cache: "no-store" });
     if (!answer.ok) throw new Error(answer.status);
     const state = await answer.json();
+    if (held) return;
     at("dot").className = state.error ? "lost" : "";
     at("source").textContent = state.error || state.source;
     at("latency").textContent = ms(state.latency_ms);
@@ -113,8 +135,9 @@ async function refresh() {
   } catch (problem) {
     at("dot").className = "lost";
     at("source").textContent = "the device does not answer";
+  } finally {
+    setTimeout(refresh, 500);
   }
-  setTimeout(refresh, 500);
 }
 refresh();
 </script>
