@@ -19,8 +19,8 @@ L2_GRID = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 KERNEL_L2_GRID = (1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
 """Against the mean squared error of targets 1 and -1."""
 
-MOST_EXAMPLES = 2048
-"""That a kernel head compares with: 1 MB at 128 dimensions, 0.3 million products a face."""
+MOST_EXAMPLES = 1024
+"""That a kernel head compares with: 0.5 MB at 128 dimensions, 0.1 million products a face."""
 
 FOLDS = 5
 
