@@ -12,6 +12,7 @@ import numpy as np
 from edge.errors import DetectorError
 from edge.face import Face
 from edge.modelfile import read_model_file
+from edge.tilt import upright
 
 YUNET_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 """face_detection_yunet_2023mar.onnx of the OpenCV model zoo (MIT)."""
@@ -93,7 +94,8 @@ class Detector:
         return cls(detector_bytes(model), config)
 
     def detect(self, image_bgr: np.ndarray) -> tuple[Face, ...]:
-        """All faces of a picture, uint8[H, W, 3] BGR or uint8[H, W], largest first."""
+        """All faces of a picture, uint8[H, W, 3] BGR or uint8[H, W], largest first; tilted ones
+        with landmarks by a second look, see `edge.tilt`."""
         if image_bgr.ndim == 2:
             image_bgr = cv2.cvtColor(image_bgr, cv2.COLOR_GRAY2BGR)
         height, width = image_bgr.shape[:2]
@@ -107,18 +109,31 @@ class Detector:
             size_px = (max(1, round(width * scale)), max(1, round(height * scale)))
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             image_bgr = cv2.resize(image_bgr, size_px, interpolation=method)
+        faces = upright(image_bgr, self._found(image_bgr), self._found)
+        back = np.array([width / image_bgr.shape[1], height / image_bgr.shape[0]])
+        return tuple(_scaled(face, back) for face in faces)
+
+    def _found(self, image_bgr: np.ndarray) -> tuple[Face, ...]:
+        """What YuNet says of a picture in its own size, largest first."""
         self._yunet.setInputSize((image_bgr.shape[1], image_bgr.shape[0]))
         rows = self._yunet.detect(np.ascontiguousarray(image_bgr))[1]
         if rows is None:
             return ()
-        back = np.array([width / image_bgr.shape[1], height / image_bgr.shape[0]])
-        faces = (_face(row, back) for row in rows if np.isfinite(row).all())
+        faces = (_face(row) for row in rows if np.isfinite(row).all())
         return tuple(sorted(faces, key=lambda face: -face.area_px2))
 
 
-def _face(row: np.ndarray, back: np.ndarray) -> Face:
-    """One row of YuNet (x, y, w, h, five points, score) in pixels of the original picture."""
-    values = row[:14].reshape(7, 2).astype(np.float64) * back
+def _face(row: np.ndarray) -> Face:
+    """One row of YuNet: x, y, w, h, five points, score."""
+    values = row[:14].reshape(7, 2).astype(np.float64)
     x, y, w, h = (float(v) for v in values[:2].ravel())
     points = tuple((float(px), float(py)) for px, py in values[2:])
     return Face(box_px=(x, y, w, h), landmarks_px=points, detector_score=float(row[14]))
+
+
+def _scaled(face: Face, back: np.ndarray) -> Face:
+    """In pixels of the original picture."""
+    box = np.array(face.box_px).reshape(2, 2) * back
+    x, y, w, h = (float(v) for v in box.ravel())
+    points = tuple((float(px), float(py)) for px, py in face.landmarks() * back)
+    return Face(box_px=(x, y, w, h), landmarks_px=points, detector_score=face.detector_score)
