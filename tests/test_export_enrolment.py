@@ -20,8 +20,10 @@ from edge.errors import InputError, RefusedError, UsageError
 from edge.head import Head
 from export.cli import main as edge_export
 from export.gate import Recipe
-from export.pack import PackOptions, PackResult, pack
+from export.pack import PackOptions, PackResult, measures_on_pictures, pack
+from export.persons import Persons
 from export.photofinder import Named, images, locate
+from export.runfolder import RunFolder
 from export.verification import verify
 from trainer.cli import main as edge_train
 from trainer.drawn import DrawnPerson
@@ -252,3 +254,22 @@ def test_the_command_says_whom_it_enrolled_again(
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["enrolled_again"] == ["me"]
     assert f"enrolling me again on {new.name}" in done.stderr
+
+
+def test_pictures_of_a_person_measure_formats_only_where_these_are_asked_for(
+    old: Path, me: Path, tmp_path: Path
+) -> None:
+    """A few photos of one person are no measure, and a run with a float model needs none."""
+    bare, again = tmp_path / "bare", Persons(enrolled_again=("me",))
+    shutil.copytree(me, bare)
+    (bare / "model.keras").unlink(missing_ok=True)
+
+    def measures(run: Path, persons: Persons, *formats: str) -> bool:
+        options = PackOptions(run, tmp_path / "x.edge", formats, pictures=(tmp_path,))
+        return measures_on_pictures(RunFolder.open(run), options, persons)
+
+    assert measures(bare, Persons(), "auto")
+    assert not measures(bare, again, "auto")
+    assert not measures(bare, again, "tflite-int8")
+    assert measures(bare, again, "all")
+    assert not measures(old, again, "all")

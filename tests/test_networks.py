@@ -13,6 +13,7 @@ import pytest
 from edge.errors import InputError, ModelError, UsageError
 from trainer import backbones
 from trainer.backbones import IMAGENET_MEAN, IMAGENET_STD, PIXEL_SCALES, pixel_scale_name
+from trainer.folding import fold
 from trainer.networks import (
     NetworkConfig,
     all_layers,
@@ -251,5 +252,6 @@ def test_the_shipped_base_is_a_start() -> None:
     model = build(NetworkConfig(arch="shipped", input_size=96, attributes=3, embedding_size=16))
     nested = next(layer for layer in model.layers if hasattr(layer, "layers"))
     assert nested.count_params() == 2_257_984
+    assert fold(model).shift > 0
     with pytest.raises(ModelError, match="choose its --input-size"):
         build(NetworkConfig(arch="shipped", input_size=64))

@@ -113,8 +113,16 @@ def _old_backbone(path: Path, size_px: int, scale_name: str) -> Backbone:
     """Of a base that was made here its backbone and its scaling, of another model see there."""
     model, scale = load_old_model(path, size_px, SCALED_PIXELS)
     if scale is None or scale_name != "auto":
-        scale = PIXEL_SCALES["unit" if scale_name == "auto" else scale_name]()
-    return Backbone(model, scale)
+        return Backbone(model, PIXEL_SCALES["unit" if scale_name == "auto" else scale_name]())
+    return Backbone(model, _copied(scale))
+
+
+def _copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """The same layer without a place in a graph: one in two graphs shows its output in the old."""
+    copy = type(layer).from_config(layer.get_config())
+    copy.build((None, None, None, 3))
+    copy.set_weights(layer.get_weights())
+    return copy
 
 
 def pixel_scale_name(arch: str, weights: str, asked: str = "auto") -> str:
