@@ -48,7 +48,7 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     examples="""
     edge-train attributes --data ~/celeba --out runs/base
     edge-train attributes --data ~/celeba --data ~/lfw --teacher face.tflite --out runs/base
-    edge-train attributes --data ~/faces --arch shipped --window middle --out runs/mine
+    edge-train attributes --data ~/faces --arch shipped --window tight --out runs/mine
     edge-train attributes --data ~/celeba --arch cnn-32 --input-size 192 --out runs/small
     edge-train attributes --data ~/celeba --out runs/base --resume --learning-rate 0.0003
     """,
