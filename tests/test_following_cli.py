@@ -240,7 +240,7 @@ def test_what_a_budget_leaves_out_are_detections_before_frames(
     spared, lines = on_a_machine(monkeypatch, 0.04, "--max-cpu", "10%")
     assert len(every) >= 0.9 * len(lines)
     assert spared.detections < free.detections / 1.5
-    assert len(lines) >= 500 - spared.detections, "one comes while the detector is at work"
+    assert len(lines) >= 500 - 2 * spared.detections, "one or two come while it is at work"
 
 
 def test_a_budget_finds_who_comes_later(monkeypatch: pytest.MonkeyPatch) -> None:
