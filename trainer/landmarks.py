@@ -34,7 +34,7 @@ STRAY_SHARE = 0.2
 """In aligned pictures, a face further than this share of the width from where faces lie is not
 the one that the picture is about."""
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
