@@ -126,7 +126,7 @@ def test_enrolling_before_a_camera_from_an_empty_room_to_a_head(
     assert found["far"]["trials"] > 1000
     now = people()
     assert now["Ana"]["looks"] >= 10
-    assert now["Ben"]["threshold"] != before["threshold"], "set again, for two people"
+    assert now["Ben"]["threshold"] >= before["threshold"], "two people never make it easier"
     assert [path for path in tmp_path.rglob("*") if path.suffix in (".jpg", ".png")] == []
 
 
