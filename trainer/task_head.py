@@ -80,15 +80,8 @@ def best_threshold(scores: np.ndarray, answer: np.ndarray, group: np.ndarray) ->
     cuts, rates = _balanced_accuracies(scores, answer)
     best = rates.max()
     error = np.sqrt(best * (1.0 - best) / len(np.unique(group)))
-    cuts, rates = np.append(cuts, 0.0), np.append(rates, _at(0.0, scores, answer))
     good = cuts[rates >= best - error - 1e-12]
     return float(good[np.argmin(np.abs(good))])
-
-
-def _at(threshold: float, scores: np.ndarray, answer: np.ndarray) -> float:
-    """The balanced accuracy there."""
-    said = scores >= threshold
-    return float(said[answer].mean() + (~said[~answer]).mean()) / 2
 
 
 def _best_balanced_accuracy(scores: np.ndarray, answer: np.ndarray) -> float:
@@ -96,9 +89,9 @@ def _best_balanced_accuracy(scores: np.ndarray, answer: np.ndarray) -> float:
 
 
 def _balanced_accuracies(scores: np.ndarray, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts between the scores, float64[T], and the balanced accuracy at each."""
+    """Cuts between the scores, and 0, float64[T], and the balanced accuracy at each."""
     ranked = np.unique(scores)
-    cuts = np.concatenate([[ranked[0] - 1.0], (ranked[1:] + ranked[:-1]) / 2])
+    cuts = np.concatenate([[ranked[0] - 1.0], (ranked[1:] + ranked[:-1]) / 2, [0.0]])
     yes, no = np.sort(scores[answer]), np.sort(scores[~answer])
     tpr = 1.0 - np.searchsorted(yes, cuts) / len(yes)
     return cuts, (tpr + np.searchsorted(no, cuts) / len(no)) / 2
