@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 
 from edge.cli import main
 from edge.picture import read_picture
+from edge.register import open_register
 from edge.vault import KEY_FILE_VARIABLE
 from trainer.drawn import DrawnPerson, write_photos
 
@@ -127,6 +128,9 @@ def test_enrolling_before_a_camera_from_an_empty_room_to_a_head(
     now = people()
     assert now["Ana"]["looks"] >= 10
     assert now["Ben"]["threshold"] >= before["threshold"], "two people never make it easier"
+    with open_register(None, None) as register:
+        set_for = {each.head.name: each.head.calibration["heads"] for each in register.known()}
+    assert set_for == {"Ana": 2, "Ben": 2}, "set again, for two people"
     assert [path for path in tmp_path.rglob("*") if path.suffix in (".jpg", ".png")] == []
 
 
