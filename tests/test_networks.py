@@ -253,5 +253,17 @@ def test_the_shipped_base_is_a_start() -> None:
     nested = next(layer for layer in model.layers if hasattr(layer, "layers"))
     assert nested.count_params() == 2_257_984
     assert fold(model).shift > 0
-    with pytest.raises(ModelError, match="choose its --input-size"):
-        build(NetworkConfig(arch="shipped", input_size=64))
+
+
+@pytest.mark.parametrize("arch", ["mobilenet_v2", "resnet"])
+def test_a_base_goes_on_at_another_size(tmp_path: Path, arch: str) -> None:
+    first = build(NetworkConfig(arch=arch, input_size=32, attributes=5))
+    first.save(tmp_path / "base.keras")
+    config = NetworkConfig(arch=f"file:{tmp_path / 'base.keras'}", input_size=40)
+    again, new = build(config), build(NetworkConfig(arch=arch, input_size=40))
+    inner = [next(x for x in m.layers if hasattr(x, "layers")) for m in (first, again, new)]
+    for old, kept in zip(inner[0].get_weights(), inner[1].get_weights(), strict=True):
+        np.testing.assert_array_equal(old, kept)
+    inner[2].set_weights(inner[0].get_weights())
+    scaled = pixels(40).astype(np.float32) / 255
+    np.testing.assert_allclose(inner[1](scaled), inner[2](scaled), atol=1e-5)

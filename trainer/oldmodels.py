@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ def load_old_model(
 
     Of a Keras file (.h5, .keras) these are its last feature maps, or its last hidden layer where it
     has none; of a SavedModel, which shows no layers, its first output. Of a base that was made
-    here, it is the backbone within, and its layer `scale_name` comes along, which scales the pixels
-    before it; None with others. Raises `InputError` when
-    there is nothing at `path` and `ModelError` when it is no such model or takes another size.
+    here, it is the backbone within, at whatever size, and its layer `scale_name` comes along, which
+    scales the pixels before it; None with others. Raises `InputError` when there is nothing at
+    `path` and `ModelError` when it is no such model or takes another size.
     """
     if path.is_dir():
         return _saved_model(path, size_px), None
@@ -32,12 +33,40 @@ def load_old_model(
     except Exception as problem:  # h5py and Keras raise many kinds
         first = (str(problem).strip().splitlines() or [""])[0]
         raise ModelError(f"cannot load the model {path}: {first}") from None
-    _check_size(path, model.input_shape, size_px)
     within = [layer for layer in model.layers if hasattr(layer, "layers")]
     scales = [layer for layer in model.layers if layer.name == scale_name]
     if len(within) == len(scales) == 1:
-        return within[0], scales[0]
+        return _resized(within[0], size_px), scales[0]
+    _check_size(path, model.input_shape, size_px)
     return keras.Model(model.inputs, _features(model), name="old_model"), None
+
+
+def _resized(backbone: keras.Model, size_px: int) -> keras.Model:
+    """The same weights for pictures of size_px. MobileNetV2 pads by the size, so it is built anew.
+
+    Raises `ModelError` where the layers leave nothing of so small a picture.
+    """
+    if backbone.input_shape[1:3] == (size_px, size_px):
+        return backbone
+    try:
+        mobilenet = re.fullmatch(r"mobilenetv2_([\d.]+)_\d+", backbone.name)
+        if mobilenet:
+            resized = keras.applications.MobileNetV2(
+                input_shape=(size_px, size_px, 3),
+                alpha=float(mobilenet[1]),
+                include_top=False,
+                weights=None,
+            )
+        else:
+            pixels = keras.Input((size_px, size_px, 3))
+            resized = keras.models.clone_model(backbone, input_tensors=pixels)
+    except ValueError as problem:
+        raise ModelError(
+            f"the backbone {backbone.name} does not take {size_px} px: {problem}",
+            hint="choose a larger --input-size",
+        ) from None
+    resized.set_weights(backbone.get_weights())
+    return resized
 
 
 def _features(model: keras.Model) -> Any:
