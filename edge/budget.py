@@ -56,6 +56,10 @@ class Budget:
         before = self._cost_s.get(what, cost_s)
         self._cost_s[what] = before + SMOOTHING * (cost_s - before)
 
+    def interval_s(self, what: str) -> float:
+        """Seconds from one to the next that the share allows at best; 0 while its cost is unknown."""
+        return self._cost_s.get(what, 0.0) / self.share
+
     @contextlib.contextmanager
     def learning(self, what: str) -> Iterator[None]:
         """Learn what something costs that is done while this is entered, on whatever threads."""

@@ -7,6 +7,7 @@ pictures' own time, so that a file gives the same results however fast it is rea
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -14,8 +15,14 @@ from dataclasses import dataclass, replace
 from edge.budget import Budget
 from edge.track import Track, size_px
 
+log = logging.getLogger(__name__)
+
 SLACK_S = 0.002
 """Pictures come a little early and late; one that is due by so little is not left out."""
+
+TOO_SELDOM_S = 2.0
+"""With more between two searches, a track seldom lives until its votes are cast, see
+`edge.track.TrackConfig`."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class Schedule:
         self.budget = budget
         self._detected_s: float | None = None
         self._missed = False
+        self._warned = False
 
     def detection_due(self, tracks: Sequence[Track], time_s: float) -> bool:
         """Whether the detector has to run on the picture of this time."""
@@ -70,6 +78,8 @@ class Schedule:
     def detected(self, time_s: float, *, missed: bool) -> None:
         """The detector has run. missed: whether it did not find a track that is still alive."""
         self._detected_s, self._missed = time_s, missed
+        if self.budget is not None and not self._warned:
+            self._warned = _warn_if_too_little(self.budget)
 
     def look_due(self, track: Track, time_s: float) -> bool:
         """Whether a track that has just been detected is worth a look."""
@@ -97,3 +107,18 @@ class Schedule:
             return config.matched_s if track.vote.choice else config.unknown_s
         hopeless = track.vote.looks >= config.patience and not track.vote.settled
         return config.hopeless_s if hopeless else config.quick_s
+
+
+def _warn_if_too_little(budget: Budget) -> bool:
+    """Say so where the budget affords searches too seldom to recognize anybody; whether it does."""
+    interval_s = budget.interval_s("detect")
+    if interval_s <= TOO_SELDOM_S:
+        return False
+    log.warning(
+        "%.0f %% of the processor afford a search for faces every %.0f s at best, too seldom to "
+        "recognize who passes by; allow at least %.0f %%",
+        100 * budget.share,
+        interval_s,
+        100 * budget.share * interval_s,
+    )
+    return True

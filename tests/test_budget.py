@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.budget import BURST_S, LONGEST_PAUSE_S, Budget
+from edge.schedule import Schedule
 
 
 class Machine:
@@ -86,3 +87,20 @@ def test_what_costs_more_than_the_bucket_holds_comes_when_it_is_full() -> None:
     assert not budget.affords("detect")
     machine.now_s += 60
     assert budget.affords("detect")
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.02, 1), (0.5, 0)])
+def test_too_little_to_recognize_anybody_is_said_once(
+    share: float, said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine = Machine()
+    budget = machine.budget(share)
+    schedule = Schedule(budget=budget)
+    for time_s in (0.0, 30.0, 60.0):
+        with schedule.paying():
+            machine.work(0.12)
+        schedule.detected(time_s, missed=False)
+    assert budget.interval_s("detect") == pytest.approx(0.12 / share)
+    warnings = [record.getMessage() for record in caplog.records]
+    assert len(warnings) == said
+    assert all("search for faces every 6 s" in w and "at least 12 %" in w for w in warnings)
