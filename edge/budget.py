@@ -57,7 +57,7 @@ class Budget:
         self._cost_s[what] = before + SMOOTHING * (cost_s - before)
 
     def interval_s(self, what: str) -> float:
-        """Seconds from one to the next that the share allows at best; 0 while its cost is unknown."""
+        """Least seconds from one to the next that the share allows; 0 while its cost is unknown."""
         return self._cost_s.get(what, 0.0) / self.share
 
     @contextlib.contextmanager
