@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,42 @@ def test_refusals_to_measure(
     done = call("evaluate-person", run, *[folders.get(word, word) for word in words], "-q")
     assert done.exit_code == code, done.output
     assert said in done.output
+
+
+def test_the_report_says_what_is_answered(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    facts = json.loads((run / "report.json").read_text())
+    head = Head.load(run / "heads" / "glasses.npz")
+    yes, no = (np.array(head.calibration[k]) for k in ("own_scores", "negative_scores"))
+    right, wrong = int((yes >= head.threshold).sum()), int((no >= head.threshold).sum())
+    rows = re.findall(r"<tr><th>this head</th>(.*?)</tr>", page)
+    assert [int(v) for v in re.findall(r">(\d+)<", rows[0])] == [
+        right,
+        len(yes) - right,
+        wrong,
+        len(no) - wrong,
+    ]
+    assert facts["figures"]["accuracy"] == pytest.approx(
+        (right + len(no) - wrong) / (len(yes) + len(no))
+    )
+    for part in ("always the majority (", "Answered no although positive", "Model card"):
+        assert part in page
+    crops = min(8, len(yes) - right) + min(8, wrong)
+    assert page.count("<img ") == 2 + crops
+    assert "1 files of the folders are neither pictures nor videos" in page
+    assert "http" not in re.sub(r"base64,[^\"]*", "", page)  # it stands alone
+
+
+def test_a_private_report_shows_and_names_nothing(drawn: Path, tmp_path: Path) -> None:
+    out = tmp_path / "private"
+    done = call("person", *answers(drawn), "--name", "glasses", "-o", out, "--privacy", "-q")
+    assert done.exit_code == 0, done.output
+    assert (out / "report.html").read_text().count("<img ") == 2
+    assert not list(out.rglob("*.png"))
+    for name in ("report.html", "report.json"):
+        text = (out / name).read_text()
+        assert str(drawn) not in text
+        assert "photo-" not in text
 
 
 def test_the_run_is_packed_like_a_persons(run: Path, tmp_path: Path) -> None:

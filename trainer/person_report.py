@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import base64
 import html
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from edge.cohort import Cohort
 from edge.jsontext import json_text
 from trainer.person_plot import det, heads_chart, histogram, strangers_of
+from trainer.report_page import (
+    HARDEST,
+    counts,
+    crop,
+    embedder_rows,
+    figure,
+    heading,
+    made_by,
+    page,
+    paragraph,
+    reasons_table,
+    table,
+)
 from trainer.run import Run
 
 if TYPE_CHECKING:
     from trainer.person import PersonResult
-
-HARDEST = 8
-"""Own looks with the lowest scores, and not-me looks with the highest, that the page shows."""
-
-_STYLE = """
-body{font:16px/1.55 system-ui,sans-serif;max-width:54rem;margin:2rem auto;padding:0 1rem;
-color:#222;background:#fff} h1{margin-bottom:.2rem} h2{margin-top:2.2rem}
-table{border-collapse:collapse;margin:.6rem 0} td,th{border:1px solid #ccc;padding:.3rem .7rem;
-text-align:left;vertical-align:top} td.n{text-align:right;font-variant-numeric:tabular-nums}
-.facts th{width:11rem} .facts td{overflow-wrap:anywhere}
-.warning{background:#fff3cd;padding:.5rem 1rem;border-left:4px solid #e0a800;margin:.5rem 0}
-.verdict{font-size:1.1rem} figure{display:inline-block;margin:.3rem;text-align:center;
-font-size:.8rem} img{max-width:100%} figure img{width:112px;image-rendering:auto}
-.small{color:#666;font-size:.9rem}
-"""
 
 _USE = """Made to tell one person who agreed to it from strangers. Not for identifying people in
 public, not for decisions about people's rights, and no door lock by itself: whoever holds a photo
@@ -49,45 +44,35 @@ def write_report(
     strangers = strangers_of(head, cohort)
     own = np.asarray(head.calibration["own_scores"], np.float64)
     not_me = None if result.not_me is None else result.not_me.scores
-    name = html.escape(head.name)
     parts = [
-        f"<h1>Is it {name}?</h1>",
-        f'<p class="verdict">{html.escape(_verdict(result))}</p>',
-        *(f'<p class="warning">{html.escape(text)}</p>' for text in result.warnings),
+        *heading(_verdict(result), result.warnings),
         "<h2>Who is accepted</h2>",
         _confusion(result, own),
         _facts(result),
         *_test(result),
         "<h2>Scores</h2>",
-        _text(
+        paragraph(
             f"Each look of {head.name} is scored by a head that was not fitted on it; each "
             "stranger counts with the highest score in any look. Right of the line a face is "
             "accepted, in the band around it the answer is “uncertain”."
         ),
-        _figure(histogram(head, own, strangers, not_me), "Histogram of scores"),
+        figure(histogram(head, own, strangers, not_me), "Histogram of scores"),
         "<h2>Errors at other thresholds</h2>",
-        _text("0 stands for none seen; what that proves is in the table above."),
-        _figure(det(head, own, strangers), "False rejects against false accepts"),
+        paragraph("0 stands for none seen; what that proves is in the table above."),
+        figure(det(head, own, strangers), "False rejects against false accepts"),
         "<h2>More people in one bundle</h2>",
-        _text(
+        paragraph(
             "A stranger has a chance with every head. edge-export pack sets the thresholds of all "
             "heads together, and again whenever one joins or leaves."
         ),
-        _figure(heads_chart(head, own, cohort), "False accepts against the number of heads"),
+        figure(heads_chart(head, own, cohort), "False accepts against the number of heads"),
         *([] if privacy else _pictures(result, own)),
         "<h2>Dropped pictures</h2>",
         _dropped(result, privacy),
         "<h2>Model card</h2>",
         _card(result, cohort, run),
     ]
-    page = (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>Is it {name}?</title><style>{_STYLE}</style></head><body>"
-        + "\n".join(parts)
-        + "</body></html>\n"
-    )
-    (folder / "report.html").write_text(page)
+    (folder / "report.html").write_text(page(f"Is it {head.name}?", parts))
     facts = result.to_json()
     if privacy:
         facts["run"] = result.out.name
@@ -116,20 +101,16 @@ def _confusion(result: PersonResult, own: np.ndarray) -> str:
     facts = result.head.calibration
     looks, accepted = len(own), int((own >= result.head.threshold).sum())
     people, through = facts["strangers"], facts["strangers_accepted"]
-    rows = [
-        ("this head", accepted, looks - accepted, through, people - through),
-        ("accepting everybody", looks, 0, people, 0),
-        ("rejecting everybody", 0, looks, 0, people),
-    ]
-    head = (
-        f"<tr><th></th><th>looks of {html.escape(result.head.name)} accepted</th><th>rejected</th>"
-        "<th>strangers accepted</th><th>rejected</th></tr>"
+    name = result.head.name
+    columns = (f"looks of {name} accepted", "rejected", "strangers accepted", "rejected")
+    return counts(
+        columns,
+        [
+            ("this head", (accepted, looks - accepted, through, people - through)),
+            ("accepting everybody", (looks, 0, people, 0)),
+            ("rejecting everybody", (0, looks, 0, people)),
+        ],
     )
-    body = "".join(
-        f"<tr><th>{row[0]}</th>" + "".join(f'<td class="n">{v}</td>' for v in row[1:]) + "</tr>"
-        for row in rows
-    )
-    return f"<table>{head}{body}</table>"
 
 
 def _facts(result: PersonResult) -> str:
@@ -159,7 +140,7 @@ def _facts(result: PersonResult) -> str:
         ("camera", result.origin.describe()),
         ("set by", facts["strategy"]),
     ]
-    return _table(rows)
+    return table(rows)
 
 
 def _not_me_row(result: PersonResult) -> list[tuple[str, str]]:
@@ -188,7 +169,7 @@ def _pictures(result: PersonResult, own: np.ndarray) -> list[str]:
     title = "rejected" if rejected else "accepted, none was rejected"
     parts = [
         f"<h2>Own looks with the lowest scores ({title})</h2>",
-        *(_crop(looks[n].crop, own[n], result.head.threshold) for n in shown),
+        *(_crop(looks[n].crop, own[n], result) for n in shown),
     ]
     if result.not_me is not None:
         sample = result.not_me
@@ -197,11 +178,8 @@ def _pictures(result: PersonResult, own: np.ndarray) -> list[str]:
         ]
         parts.append("<h2>Accepted although not me</h2>")
         if not through:
-            parts.append(_text(f"None of {len(sample.scores)} looks."))
-        parts += [
-            _crop(sample.crops[n], sample.scores[n], result.head.threshold)
-            for n in through[:HARDEST]
-        ]
+            parts.append(paragraph(f"None of {len(sample.scores)} looks."))
+        parts += [_crop(sample.crops[n], sample.scores[n], result) for n in through[:HARDEST]]
     return parts
 
 
@@ -212,25 +190,17 @@ def _dropped(result: PersonResult, privacy: bool) -> str:
     left = [result.looks.kept[n].name for n in result.head.calibration["left_out"]]
     if left:
         reasons["looks like somebody else"] = [Path(name).name for name in left]
-    if not reasons:
-        return _text("None.")
-    rows = [
-        (f"{reason} ({len(names)})", "" if privacy else ", ".join(names[:20]))
-        for reason, names in sorted(reasons.items())
-    ]
-    return _table(rows)
+    return reasons_table(reasons, privacy=privacy)
 
 
 def _card(result: PersonResult, cohort: Cohort, run: Run) -> str:
-    network = run.embedder or run.network
     facts = result.head.calibration
     rows = [
         (
             "head",
             f"{result.head.kind}, schema 1, seed {facts['seed']}, regularization {facts['l2']:g}",
         ),
-        ("embedder", f"{network.source or 'not stated'}, {network.format}, {network.sha256[:16]}…"),
-        ("terms of the embedder", network.licence or "not stated"),
+        *embedder_rows(run),
         (
             "fitted on",
             f"{facts['pictures']} looks in {facts['groups']} independent groups, "
@@ -243,7 +213,7 @@ def _card(result: PersonResult, cohort: Cohort, run: Run) -> str:
         ),
         ("source of the strangers", cohort.source or "as given"),
         ("terms of the strangers", cohort.licence or "not stated"),
-        ("made by", f"{run.command} ({', '.join(f'{k} {v}' for k, v in _versions(run))})"),
+        made_by(run),
         ("use", " ".join(_USE.split())),
         (
             "who is not measured",
@@ -251,36 +221,8 @@ def _card(result: PersonResult, cohort: Cohort, run: Run) -> str:
             "worse, and relatives do",
         ),
     ]
-    return _table(rows)
+    return table(rows)
 
 
-def _versions(run: Run) -> Iterable[tuple[str, Any]]:
-    from trainer.run import installed_versions
-
-    known = run.versions or installed_versions()
-    return [(k, v) for k, v in known.items() if k in ("edge-recognize", "python", "numpy")]
-
-
-def _table(rows: Sequence[tuple[str, str]]) -> str:
-    body = "".join(f"<tr><th>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
-    return f'<table class="facts">{body}</table>'
-
-
-def _text(text: str) -> str:
-    return f"<p>{html.escape(text)}</p>"
-
-
-def _crop(crop_bgr: np.ndarray, score: float, threshold: float) -> str:
-    encoded = cv2.imencode(".png", crop_bgr)[1].tobytes()
-    state = "accepted" if score >= threshold else "rejected"
-    caption = f"<figcaption>{score:.2f}, {state}</figcaption>"
-    return f"<figure>{_image(encoded, 'face')}{caption}</figure>"
-
-
-def _figure(png: bytes, title: str) -> str:
-    return f"<p>{_image(png, title)}</p>"
-
-
-def _image(png: bytes, title: str) -> str:
-    text = base64.b64encode(png).decode()
-    return f'<img alt="{html.escape(title)}" src="data:image/png;base64,{text}">'
+def _crop(crop_bgr: np.ndarray, score: float, result: PersonResult) -> str:
+    return crop(crop_bgr, score, "accepted" if score >= result.head.threshold else "rejected")

@@ -147,7 +147,7 @@ def read_answers(
                 label=label,
             )
         )
-    looks = Looks((*both[0].kept, *both[1].kept), ())
+    looks = Looks((*both[0].kept, *both[1].kept), (*both[0].dropped, *both[1].dropped))
     answer = np.arange(len(looks.kept)) < len(both[0].kept)
     people: tuple[str, ...] = ()
     if pattern is None:
@@ -207,6 +207,7 @@ def fit_task(
             "l2": fit.l2,
             **figures,
             "own_scores": [round(float(s), 5) for s in fit.held_out[answers.answer]],
+            "negative_scores": [round(float(s), 5) for s in fit.held_out[~answers.answer]],
             "warnings": list(_warnings(figures)),
         },
     )
@@ -279,6 +280,8 @@ def _write(
     settings: PersonSettings,
     command: str,
 ) -> None:
+    from trainer.task_report import write_task_report
+
     figures = dict(result.figures)
     if tuned is not None:
         figures["finetune"] = tuned.facts
@@ -304,3 +307,4 @@ def _write(
         if not settings.privacy:
             yes = answers.looks.select(answers.answer)
             write_contact_sheet(folder / CONTACT_SHEET, yes, [])
+        write_task_report(folder, result, head, answers, run, privacy=settings.privacy)
