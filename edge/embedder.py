@@ -39,7 +39,22 @@ class Embedder:
         return align(image_bgr, face, expects.frame, expects.window, expects.size_px)
 
     def embed(self, crops_bgr: np.ndarray) -> Perception:
-        """Run the network on crops, uint8[N, S, S, 3] BGR.
+        """What is known of crops, uint8[N, S, S, 3] BGR: what the network says of each, or with
+        `Network.mirrored` the mean of that and of what it says of the mirror image. Raises as
+        `embed_once`.
+        """
+        if not self.network.mirrored:
+            return self.embed_once(crops_bgr)
+        beside = np.stack([crops_bgr, mirror_images(crops_bgr)], axis=1)
+        both = self.embed_once(beside.reshape(-1, *crops_bgr.shape[1:]))
+        embeddings, logits = _by_pairs(both.embeddings), _by_pairs(both.attributes)
+        return Perception(
+            embeddings=None if embeddings is None else l2_normalized(embeddings),
+            attributes=logits,
+        )
+
+    def embed_once(self, crops_bgr: np.ndarray) -> Perception:
+        """What the network says of crops as they are, uint8[N, S, S, 3] BGR.
 
         Raises `ModelError` when the file lacks a promised output or returns numbers that are not
         finite.
@@ -87,6 +102,16 @@ class Embedder:
         if not parts[role]:
             return np.zeros((0, width), np.float32)
         return np.concatenate(parts[role])
+
+
+def mirror_images(crops_bgr: np.ndarray) -> np.ndarray:
+    """Crops uint8[N, S, S, 3] with left and right exchanged."""
+    return np.ascontiguousarray(crops_bgr[:, :, ::-1])
+
+
+def _by_pairs(values: np.ndarray | None) -> np.ndarray | None:
+    """The means of neighbours: float32[2 N, W] to float32[N, W]."""
+    return None if values is None else values.reshape(-1, 2, values.shape[1]).mean(axis=1)
 
 
 def l2_normalized(vectors: np.ndarray) -> np.ndarray:

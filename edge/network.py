@@ -100,7 +100,9 @@ class Network:
     name of the output tensor in the file. embedding_size: 0 where there is none. The embedding is
     L2-normalized by `edge` whether the file does so or not. attributes: names in the order of the
     "attributes" output, which holds logits. attribute_thresholds: probability from which each
-    attribute is called present. source, licence: for people, where the file is from and its terms.
+    attribute is called present. mirrored: a face is judged by the mean of what the network says of
+    its crop and of the crop's mirror image. source, licence: for people, where the file is from and
+    its terms.
     """
 
     format: str
@@ -110,6 +112,7 @@ class Network:
     embedding_size: int = 0
     attributes: tuple[str, ...] = ()
     attribute_thresholds: tuple[float, ...] = ()
+    mirrored: bool = False
     source: str = ""
     licence: str = ""
     minimal_runtimes: dict[str, str] = field(default_factory=dict)
@@ -130,6 +133,7 @@ class Network:
             "embedding_size": self.embedding_size,
             "attributes": list(self.attributes),
             "attribute_thresholds": list(self.attribute_thresholds),
+            "mirrored": self.mirrored,
             "source": self.source,
             "licence": self.licence,
             "minimal_runtimes": dict(self.minimal_runtimes),
@@ -147,6 +151,7 @@ class Network:
                 embedding_size=_whole(data["embedding_size"]),
                 attributes=tuple(_text(name) for name in _list(data["attributes"])),
                 attribute_thresholds=tuple(_number(t) for t in _list(data["attribute_thresholds"])),
+                mirrored=_flag(data.get("mirrored", False)),
                 source=_text(data.get("source", "")),
                 licence=_text(data.get("licence", "")),
                 minimal_runtimes=_texts(data.get("minimal_runtimes", {})),
@@ -170,6 +175,12 @@ def _window(value: Any) -> Window:
 
 def _text(value: Any) -> str:
     return str(_of_kind(value, str))
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r:.60} is {type(value).__name__}, not bool")
+    return value
 
 
 def _whole(value: Any) -> int:

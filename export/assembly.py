@@ -141,7 +141,7 @@ def _fused(
             hint="pack without --fused",
         )
     assert made.model is not None
-    files = fused.fuse(made.model, heads, properties(run))
+    files = fused.fuse(made.model, heads, properties(run), mirrored=run.network.mirrored)
     said = Embedder(run.network, run.deployed_data()).embed(made.held_out)
     assert said.embeddings is not None
     accepted = np.stack([head.score(said.embeddings) >= head.threshold for head in heads], axis=1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge.embedder import mirror_images
 from edge.errors import ModelError
 from edge.modelfile import sha256_of
 from edge.network import FORMATS, Network
@@ -143,7 +144,13 @@ class Judge:
 
     def _parity(self, network: Network, answers: Answers) -> Parity:
         if self.reference is not None:
-            return measure(self.reference, answers, network.attribute_thresholds, self.heads)
+            return measure(
+                self.reference,
+                answers,
+                network.attribute_thresholds,
+                self.heads,
+                mirrored=network.mirrored,
+            )
         crops = len(self.held_out)
         if answers.problem:
             return Parity(crops, problem=answers.problem)
@@ -155,9 +162,7 @@ def reference_answers(model: FloatModel, crops_bgr: np.ndarray) -> Answers:
     """The float model's answers. Raises `ModelError` when it has learned nothing that differs
     between faces, or answers with numbers that are not finite.
     """
-    from export.parity import mirrored
-
-    plain, mirror = model.perceive(crops_bgr), model.perceive(mirrored(crops_bgr))
+    plain, mirror = model.perceive(crops_bgr), model.perceive(mirror_images(crops_bgr))
     for values in (plain.embeddings, plain.attributes, mirror.embeddings):
         if values is not None and not np.isfinite(values).all():
             raise ModelError(

@@ -78,13 +78,14 @@ class FloatModel:
 
         return infer
 
-    def frozen(self, last: Any = None) -> Any:
+    def frozen(self, last: Any = None, *, mirrored: bool = False) -> Any:
         """The concrete function with its weights as constants, for the TFLite converter.
 
         `from_concrete_functions([f], model)` on a Keras 3 model "succeeds" with a file that holds
         no weights and returns NaN; `convert_variables_to_constants_v2` first gives the same file
         as the other routes, three to four times faster. last: what becomes of the dict of outputs,
-        by default the list of them in the order of `roles`.
+        by default the list of them in the order of `roles`. mirrored: these are the means of what
+        is said of the pixels and of their mirror image, as in `edge.embedder`.
         """
         import tensorflow as tf
         from tensorflow.python.framework.convert_to_constants import (
@@ -96,6 +97,18 @@ class FloatModel:
         @tf.function(autograph=False, input_signature=infer.input_signature)
         def listed(pixels: Any) -> Any:
             said = infer(pixels)
+            if mirrored:
+                said = _mean(said, infer(tf.reverse(pixels, axis=[2])))
             return [said[role] for role in self.roles] if last is None else last(said)
 
         return convert_variables_to_constants_v2(listed.get_concrete_function())
+
+
+def _mean(said: dict[str, Any], of_mirror: dict[str, Any]) -> dict[str, Any]:
+    """Of two dicts of outputs; the embedding has length 1 again."""
+    import tensorflow as tf
+
+    mean = {role: 0.5 * (said[role] + of_mirror[role]) for role in said}
+    if "embedding" in mean:
+        mean["embedding"] = tf.math.l2_normalize(mean["embedding"], axis=-1)
+    return mean

@@ -28,8 +28,13 @@ OUTPUT = "probability"
 _SUFFIX = {"tflite-float32": "tflite", "onnx-float32": "onnx"}
 
 
-def fuse(model: FloatModel, heads: Sequence[Head], properties: dict[str, str]) -> dict[str, bytes]:
-    """The graph as "tflite-float32" and "onnx-float32". Raises `InputError` without heads."""
+def fuse(
+    model: FloatModel, heads: Sequence[Head], properties: dict[str, str], *, mirrored: bool
+) -> dict[str, bytes]:
+    """The graph as "tflite-float32" and "onnx-float32". Raises `InputError` without heads.
+
+    mirrored: see `edge.network.Network`; then the graph looks at the picture and its mirror image.
+    """
     if not heads:
         raise InputError(
             "--fused joins a base and heads, and there are no heads", hint="add --head RUN"
@@ -37,7 +42,8 @@ def fuse(model: FloatModel, heads: Sequence[Head], properties: dict[str, str]) -
     import tensorflow as tf
 
     frozen = model.frozen(
-        lambda said: [tf.concat([_probability(h, said["embedding"]) for h in heads], axis=1)]
+        lambda said: [tf.concat([_probability(h, said["embedding"]) for h in heads], axis=1)],
+        mirrored=mirrored,
     )
     widths = {OUTPUT: len(heads)}
     names = {**properties, "heads": ", ".join(head.name for head in heads)}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.embedder import Embedder, Perception
+from edge.embedder import Embedder, Perception, l2_normalized, mirror_images
 from edge.errors import ModelError
 from edge.network import Network
 
@@ -84,15 +84,10 @@ def answers_of_file(network: Network, data: bytes, crops_bgr: np.ndarray) -> Ans
     nothing = Perception(None, None)
     try:
         embedder = Embedder(network, data)
-        plain = embedder.embed(crops_bgr)
-        return Answers(plain, embedder.embed(mirrored(crops_bgr)))
+        plain = embedder.embed_once(crops_bgr)
+        return Answers(plain, embedder.embed_once(mirror_images(crops_bgr)))
     except ModelError as problem:
         return Answers(nothing, nothing, problem.message)
-
-
-def mirrored(crops_bgr: np.ndarray) -> np.ndarray:
-    """Crops with left and right exchanged."""
-    return np.ascontiguousarray(crops_bgr[:, :, ::-1])
 
 
 def constant_outputs(perception: Perception) -> tuple[str, ...]:
@@ -106,11 +101,13 @@ def measure(
     answers: Answers,
     thresholds: Sequence[float],
     heads: Sequence[Head] = (),
+    *,
+    mirrored: bool = False,
 ) -> Parity:
     """Compare a file with the float model.
 
     thresholds: probability from which each attribute counts as present, empty for 0.5 each. heads:
-    those that are fed with this embedding.
+    those that are fed with this embedding. mirrored: fed with the mean of both sides.
     """
     crops = max((len(values) for values in _outputs(reference.plain).values()), default=0)
     if answers.problem:
@@ -122,7 +119,7 @@ def measure(
         cosine_mean=None if cosines is None else float(cosines.mean()),
         cosine_worst=None if cosines is None else float(np.percentile(cosines, 1)),
         flips=_flips(reference.plain.attributes, answers.plain.attributes, thresholds),
-        agreement=_agreement(reference, answers, heads),
+        agreement=_agreement(reference, answers, heads, mirrored),
         far_drift=far_drift,
         frr_drift=frr_drift,
         constant=_constant(reference.plain, answers.plain),
@@ -166,21 +163,28 @@ def _flips(
     return float(np.mean((reference >= logits) != (found >= logits)))
 
 
-def _agreement(reference: Answers, answers: Answers, heads: Sequence[Head]) -> dict[str, float]:
-    """Share of equal decisions at each head's threshold, over crops and mirror images."""
-    shares: dict[str, float] = {}
-    for head in heads:
-        same = []
-        for should, found in (
-            (reference.plain, answers.plain),
-            (reference.mirrored, answers.mirrored),
-        ):
-            if should.embeddings is None or found.embeddings is None:
-                return {}
-            accepted = head.score(should.embeddings) >= head.threshold
-            same.append(accepted == (head.score(found.embeddings) >= head.threshold))
-        shares[head.name] = float(np.mean(np.concatenate(same)))
-    return shares
+def _agreement(
+    reference: Answers, answers: Answers, heads: Sequence[Head], mirrored: bool
+) -> dict[str, float]:
+    """Share of equal decisions at each head's threshold: of the mean of both sides where heads are
+    fed with that, else over crops and mirror images."""
+    should, found = _fed(reference, mirrored), _fed(answers, mirrored)
+    if should is None or found is None:
+        return {}
+    return {
+        head.name: float(
+            np.mean((head.score(should) >= head.threshold) == (head.score(found) >= head.threshold))
+        )
+        for head in heads
+    }
+
+
+def _fed(answers: Answers, mirrored: bool) -> np.ndarray | None:
+    """The embeddings that heads see, float32[·, D] of length 1."""
+    plain, mirror = answers.plain.embeddings, answers.mirrored.embeddings
+    if plain is None or mirror is None:
+        return None
+    return l2_normalized(plain + mirror) if mirrored else np.concatenate([plain, mirror])
 
 
 def _drift(reference: Answers, answers: Answers) -> tuple[float | None, float | None]:

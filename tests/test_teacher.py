@@ -11,7 +11,6 @@ import pytest
 
 from edge.errors import ModelError
 from edge.frame import ARCFACE, ARCFACE_WHOLE
-from trainer import teacher as teacher_module
 from trainer.celeba import read_faces
 from trainer.landmarks import Landmarks, find_landmarks
 from trainer.table import FaceTable
@@ -98,22 +97,17 @@ def test_an_unknown_teacher_must_be_described(tmp_path: Path) -> None:
         read_teacher(path)
 
 
-class FakeEmbedder:
+class FakeModel:
     """Says the mean brightness of the left and the right half, and counts its calls."""
 
     calls = 0
+    runtime = "none"
 
-    def __init__(self, *args: object, **options: object) -> None:
-        pass
-
-    def embed(self, crops: np.ndarray) -> object:
+    def run(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         type(self).calls += 1
-        half = crops.shape[2] // 2
-        sides = [crops[:, :, :half].mean(axis=(1, 2, 3)), crops[:, :, half:].mean(axis=(1, 2, 3))]
-        vectors = np.stack([*sides, np.ones(len(crops))], axis=1).astype(np.float32)
-        from edge.embedder import Perception
-
-        return Perception(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), None)
+        half = pixels.shape[2] // 2
+        sides = [pixels[:, :, :half].mean(axis=(1, 2, 3)), pixels[:, :, half:].mean(axis=(1, 2, 3))]
+        return {"embeddings": np.stack([*sides, np.ones(len(pixels))], axis=1).astype(np.float32)}
 
 
 def faces(folder: Path, count: int = 5) -> tuple[FaceTable, Landmarks]:
@@ -134,26 +128,26 @@ def faces(folder: Path, count: int = 5) -> tuple[FaceTable, Landmarks]:
 
 
 def test_what_the_teacher_says_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teacher_module, "Embedder", FakeEmbedder)
+    monkeypatch.setattr("edge.embedder.open_model", lambda *_, **__: FakeModel())
     path = tmp_path / "MobileFaceNet.tflite"
     path.write_bytes(b"bytes")
     table, landmarks = faces(tmp_path / "faces")
     given = {"cache_dir": tmp_path / "cache", "quiet": True}
-    FakeEmbedder.calls = 0
+    FakeModel.calls = 0
     said = teacher_embeddings(table, landmarks, read_teacher(path), **given)
-    assert FakeEmbedder.calls == 2  # straight and mirrored
+    assert FakeModel.calls == len(table.paths)  # pairs of a face and its mirror image
     again = teacher_embeddings(table, landmarks, read_teacher(path), **given)
-    assert FakeEmbedder.calls == 2
+    assert FakeModel.calls == len(table.paths)
     np.testing.assert_array_equal(said, again)
     path.write_bytes(b"other bytes")
     teacher_embeddings(table, landmarks, read_teacher(path), **given)
-    assert FakeEmbedder.calls == 4
+    assert FakeModel.calls == 2 * len(table.paths)
 
 
 def test_face_and_mirror_are_one_and_lost_faces_are_gaps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(teacher_module, "Embedder", FakeEmbedder)
+    monkeypatch.setattr("edge.embedder.open_model", lambda *_, **__: FakeModel())
     path = tmp_path / "MobileFaceNet.tflite"
     path.write_bytes(b"bytes")
     table, landmarks = faces(tmp_path / "faces")

@@ -168,7 +168,7 @@ class _Watcher:
         with progress_bar(label, len(arrays), quiet=self._quiet) as bar:
             for first in range(0, len(arrays), _CHUNK):
                 places = np.arange(first, min(first + _CHUNK, len(arrays)))
-                parts.append(self._embedder.embed(arrays.windows(places, self._size_px)))
+                parts.append(self._embedder.embed_once(arrays.windows(places, self._size_px)))
                 bar.advance(len(places))
         return Perception(
             embeddings=_joined([p.embeddings for p in parts]),

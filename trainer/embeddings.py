@@ -19,8 +19,8 @@ def embeddings_of(
 ) -> np.ndarray:
     """float32[N, D] of length 1, of crops uint8[N, S, S, 3] BGR.
 
-    Kept in `cache_dir` (see `trainer.cache`) under the hashes of model file and crops. Raises
-    `ModelError` for a network without embedding.
+    Kept in `cache_dir` (see `trainer.cache`) under the hash of model file, crops and how they
+    are looked at. Raises `ModelError` for a network without embedding.
     """
     network = embedder.network
     if "embedding" not in network.outputs:
@@ -30,7 +30,8 @@ def embeddings_of(
         )
     if not len(crops_bgr):
         return np.zeros((0, network.embedding_size), np.float32)
-    key = sha256_of(network.sha256.encode() + np.ascontiguousarray(crops_bgr).tobytes())[:32]
+    how = f"{network.sha256} {'mirrored' if network.mirrored else 'once'} "
+    key = sha256_of(how.encode() + np.ascontiguousarray(crops_bgr).tobytes())[:32]
     path = cache_folder(cache_dir) / "embeddings" / f"{key}.npy"
     kept = _read(path, len(crops_bgr), network.embedding_size)
     if kept is not None:

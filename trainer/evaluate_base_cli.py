@@ -154,6 +154,8 @@ def _lines(result: dict[str, Any]) -> list[str]:
             f"{facts['aligned']}, unusable {facts['unusable']}"
         )
     lines += _figures_lines("deployed", result)
+    if "mirrored" in result:
+        lines += _figures_lines("with the mirror image, as people are judged", result["mirrored"])
     if "keras" in result:
         lines += _figures_lines("keras", result["keras"])
         agreement = result["keras"]["agreement_with_deployed"].items()

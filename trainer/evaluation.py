@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,13 @@ from edge.embedder import Perception
 from edge.errors import DataError, UsageError
 from edge.network import Network
 from trainer.metrics import AttributeReport, measure_attributes
-from trainer.perceive import Perceiver, deployed_perceiver, keras_perceiver, perceive_all
+from trainer.perceive import (
+    Perceiver,
+    deployed_perceiver,
+    file_perceiver,
+    keras_perceiver,
+    perceive_all,
+)
 from trainer.photos import Photos, Settings
 from trainer.subject import Subject
 from trainer.table import FaceTable
@@ -27,6 +34,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """All figures as JSON: "attributes" and "verification" of the deployed file, and the same
     under "keras", "variants" and "reference" where asked for and at hand.
+
+    All of these are of one look at a face. Where the device judges a face by the mean of its crop
+    and of the crop's mirror image, figures of that are under "mirrored".
 
     data: for the attributes, and for verification where `paired` is None.
     Raises `DataError` when nothing of this can be measured.
@@ -45,6 +55,9 @@ def evaluate(
         "data": None if data is None else data.facts(),
         **plain.to_json(),
     }
+    if subject.base.network.mirrored or subject.embedder.network.mirrored:
+        both = _deployed_figures(subject, data, faces, settings, "plain", deployed_perceiver)
+        result["mirrored"] = both.to_json()
     if subject.keras is not None:
         result["keras"] = _keras_figures(subject, data, faces, settings, plain)
     if settings.variants:
@@ -54,7 +67,8 @@ def evaluate(
         }
     if reference is not None:
         plain_pairs = replace(settings, variants=())
-        said = _embeddings(reference, faces, plain_pairs, "plain")
+        perceiver = file_perceiver(reference.embedder, threads=settings.threads)
+        said = _embeddings(perceiver, reference, faces, plain_pairs, "plain")
         result["reference"] = {
             "model": reference.name,
             "verification": _verification(said, faces, settings),
@@ -76,18 +90,25 @@ class _Outcome:
 
 
 def _deployed_figures(
-    subject: Subject, data: Photos | None, faces: Photos, settings: Settings, variant: str
+    subject: Subject,
+    data: Photos | None,
+    faces: Photos,
+    settings: Settings,
+    variant: str,
+    opened: Callable[..., Perceiver] = file_perceiver,
 ) -> _Outcome:
+    """opened: from a deployed file to what looks at crops."""
     labelled = None
     if data is not None and _known_attributes(subject.base.network, data.table):
-        perceiver = deployed_perceiver(subject.base, threads=settings.threads)
+        perceiver = opened(subject.base, threads=settings.threads)
         labelled = _perceive(perceiver, subject.base.network, data, settings, variant)
     shared = subject.base is subject.embedder and faces is data and labelled is not None
     embeddings = None
     if shared and labelled is not None:
         embeddings = labelled.embeddings
     elif faces.pairs is not None and "embedding" in subject.embedder.network.outputs:
-        embeddings = _embeddings(subject, faces, settings, variant)
+        perceiver = opened(subject.embedder, threads=settings.threads)
+        embeddings = _embeddings(perceiver, subject, faces, settings, variant)
     return _Outcome(
         attributes=_attributes(labelled, data, subject.base.network),
         verification=_verification(embeddings, faces, settings),
@@ -176,9 +197,8 @@ def _verification(
 
 
 def _embeddings(
-    subject: Subject, faces: Photos, settings: Settings, variant: str
+    perceiver: Perceiver, subject: Subject, faces: Photos, settings: Settings, variant: str
 ) -> np.ndarray | None:
-    perceiver = deployed_perceiver(subject.embedder, threads=settings.threads)
     return _perceive(perceiver, subject.embedder.network, faces, settings, variant).embeddings
 
 

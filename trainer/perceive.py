@@ -21,9 +21,18 @@ Perceiver = Callable[[np.ndarray], Perception]
 
 
 def deployed_perceiver(deployed: Deployed, *, threads: int | None = None) -> Perceiver:
-    """The deployed file in `edge`'s own runtime; threads: by default one per core."""
-    count = threads or os.cpu_count() or 1
-    return Embedder(deployed.network, deployed.data, threads=count).embed
+    """What is known of a face on the device, mirror image included where the network asks for it;
+    threads: by default one per core."""
+    return _embedder(deployed, threads).embed
+
+
+def file_perceiver(deployed: Deployed, *, threads: int | None = None) -> Perceiver:
+    """What the deployed file says of a crop as it is, in `edge`'s own runtime."""
+    return _embedder(deployed, threads).embed_once
+
+
+def _embedder(deployed: Deployed, threads: int | None) -> Embedder:
+    return Embedder(deployed.network, deployed.data, threads=threads or os.cpu_count() or 1)
 
 
 def keras_perceiver(path: Path) -> Perceiver:

@@ -96,6 +96,7 @@ def describe(
         embedding_size=embedding_size,
         attributes=attributes,
         attribute_thresholds=thresholds,
+        mirrored=embedding_size > 0,
         source=source,
         licence=licence,
         minimal_runtimes={"ai-edge-litert": "2.0"},
@@ -111,7 +112,7 @@ def agreement(
     picture, or far from Keras'.
     """
     crops = np.asarray(crops_bgr)
-    seen = Embedder(network, data).embed(crops)
+    seen = Embedder(network, data).embed_once(crops)
     pixels = np.ascontiguousarray(crops[..., ::-1]).astype(np.float32)
     expected = {k: np.asarray(v) for k, v in model.predict(pixels, verbose=0).items()}
     cosine, flips = np.array([np.nan]), float("nan")

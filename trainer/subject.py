@@ -114,6 +114,7 @@ def _arcface_network(path: Path, data: bytes) -> Network:
         ),
         outputs={"embedding": output},
         embedding_size=values.size // batch,
+        mirrored=True,
         source=path.name,
     )
 

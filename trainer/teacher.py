@@ -9,7 +9,7 @@ cosines between people stay what they were (Hinton et al., 2015; Park et al., CV
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +82,7 @@ def read_teacher(path: Path, sidecar: Path | None = None) -> Teacher:
         input=network_input,
         outputs={"embedding": output},
         embedding_size=size,
+        mirrored=True,
         source=path.name,
     )
     return Teacher(network, data)
@@ -138,15 +139,14 @@ def teacher_embeddings(
 
 
 def _embed(crops: np.ndarray, teacher: Teacher, threads: int, quiet: bool) -> np.ndarray:
-    embedder = Embedder(teacher.network, teacher.data, threads=threads)
+    embedder = Embedder(replace(teacher.network, mirrored=True), teacher.data, threads=threads)
     parts = []
     with progress_bar("asking the teacher", len(crops), quiet=quiet) as bar:
         for first in range(0, len(crops), _CHUNK):
             chunk = np.asarray(crops[first : first + _CHUNK])
-            straight = embedder.embed(chunk).embeddings
-            mirrored = embedder.embed(np.ascontiguousarray(chunk[:, :, ::-1])).embeddings
-            assert straight is not None and mirrored is not None
-            parts.append(l2_normalized(straight + mirrored))
+            embeddings = embedder.embed(chunk).embeddings
+            assert embeddings is not None
+            parts.append(embeddings)
             bar.advance(len(chunk))
     return np.concatenate(parts) if parts else np.zeros((0, teacher.network.embedding_size), "f")
 
