@@ -139,6 +139,7 @@ def deployed_network(data: bytes) -> Network:
         embedding_size=EMBEDDING_SIZE,
         attributes=ATTRIBUTES,
         attribute_thresholds=(0.5, 0.45, 0.5, 0.6),
+        mirrored=True,
         source="random weights",
         licence="CC0-1.0",
     )

@@ -55,6 +55,21 @@ def a_head(answers: Answers, threshold: float = 0.8) -> Head:
     )
 
 
+def test_heads_that_see_both_sides_are_compared_on_their_mean() -> None:
+    """A file that is wrong by as much on one side as on the other decides as it should."""
+    should = reference()
+    plain, mirror = should.plain.embeddings, should.mirrored.embeddings
+    assert plain is not None
+    assert mirror is not None
+    push = 0.2 * RNG.normal(size=plain.shape).astype(np.float32)
+    wrong = Answers(replace(should.plain, embeddings=plain + push), replace(
+        should.mirrored, embeddings=mirror - push
+    ))  # fmt: skip
+    head = a_head(should, threshold=float(np.median(plain @ plain[0])))
+    assert measure(should, wrong, (), [head]).agreement["Anna"] < 0.95
+    assert measure(should, wrong, (), [head], mirrored=True).agreement["Anna"] == 1.0
+
+
 def test_equal_answers_have_no_difference() -> None:
     should = reference()
     parity = measure(should, should, (), [a_head(should)])
