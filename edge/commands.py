@@ -47,6 +47,7 @@ _EXTRA_OF_MODULE = {
     "PIL": "train",
     "matplotlib": "train",
     "h5py": "train",
+    "ai_edge_quantizer": "export",
     "onnx": "export",
     "tf2onnx": "export",
     "onnxruntime": "export",

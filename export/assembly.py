@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ from export.candidate import Candidate
 from export.card import Contents
 from export.formats import Made, other_files, properties
 from export.noise import into_log
-from export.operators import minimal_runtimes
 from export.pack import PackOptions, versions
 from export.persons import Persons
 from export.runfolder import RunFolder
@@ -38,14 +37,19 @@ def assemble(
     persons: Persons,
     made: Made,
     chosen: Candidate,
+    external: Candidate | None,
     options: PackOptions,
     log: Path,
 ) -> tuple[BundleWriter, tuple[str, ...]]:
-    """The bundle, not yet written, and warnings for whoever uses it."""
+    """The bundle, not yet written, and warnings for whoever uses it. external: the embedder where
+    it is not the base.
+    """
     assert chosen.network is not None
     heads, cohort = persons.heads, persons.cohort
     base: Pair = (chosen.network, chosen.data)
-    embedder = external_embedder(run)
+    embedder: Pair | None = None
+    if external is not None and external.network is not None:
+        embedder = (external.network, external.data)
     golden = _golden(run, base, embedder or base, heads)
     warnings = _warnings(run, heads, cohort, golden, made)
     detector = detector_bytes(options.detector)
@@ -79,18 +83,10 @@ def assemble(
             **_facts(run, made, chosen, options, warnings),
             "far_of_bundle": _far_of_bundle(heads, cohort),
             "enrolled_again": list(persons.enrolled_again),
+            **({} if external is None else {"embedder": _untimed(external)}),
         },
     )
     return writer, warnings
-
-
-def external_embedder(run: RunFolder) -> Pair | None:
-    """The embedder's network and file where it is not the base."""
-    if run.external is None:
-        return None
-    data = run.embedder_data()
-    known = minimal_runtimes(data, run.external.format)
-    return replace(run.external, minimal_runtimes=known), data
 
 
 def _golden(run: RunFolder, base: Pair, embedder: Pair, heads: tuple[Head, ...]) -> Golden | None:
@@ -181,16 +177,20 @@ def _facts(
     warnings: tuple[str, ...],
 ) -> dict[str, Any]:
     """For people: nothing that differs when the same is packed again, no paths, no command line."""
-    candidates = [candidate.to_json() for candidate in made.candidates]
-    for candidate in candidates:
-        del candidate["speed_ms"], candidate["speed_ratio"]
     return {
         "run": {key: run.info.get(key) for key in ("kind", "seed", "figures", "learned_something")},
-        "formats": candidates,
+        "formats": [_untimed(candidate) for candidate in made.candidates],
         "limits": {c.format: asdict(options.recipe.limits[c.format]) for c in made.candidates},
         "chosen": chosen.format,
         "warnings": list(warnings),
     }
+
+
+def _untimed(candidate: Candidate) -> dict[str, Any]:
+    """Times differ from run to run, and the same inputs shall give the same bundle."""
+    found = candidate.to_json()
+    del found["speed_ms"], found["speed_ratio"]
+    return found
 
 
 def _far_of_bundle(heads: tuple[Head, ...], cohort: Cohort | None) -> dict[str, Any] | None:

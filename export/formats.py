@@ -100,7 +100,7 @@ def make_candidates(
             model = FloatModel(run.keras)
             model.check_input(run.network.input)
             reference = reference_answers(model, crops[1])
-    held_out = crops[1] if crops is not None and len(crops[1]) else _stand_in(run)
+    held_out = crops[1] if crops is not None and len(crops[1]) else stand_in(run)
     fed = heads if run.external is None else ()
     judge = Judge(held_out, reference, fed, options.recipe)
     candidates: list[Candidate] = []
@@ -186,7 +186,7 @@ def _with_runtimes(network: Network, data: bytes) -> Network:
     return replace(network, minimal_runtimes=minimal_runtimes(data, network.format))
 
 
-def _stand_in(run: RunFolder) -> np.ndarray:
+def stand_in(run: RunFolder) -> np.ndarray:
     """Crops to run a person's file on: the golden ones, or a single one of noise."""
     golden = run.golden_crops()
     if golden is not None and len(golden):

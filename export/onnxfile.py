@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from edge.errors import ModelError
+from edge.network import NetworkInput
+from edge.poor_camera import with_ends
 from export.floatmodel import INPUT_NAME, FloatModel
+from export.pictures import tensors
 
 OPSET = 17
 IR_VERSION = 8
@@ -51,7 +54,43 @@ def convert_frozen(frozen: Any, widths: dict[str, int], properties: dict[str, st
 
 
 def quantize(data: bytes, representative_bgr: np.ndarray, properties: dict[str, str]) -> bytes:
-    """int8 of a file that `convert` made, calibrated on crops uint8[N, S, S, 3] BGR.
+    """int8 of a file that `convert` made, calibrated on crops uint8[N, S, S, 3] BGR, a black and a
+    white one, so that the input's range is 0..255.
+    """
+    crops = with_ends(representative_bgr)
+    pixels = (np.ascontiguousarray(crop[None, ..., ::-1]).astype(np.float32) for crop in crops)
+    made = _quantized(data, INPUT_NAME, pixels)
+    widths = {o.name: o.type.tensor_type.shape.dim[1].dim_value for o in made.graph.output}
+    return _finished(made, {role: role for role in widths}, widths, properties)
+
+
+def quantize_any(data: bytes, expects: NetworkInput, crops_bgr: np.ndarray) -> bytes:
+    """int8 of a float32 file of any origin, calibrated on crops uint8[N, S, S, 3] BGR; names,
+    shapes and float32 of inputs and outputs stay. Raises `ModelError` where it cannot be.
+    """
+    import onnx
+
+    name = onnx.load_from_string(data).graph.input[0].name
+    made = _quantized(data, name, tensors(expects, crops_bgr))
+    if not any(node.op_type == "QuantizeLinear" for node in made.graph.node):
+        raise ModelError("ONNX Runtime's quantization knows none of its operators")
+    return bytes(made.SerializeToString(deterministic=True))
+
+
+def is_float(data: bytes) -> bool:
+    """Whether all weights of an ONNX file are float32. Raises `ModelError` for a damaged file."""
+    import onnx
+
+    try:
+        model = onnx.load_from_string(data)
+    except Exception:
+        raise ModelError("the ONNX file cannot be read") from None
+    small = {onnx.TensorProto.INT8, onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT16}
+    return not any(constant.data_type in small for constant in model.graph.initializer)
+
+
+def _quantized(data: bytes, name: str, inputs: Iterator[np.ndarray]) -> Any:
+    """The quantized model. name: of the input that the tensors are fed to.
 
     Weights per channel, everything uint8 with zero point, QDQ form, standard operators only. Signed
     weights saturate on x86 without VNNI (documentation of ONNX Runtime's quantization; seen here:
@@ -69,7 +108,7 @@ def quantize(data: bytes, representative_bgr: np.ndarray, properties: dict[str, 
             quantize_static(
                 str(ready),
                 str(done),
-                _Reader(representative_bgr),
+                _Reader(name, inputs),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=list(_QUANTIZED),
                 per_channel=True,
@@ -79,29 +118,18 @@ def quantize(data: bytes, representative_bgr: np.ndarray, properties: dict[str, 
         except Exception as problem:  # onnxruntime raises anything
             first = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
             raise ModelError(f"ONNX Runtime cannot quantize the model: {first}") from None
-        made = onnx.load(str(done))
-    widths = {o.name: o.type.tensor_type.shape.dim[1].dim_value for o in made.graph.output}
-    return _finished(made, {role: role for role in widths}, widths, properties)
+        return onnx.load(str(done))
 
 
 class _Reader:
     """Calibration data in the form that ONNX Runtime asks for."""
 
-    def __init__(self, crops_bgr: np.ndarray) -> None:
-        self._feeds = self._each(crops_bgr)
+    def __init__(self, name: str, inputs: Iterator[np.ndarray]) -> None:
+        self._name, self._inputs = name, inputs
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        return next(self._feeds, None)
-
-    @staticmethod
-    def _each(crops_bgr: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
-        """The crops, a black and a white one, so that the input's range is 0..255."""
-        size = crops_bgr.shape[1]
-        black = np.zeros((1, size, size, 3), np.uint8)
-        for crops in (crops_bgr, black, 255 - black):
-            for crop in crops:
-                pixels = np.ascontiguousarray(crop[None, ..., ::-1]).astype(np.float32)
-                yield {INPUT_NAME: pixels}
+        tensor = next(self._inputs, None)
+        return None if tensor is None else {self._name: tensor}
 
 
 def _finished(

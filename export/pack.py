@@ -35,6 +35,7 @@ class PackOptions:
     bundle. sign: private key. fused: also base and heads as one graph. log: where converters write.
     pictures: files and folders, for a run without float model and crops (`export.pictures`) and to
     enrol persons of another embedder again (`export.persons`). cohort: strangers for these.
+    embedder: in place of the run's external one (`export.quantized`).
     """
 
     run: Path
@@ -49,14 +50,20 @@ class PackOptions:
     log: Path | None = None
     pictures: tuple[Path, ...] = ()
     cohort: Path | None = None
+    embedder: Path | None = None
 
 
 class ParityMissed(GateFailed):
     """A file that had to travel is outside its limits. candidates: all that were measured."""
 
-    def __init__(self, candidates: tuple[Candidate, ...], worst: Candidate) -> None:
+    def __init__(
+        self,
+        candidates: tuple[Candidate, ...],
+        worst: Candidate,
+        done: str = "nothing was packed",
+    ) -> None:
         super().__init__(
-            f"nothing was packed, {worst.format} missed the gate: {', '.join(worst.violations)}",
+            f"{done}, {worst.format} missed the gate: {', '.join(worst.violations)}",
             hint=worst.advice or None,
         )
         self.candidates = candidates
@@ -64,8 +71,9 @@ class ParityMissed(GateFailed):
 
 @dataclass(frozen=True)
 class PackResult:
-    """What was packed. why: why this format was chosen. enrolled_again: whose heads were fitted
-    anew on this base. warnings: what whoever uses the bundle should know.
+    """What was packed. embedder: the external one. why: why this format was chosen.
+    enrolled_again: whose heads were fitted anew on this embedder. warnings: what whoever uses the
+    bundle should know.
     """
 
     path: Path
@@ -74,6 +82,7 @@ class PackResult:
     sha256: str
     candidates: tuple[Candidate, ...]
     chosen: Candidate
+    embedder: Candidate | None
     why: str
     heads: tuple[str, ...]
     enrolled_again: tuple[str, ...]
@@ -88,7 +97,8 @@ class PackResult:
         return [
             *table(self.candidates, self.chosen),
             *([self.why] if self.why else []),
-            *(f"{name} was enrolled again on this base" for name in self.enrolled_again),
+            *([] if self.embedder is None else ["embedder:", *table([self.embedder], None)[1:]]),
+            *(f"{name} was enrolled again on this embedder" for name in self.enrolled_again),
             *(f"warning: {text}" for text in self.warnings),
             f"{self.path}: {self.size_bytes / 1e6:.2f} MB, knows {people}{signed}",
         ]
@@ -100,6 +110,7 @@ class PackResult:
             "size_bytes": self.size_bytes,
             "sha256": self.sha256,
             "chosen": self.chosen.format,
+            "embedder": None if self.embedder is None else self.embedder.to_json(),
             "why": self.why,
             "candidates": [candidate.to_json() for candidate in self.candidates],
             "heads": list(self.heads),
@@ -118,10 +129,12 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
     """
     from export.assembly import assemble
     from export.formats import make_candidates
+    from export.quantized import judged, with_embedder
 
     _check_out(options.out)
     key = None if options.sign is None else PrivateKey.load(options.sign)
-    run = RunFolder.open(options.run)
+    own = RunFolder.open(options.run)
+    run = own if options.embedder is None else with_embedder(own, options.embedder)
     persons = gather(run, options, report)
     if measures_on_pictures(run, options, persons):
         from export.pictures import with_pictures
@@ -129,13 +142,16 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
         report("looking for faces")
         run = with_pictures(run, options.pictures, options.detector)
     heads = persons.heads
+    if run.external is not None:
+        report("measuring the embedder")
+    embedder = judged(run, own, heads, options)
     log = start_log(options.log or default_log())
     made = make_candidates(run, heads, options, log, report)
     bound = run.external is None and bool(heads or persons.cohort is not None)
-    own = run.network.format if bound else None
-    chosen = passed(made.candidates, made.required, made.choosable, bound=own)
+    file = run.network.format if bound else None
+    chosen = passed(made.candidates, made.required, made.choosable, bound=file)
     report("recording golden crops")
-    writer, warnings = assemble(run, persons, made, chosen, options, log)
+    writer, warnings = assemble(run, persons, made, chosen, embedder, options, log)
     public = None if key is None else key.public
     sha256, size_bytes = write_checked(writer, options.out, key, public)
     return PackResult(
@@ -145,6 +161,7 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
         sha256=sha256,
         candidates=made.candidates,
         chosen=chosen,
+        embedder=embedder,
         why=reason(made.candidates, chosen, bound=bound),
         heads=tuple(head.name for head in heads),
         enrolled_again=persons.enrolled_again,

@@ -35,7 +35,8 @@ def gather(run: RunFolder, options: PackOptions, report: Report = lambda line: N
     `RefusedError` where there are none or no cohort, `UsageError` for two persons of one name and
     for a cohort that the heads were not enrolled with.
     """
-    others = [RunFolder.open(path) for path in options.heads]
+    paths = options.heads if run.given_embedder is None else (run.path, *options.heads)
+    others = [RunFolder.open(path) for path in paths]
     moved = [other for other in others if other.embedder.sha256 != run.embedder.sha256]
     moved = [other for other in moved if other.heads()]
     own = list(run.heads())
@@ -89,7 +90,8 @@ def _cohort(
     if cohort.embedder_sha256 != run.embedder.sha256:
         raise RefusedError(
             f"{options.cohort} was made by another embedder than that of {run.path}",
-            hint=f"make it with 'edge-train cohort DIR --embedding {run.path}'",
+            hint="make it with 'edge-train cohort DIR --embedding "
+            f"{run.given_embedder or run.path}'",
         )
     return cohort
 
@@ -110,13 +112,13 @@ def _enrolled_again(
             f"{name} of {moved[0].path} was enrolled on the embedder file "
             f"{moved[0].embedder.sha256[:12]}…, the bundle's is {run.embedder.sha256[:12]}…: the "
             "scores would mean nothing",
-            hint=f"give --pictures with the photos of {name}, to enrol again on this base",
+            hint=f"give --pictures with the photos of {name}, to enrol again on this embedder",
         )
     if cohort is None:
         raise RefusedError(
-            f"{run.path} brings no strangers to enrol {name} against on its embedder",
-            hint=f"make some with 'edge-train cohort DIR --embedding {run.path} -o cohort.npz' and "
-            "give --cohort cohort.npz",
+            f"{run.path} brings no strangers to enrol {name} against on the embedder",
+            hint="make some with 'edge-train cohort DIR --embedding "
+            f"{run.given_embedder or run.path} -o cohort.npz' and give --cohort cohort.npz",
         )
     from edge.detector import Detector
     from edge.embedder import Embedder

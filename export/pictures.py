@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,8 @@ import numpy as np
 from edge.alignment import align
 from edge.detector import Detector
 from edge.errors import InputError, PictureError
-from edge.network import Network
+from edge.modelfile import sha256_of
+from edge.network import Network, NetworkInput
 from edge.picture import is_picture, read_picture
 from edge.poor_camera import degrade_every, with_ends
 from edge.progress import progress
@@ -34,10 +35,13 @@ ENOUGH_PEOPLE = 10
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """crops: uint8[N, S, S, 3] BGR. person: int[N], whose folder each is from."""
+    """crops: uint8[N, S, S, 3] BGR. person: int[N], whose folder each is from. sha256: of each
+    picture's file.
+    """
 
     crops: np.ndarray
     person: np.ndarray
+    sha256: tuple[str, ...] = ()
 
 
 def with_pictures(run: RunFolder, roots: Sequence[Path], detector: Path | None = None) -> RunFolder:
@@ -57,16 +61,45 @@ def with_pictures(run: RunFolder, roots: Sequence[Path], detector: Path | None =
             f"the float model that {run.path} stands on is not here",
             hint="pack the base's own run, with --head RUN for the person",
         )
-    found = faces(roots, run.network, Detector.open(detector))
-    if len(found.crops) < 2 * FEWEST_CROPS:
-        raise InputError(
-            f"{len(found.crops)} pictures in {', '.join(map(str, roots))} show a face, "
-            f"{2 * FEWEST_CROPS} are needed",
-            hint="give pictures of more people",
-        )
+    found = enough_faces(roots, run.network, detector)
     calibrates = halved(found.person)
     crops = representative(found.crops[calibrates])
     return replace(run, float_model=model, given_crops=(crops, found.crops[~calibrates]))
+
+
+def enough_faces(
+    roots: Sequence[Path],
+    network: Network,
+    detector: Path | None,
+    *,
+    fewest: int = 2 * FEWEST_CROPS,
+    without: Collection[str] = (),
+) -> Faces:
+    """As `faces`, with YuNet of that file. without: SHA-256 of pictures that are passed over.
+
+    Raises `InputError` for fewer than `fewest`.
+    """
+    found = faces(roots, network, Detector.open(detector))
+    keep = np.array([sha256 not in without for sha256 in found.sha256], bool)
+    if keep.sum() < fewest:
+        others = " that quantization was not calibrated on" if without else ""
+        raise InputError(
+            f"{keep.sum()} pictures in {', '.join(map(str, roots))}{others} show a face, "
+            f"{fewest} are needed",
+            hint="give pictures of more people",
+        )
+    kept = tuple(sha256 for sha256 in found.sha256 if sha256 not in without)
+    return Faces(found.crops[keep], found.person[keep], kept)
+
+
+def tensors(expects: NetworkInput, crops_bgr: np.ndarray) -> Iterator[np.ndarray]:
+    """Input tensors of a network, of a batch each, of crops uint8[N, S, S, 3] BGR; the last batch
+    is filled with the last crop.
+    """
+    for first in range(0, len(crops_bgr), expects.batch):
+        crops = crops_bgr[first : first + expects.batch]
+        missing = np.repeat(crops[-1:], expects.batch - len(crops), axis=0)
+        yield expects.tensor(np.concatenate([crops, missing]))
 
 
 def halved(person: np.ndarray) -> np.ndarray:
@@ -117,7 +150,7 @@ def faces(roots: Sequence[Path], network: Network, detector: Detector) -> Faces:
     such file or folder.
     """
     expects = network.input
-    crops, person = [], []
+    crops, person, hashes = [], [], []
     for path, number in progress(_spread(roots), label="looking for faces"):
         try:
             image = read_picture(path)
@@ -128,9 +161,11 @@ def faces(roots: Sequence[Path], network: Network, detector: Detector) -> Faces:
             face = max(seen, key=lambda one: one.area_px2)
             crops.append(align(image, face, expects.frame, expects.window, expects.size_px))
             person.append(number)
+            hashes.append(sha256_of(path.read_bytes()))
     size = expects.size_px
     nothing = np.zeros((0, size, size, 3), np.uint8)
-    return Faces(np.stack(crops) if crops else nothing, np.array(person, np.int64))
+    stacked = np.stack(crops) if crops else nothing
+    return Faces(stacked, np.array(person, np.int64), tuple(hashes))
 
 
 def _spread(roots: Sequence[Path]) -> list[tuple[Path, int]]:

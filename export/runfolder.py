@@ -29,7 +29,8 @@ class RunFolder:
 
     kind: "base" or "person". network: of the deployed file. external: of the external embedder,
     None where the base gives the embedding. info: all of run.json. float_model, given_crops: what
-    `export.pictures` brings to a run that has neither.
+    `export.pictures` brings to a run that has neither. given_embedder: the file of another embedder
+    in place of the run's, see `export.quantized`; then the run's own persons stand on it no more.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class RunFolder:
     info: dict[str, Any] = field(repr=False)
     float_model: Path | None = None
     given_crops: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
+    given_embedder: Path | None = None
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -94,12 +96,15 @@ class RunFolder:
         if self.external is None:
             return self.deployed_data()
         suffix = "onnx" if self.external.format.startswith("onnx") else "tflite"
-        return read_model_file(self.path / f"embedder.{suffix}", sha256=self.external.sha256)
+        path = self.given_embedder or self.path / f"embedder.{suffix}"
+        return read_model_file(path, sha256=self.external.sha256)
 
     def heads(self) -> tuple[Head, ...]:
         """The persons of the run, by name. Raises `RefusedError` for one of another embedder."""
         from edge.head import Head
 
+        if self.given_embedder is not None:
+            return ()
         folder = self.path / HEADS
         found = [Head.load(path) for path in sorted(folder.glob("*.npz"))]
         for head in found:
@@ -109,7 +114,7 @@ class RunFolder:
     def cohort(self) -> Cohort | None:
         """The strangers, None where there are none. Raises `RefusedError` as `heads`."""
         path = self.path / COHORT
-        if not path.is_file():
+        if self.given_embedder is not None or not path.is_file():
             return None
         from edge.cohort import Cohort
 

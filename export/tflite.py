@@ -57,18 +57,19 @@ def named(data: bytes, widths: dict[str, int]) -> bytes:
     graph.tensors[graph.inputs[0]].name = INPUT_NAME.encode()
     signature = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
-    signature.inputs = [_tensor_map(schema, INPUT_NAME, graph.inputs[0])]
+    signature.inputs = [tensor_map(schema, INPUT_NAME, graph.inputs[0])]
     signature.outputs = []
     for (role, width), index in zip(widths.items(), outputs, strict=True):
         if int(graph.tensors[index].shape[-1]) != width:
             raise ModelError(f"the converted file's output for '{role}' has another width")
         graph.tensors[index].name = role.encode()
-        signature.outputs.append(_tensor_map(schema, role, index))
+        signature.outputs.append(tensor_map(schema, role, index))
     model.signatureDefs = [signature]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def _tensor_map(schema: Any, name: str, index: int) -> Any:
+def tensor_map(schema: Any, name: str, index: int) -> Any:
+    """An input or output of a signature: its name and its tensor. schema: the module."""
     entry = schema.TensorMapT()
     entry.name, entry.tensorIndex = name.encode(), int(index)
     return entry

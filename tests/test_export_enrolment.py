@@ -73,7 +73,7 @@ def test_the_head_is_the_one_that_edge_train_makes_on_the_new_base(
 ) -> None:
     result = packed(new, tmp_path / "me.edge", me, pictures=(photos,))
     assert result.enrolled_again == ("me",)
-    assert "me was enrolled again on this base" in result.lines()
+    assert "me was enrolled again on this embedder" in result.lines()
     assert result.chosen.parity.agreement["me"] >= 0.995
     straight = enrolled(photos, new, tmp_path / "run", "--target-far", "0.3", "--seed", "5")
     with Bundle.open(tmp_path / "me.edge") as bundle:
