@@ -19,7 +19,7 @@ from edge.cohort import Cohort
 from edge.errors import InputError, RefusedError, UsageError
 from edge.head import Head
 from export.cli import main as edge_export
-from export.gate import Recipe
+from export.gate import Limits, Recipe
 from export.pack import PackOptions, PackResult, measures_on_pictures, pack
 from export.persons import Persons
 from export.photofinder import Named, images, locate
@@ -28,6 +28,10 @@ from export.verification import verify
 from trainer.cli import main as edge_train
 from trainer.drawn import DrawnPerson
 from trainer.drawn.dataset import write_photos
+
+
+AGREEMENT = 0.98
+"""Of decisions: thresholds lie among the strangers of these random networks."""
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +64,8 @@ def me(old: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def packed(base: Path, out: Path, *heads: Path, **changes: Any) -> PackResult:
-    recipe = Recipe(timing_s=0.0)
+    limits = {"tflite-int8": Limits(agreement=AGREEMENT)}
+    recipe = Recipe(limits=limits, timing_s=0.0)
     return pack(PackOptions(base, out, ("tflite-int8",), heads=heads, recipe=recipe, **changes))
 
 
@@ -248,6 +253,7 @@ def test_the_command_says_whom_it_enrolled_again(
     new: Path, me: Path, photos: Path, tmp_path: Path
 ) -> None:
     words = ["pack", new, "--head", me, "-o", tmp_path / "x.edge", "--format", "tflite-int8"]
+    words += ["--min-agreement", AGREEMENT]
     refused = CliRunner().invoke(edge_export, [*map(str, words), "-q"])
     assert refused.exit_code == 1
     done = CliRunner().invoke(edge_export, [*map(str, words), "--pictures", str(photos), "--json"])

@@ -14,7 +14,9 @@ from edge.locate import shipped_bundle
 
 
 def crops() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), np.uint8)
+    with shipped_bundle() as bundle:
+        side = bundle.base.input.size_px
+    return np.random.default_rng(0).integers(0, 256, (3, side, side, 3), np.uint8)
 
 
 def test_the_shipped_file_says_what_the_embedder_says() -> None:
