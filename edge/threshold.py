@@ -230,8 +230,8 @@ def camera_level(camera: str, likeness: float) -> float:
 
 
 def _above_not_me(not_me: float, own: np.ndarray, threshold: float) -> float:
-    """`NOT_ME_GAP` above the hard negatives, or as far as that rejects at most `NOT_ME_COST` more of
-    my own scores, but above them in any case."""
+    """`NOT_ME_GAP` above the hard negatives, or as far as that rejects at most `NOT_ME_COST` of my
+    own scores beyond those rejected already, but above them in any case."""
     passing = np.sort(own[own >= threshold])
     spared = int(NOT_ME_COST * len(own))
     highest = float(passing[spared]) if spared < len(passing) else np.inf
