@@ -48,6 +48,7 @@ def main(
     import cv2
 
     from benchmarks.format_runs import latency_ratio, run, runtimes
+    from edge.embedder import mirror_images
     from export.floatmodel import FloatModel
     from trainer.subject import open_subject
 
@@ -57,7 +58,7 @@ def main(
     model = FloatModel(subject.keras)
     calibration, measured, labelled = labelled_crops(subject, celeba, pictures, cache_dir)
     trials, faces = _enrolled(subject, people, heads, crowd)
-    crops = np.concatenate([measured, faces])
+    crops = np.concatenate([measured, faces, mirror_images(faces)])
     reference = model.perceive(crops).embeddings
     assert reference is not None
     click.echo(
@@ -158,6 +159,7 @@ def _row(
     trials: list[tuple[Trial, Head]],
     ratio: float,
 ) -> str:
+    from edge.embedder import l2_normalized
     from trainer.evaluation import attribute_report
 
     if said.problem:
@@ -165,7 +167,8 @@ def _row(
     count = len(labelled.table)
     cosine = np.sum(said.embeddings * reference, axis=1)
     accuracy = attribute_report(said.logits[:count], network, labelled, tuned=False).mean.accuracy
-    tar, far = _rates(said.embeddings[count:], trials)
+    faces, mirrors = np.split(said.embeddings[count:], 2)
+    tar, far = _rates(l2_normalized(faces + mirrors) if network.mirrored else faces, trials)
     return (
         f"{ratio:.2f} | {cosine.mean():.4f} "
         f"(1 %: {np.percentile(cosine, 1):.4f}) | {accuracy:.4f} | {tar:.4f} | {far:.5f}"

@@ -24,7 +24,7 @@ def test_the_shipped_file_says_what_the_embedder_says() -> None:
         entry = bundle.manifest.base
         data = bundle.read(entry.member)
     said = run(entry.network, data, LITERT, crops(), None)
-    expected = Embedder(entry.network, data).embed(crops())
+    expected = Embedder(entry.network, data).embed_once(crops())
     assert expected.embeddings is not None and expected.attributes is not None
     assert said.problem == ""
     np.testing.assert_allclose(said.embeddings, expected.embeddings, atol=1e-6)
