@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from training_factory import NETWORK
 
+from edge.locate import SHIPPED
 from edge.modelfile import sha256_of
 from edge.network import Network
 from trainer.attributes_cli import attributes_command
@@ -145,6 +146,7 @@ def test_stopped_after_some_epochs(celeba: Path, cache: Path, tmp_path: Path) ->
         (["--hold-out", "nowhere.txt"], "cannot read the hold-out file"),
         (["--embedding-size", "0", "--margin", "arcface"], "there is none"),
         (["--teacher", "nowhere.tflite"], "cannot read the model file"),
+        (["--blends", "10"], "nobody but a teacher can say what a blend of two faces is"),
         (["--attributes", "Male,Clever"], "has no attribute 'Clever'"),
     ],
 )
@@ -155,6 +157,15 @@ def test_what_is_refused_before_training(
     assert result.exit_code != 0
     assert text in result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_a_teacher_and_blends(celeba: Path, cache: Path, tmp_path: Path) -> None:
+    teacher = ["--teacher", str(SHIPPED / "base.int8.tflite")]
+    teacher += ["--teacher-description", str(SHIPPED / "base.json"), "--blends", "30"]
+    out = tmp_path / "base"
+    result = train(celeba, out, cache, "--epochs", "1", *teacher)
+    assert result.exit_code == 0, result.output
+    assert json.loads((out / "run.json").read_text())["data"]["blends"] == 30
 
 
 def test_held_out_people_are_never_seen(celeba: Path, cache: Path, tmp_path: Path) -> None:

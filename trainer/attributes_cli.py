@@ -187,6 +187,13 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     default=0.5,
     help="Share of pictures that look as from a poor camera.",
 )
+@click.option(
+    "--blends",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Also learn from the teacher about N faces that nobody has, blended of two people's.",
+)
 @click.option("--no-augmentation", is_flag=True, help="Train on the crops as they are.")
 @click.option(
     "--hold-out",

@@ -44,7 +44,7 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
     settings = settings.for_worker(worker_number())
     _refuse_existing(settings)
     from trainer.basedata import load_base_data
-    from trainer.table import TRAIN, VALIDATION
+    from trainer.table import VALIDATION
     from trainer.teacher import read_teacher
     from trainer.training import Training
 
@@ -65,7 +65,7 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
         settings.objective(),
         settings.training(),
         settings.augmentation(),
-        data.part(TRAIN),
+        data.lessons(),
         data.part(VALIDATION),
         settings.working_folder,
         report=lambda line: None if settings.quiet else click.echo(line, err=True),
@@ -133,6 +133,11 @@ def _check(settings: BaseSettings) -> None:
         raise UsageError(
             "--teacher and --margin train the embedding, and there is none",
             hint="give an --embedding-size",
+        )
+    if settings.blends and settings.teacher is None:
+        raise UsageError(
+            "nobody but a teacher can say what a blend of two faces is",
+            hint="give a --teacher, or leave --blends away",
         )
     settings.objective()
     settings.training()

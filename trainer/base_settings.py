@@ -62,6 +62,7 @@ class BaseSettings:
     clip_norm: float = 5.0
     progressive: str = ""
     degradation: float = 0.5
+    blends: int = 0
     no_augmentation: bool = False
     hold_out: Path | None = None
     fractions: str = "0.8,0.1,0.1"
@@ -197,6 +198,7 @@ class BaseSettings:
             detector=self.detector_model,
             cache_dir=self.cache_dir,
             threads=self.threads or 2,
+            blends=self.blends,
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.errors import DataError
 from edge.frame import CELEBA, Window
+from trainer.blends import BlendsTeacher, blended, plan_blends
 from trainer.celeba import read_faces
 from trainer.crops import crop_array
 from trainer.dataset import Crops, FaceArrays
@@ -19,7 +20,7 @@ from trainer.landmarks import Landmarks, find_landmarks
 from trainer.margin import identity_classes
 from trainer.splits import Fractions, split, split_kind
 from trainer.table import PART_NAMES, TEST, TRAIN, VALIDATION, FaceTable, concat
-from trainer.teacher import Teacher, projection, targets, teacher_embeddings
+from trainer.teacher import Teacher, projection, targets, teacher_crops, teacher_embeddings
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class DataConfig:
 
     attributes: a subset by name, all by default. margin: share of the window's side by which it
     is widened on each side, for augmentation. hold_out: file of people and pictures never used.
+    blends: pictures of two people laid over each other, for the teacher (see `trainer.blends`).
     """
 
     folders: tuple[Path, ...]
@@ -42,19 +44,29 @@ class DataConfig:
     detector: Path | None = None
     cache_dir: Path | None = None
     threads: int = 2
+    blends: int = 0
 
 
 @dataclass(frozen=True)
 class BaseData:
-    """arrays: all pictures; table: the same rows with their partition. counts: for the run."""
+    """arrays: all pictures; table: the same rows with their partition. counts: for the run.
+
+    blends: of pictures of the training part, None where there are none.
+    """
 
     table: FaceTable
     arrays: FaceArrays
     counts: dict[str, Any]
+    blends: FaceArrays | None = None
 
     def part(self, number: int) -> FaceArrays:
         """The pictures of one part, see `trainer.table`."""
         return self.arrays.select(self.table.partition == number)
+
+    def lessons(self) -> FaceArrays:
+        """What the network learns from: the training part, and the blends."""
+        train = self.part(TRAIN)
+        return train if self.blends is None else train.joined(self.blends)
 
 
 def widened(window: Window, input_size: int, margin: float) -> tuple[Window, int, int]:
@@ -88,7 +100,7 @@ def load_base_data(
     """
     names = read_hold_out(config.hold_out) if config.hold_out else frozenset()
     wide, side_px, margin_px = widened(config.window, config.input_size, config.margin)
-    tables, kept, crops, taught = [], [], [], []
+    tables, kept, crops, taught, seen = [], [], [], [], []
     counts: dict[str, Any] = {"held_out": 0, "no_face": 0, "folders": {}}
     for folder in config.folders:
         table, landmarks, keep = _read(config, folder, names, counts, quiet)
@@ -98,22 +110,36 @@ def load_base_data(
         options: dict[str, Any] = {"cache_dir": config.cache_dir, "quiet": quiet}
         crops.append(crop_array(table, landmarks, CELEBA, wide, side_px, **options))
         if teacher is not None:
-            options["threads"] = config.threads
-            taught.append(teacher_embeddings(table, landmarks, teacher, **options)[keep])
+            said = teacher_embeddings(table, landmarks, teacher, threads=config.threads, **options)
+            taught.append(said[keep])
+            seen.append(teacher_crops(table, landmarks, teacher, **options))
     table = _joined(tables, config.attributes)
     kind = split_kind(table, allow_random=config.allow_random)
     table = split(table, seed=seed, fractions=config.fractions, allow_random=config.allow_random)
     _check_parts(table)
-    train = table.partition == TRAIN
+    train, rows = table.partition == TRAIN, np.concatenate(kept)
+    basis = _basis(taught, train, embedding_size)
     arrays = FaceArrays(
-        crops=Crops(*crops).select(np.concatenate(kept)),
+        crops=Crops(*crops).select(rows),
         margin_px=margin_px,
         labels=table.labels,
-        targets=_targets(taught, train, len(table), embedding_size),
+        targets=_targets(taught, basis, len(table), embedding_size),
         classes=_classes(table, train) if classes else np.full(len(table), -1, np.int32),
     )
     counts |= {"split": kind, "fingerprint": table.fingerprint(), **_part_counts(table)}
-    return BaseData(table, arrays, counts)
+    if teacher is None or basis is None or not config.blends:
+        return BaseData(table, arrays, counts)
+    counts["blends"] = config.blends
+    blends = blended(
+        arrays.select(train),
+        table.select(train),
+        BlendsTeacher(teacher, Crops(*seen).select(rows).select(train), basis),
+        plan_blends(table.identity[train], config.blends, seed),
+        cache_dir=config.cache_dir,
+        threads=config.threads,
+        quiet=quiet,
+    )
+    return BaseData(table, arrays, counts, blends)
 
 
 def _read(
@@ -169,14 +195,20 @@ def _check_parts(table: FaceTable) -> None:
             )
 
 
-def _targets(
-    taught: list[np.ndarray], train: np.ndarray, count: int, embedding_size: int
-) -> np.ndarray:
-    """float32[count, embedding_size], in the basis of the training part; zeros without teacher."""
+def _basis(taught: list[np.ndarray], train: np.ndarray, embedding_size: int) -> np.ndarray | None:
+    """Of the training part, float32[D, embedding_size]; None without teacher or embedding."""
     if not taught or not embedding_size:
+        return None
+    return projection(np.concatenate(taught)[train], embedding_size)
+
+
+def _targets(
+    taught: list[np.ndarray], basis: np.ndarray | None, count: int, embedding_size: int
+) -> np.ndarray:
+    """float32[count, embedding_size] in the basis; zeros without one."""
+    if basis is None:
         return np.zeros((count, max(1, embedding_size)), np.float32)
-    embeddings = np.concatenate(taught)
-    return targets(embeddings, projection(embeddings[train], embedding_size))
+    return targets(np.concatenate(taught), basis)
 
 
 def _classes(table: FaceTable, train: np.ndarray) -> np.ndarray:

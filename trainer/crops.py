@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +20,17 @@ from trainer.landmarks import Landmarks, opencv_in_one_thread
 from trainer.table import FaceTable
 
 _VERSION = 1
+
+
+class CropSource(Protocol):
+    """N crops uint8[S, S, 3] BGR, one for each row: an array or what behaves like one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int, /) -> np.ndarray: ...
 
 
 def crop_array(

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from edge.errors import DataError
 from trainer.augmentation import Augmentation, augment, centre, row_generator
+from trainer.crops import CropSource
 
 PREFETCH = 2
 """Batches made ahead of the network."""
@@ -22,10 +23,12 @@ _SHUFFLE = 1 << 63
 class Crops:
     """Widened crops from one or several arrays uint8[N, M, M, 3] BGR, as if they were one.
 
+    An array is whatever has a shape and gives a crop for a row, such as `trainer.blends.Blends`.
+
     rows: which of all rows, in which order; all by default. Nothing is read before it is asked for.
     """
 
-    def __init__(self, *arrays: np.ndarray, rows: np.ndarray | None = None) -> None:
+    def __init__(self, *arrays: CropSource, rows: np.ndarray | None = None) -> None:
         sides = {array.shape[1] for array in arrays}
         if len(sides) != 1:
             raise DataError(f"crops of one size are needed, not of {sorted(sides)} px")
@@ -36,6 +39,11 @@ class Crops:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all crops, as an array of them would have it: (N, M, M, 3)."""
+        return len(self), self.side_px, self.side_px, 3
 
     def __getitem__(self, place: int) -> np.ndarray:
         """One crop, uint8[M, M, 3]."""
@@ -87,6 +95,18 @@ class FaceArrays:
             labels=self.labels[index],
             targets=self.targets[index],
             classes=self.classes[index],
+        )
+
+    def joined(self, other: FaceArrays) -> FaceArrays:
+        """These pictures and then those of `other`, whose crops have the same size and margin."""
+        if self.margin_px != other.margin_px:
+            raise DataError(f"margins of {self.margin_px} and {other.margin_px} px do not join")
+        return FaceArrays(
+            crops=Crops(self.crops, other.crops),
+            margin_px=self.margin_px,
+            labels=np.concatenate([self.labels, other.labels]),
+            targets=np.concatenate([self.targets, other.targets]),
+            classes=np.concatenate([self.classes, other.classes]),
         )
 
     def windows(self, places: np.ndarray, size_px: int) -> np.ndarray:

@@ -22,7 +22,7 @@ from edge.modelfile import read_model_file, sha256_of
 from edge.network import Network, NetworkInput
 from edge.progress import progress_bar
 from trainer.cache import cache_folder, pictures_key
-from trainer.crops import crop_array
+from trainer.crops import CropSource, crop_array
 from trainer.landmarks import Landmarks
 from trainer.table import FaceTable
 
@@ -121,29 +121,47 @@ def teacher_embeddings(
     words = ("teacher", 1, facts, landmarks.points.tobytes().hex(), landmarks.usable.tobytes())
     cached = cache_folder(cache_dir) / "teacher" / f"{pictures_key(table.paths, *words)}.npy"
     if not cached.is_file():
-        expects = teacher.network.input
-        crops = crop_array(
-            table,
-            landmarks,
-            expects.frame,
-            expects.window,
-            expects.size_px,
-            cache_dir=cache_dir,
-            quiet=quiet,
-        )
-        embeddings = _embed(crops, teacher, threads, quiet)
+        crops = teacher_crops(table, landmarks, teacher, cache_dir=cache_dir, quiet=quiet)
+        embeddings = ask_teacher(crops, teacher, threads=threads, quiet=quiet)
         embeddings[~landmarks.usable] = 0.0
         with atomic_file(cached) as temporary:
             np.save(temporary, embeddings)
     return np.asarray(np.load(cached))
 
 
-def _embed(crops: np.ndarray, teacher: Teacher, threads: int, quiet: bool) -> np.ndarray:
+def teacher_crops(
+    table: FaceTable,
+    landmarks: Landmarks,
+    teacher: Teacher,
+    *,
+    cache_dir: Path | None = None,
+    quiet: bool = False,
+) -> np.ndarray:
+    """The crops of all faces as the teacher wants them, uint8[N, S, S, 3] BGR, cached."""
+    expects = teacher.network.input
+    return crop_array(
+        table,
+        landmarks,
+        expects.frame,
+        expects.window,
+        expects.size_px,
+        cache_dir=cache_dir,
+        quiet=quiet,
+    )
+
+
+def ask_teacher(
+    crops: CropSource, teacher: Teacher, *, threads: int = 2, quiet: bool = False
+) -> np.ndarray:
+    """What the teacher says of crops uint8[N, S, S, 3] BGR: float32[N, D] of length 1, the mean
+    of each crop and its mirror image. Raises `ModelError` where the teacher cannot be run.
+    """
     embedder = Embedder(replace(teacher.network, mirrored=True), teacher.data, threads=threads)
     parts = []
     with progress_bar("asking the teacher", len(crops), quiet=quiet) as bar:
         for first in range(0, len(crops), _CHUNK):
-            chunk = np.asarray(crops[first : first + _CHUNK])
+            rows = range(first, min(first + _CHUNK, len(crops)))
+            chunk = np.stack([crops[row] for row in rows])
             embeddings = embedder.embed(chunk).embeddings
             assert embeddings is not None
             parts.append(embeddings)
