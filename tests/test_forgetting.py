@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from bundle_factory import a_network
 from click.testing import CliRunner, Result
+from device_factory import bare_home
 from embedding_factory import SIZE, World, unit
 from faked import ADA, BEN, picture, result
 from register_factory import BASE, a_cohort, album_of, bytes_below, head_of, open_bundle
@@ -42,10 +43,7 @@ HEADS = {"Benedikt": head_of("Benedikt", BENS, COHORT), "Eva": head_of("Eva", EV
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A device of its own, without bundle and key."""
-    for name in ("EDGE_BUNDLE", "EDGE_PUBLIC_KEY", KEY_FILE_VARIABLE):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "HOME"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
+    bare_home(tmp_path / "home", monkeypatch)
     return tmp_path
 
 

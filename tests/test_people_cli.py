@@ -13,15 +13,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from device_factory import answer, bare_home, call, write_two_people
 from no_sockets import can_forbid
 from register_factory import bytes_below
 
-from edge.cli import main
 from edge.events import face_name, kept_faces, pictures_of
 from edge.picture import read_picture
 from edge.vault import KEY_FILE_VARIABLE
-from trainer.drawn import DrawnPerson, write_photos
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "Annabella"
@@ -31,21 +30,13 @@ SIZE_PX = (640, 480)
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A device of its own, without bundle and key."""
-    for name in ("EDGE_BUNDLE", "EDGE_PUBLIC_KEY", KEY_FILE_VARIABLE):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "HOME"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
-    return tmp_path / "home"
+    return bare_home(tmp_path / "home", monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos of two people who do not exist, in the folders `ana` and `ben`."""
-    folder = tmp_path_factory.mktemp("photos")
-    for name, number in (("ana", 1), ("ben", 7)):
-        (folder / name).mkdir()
-        write_photos(folder / name, DrawnPerson.draw(number), shots=14, seed=0)
-    return folder
+    return write_two_people(tmp_path_factory.mktemp("photos"))
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +62,6 @@ def device(enrolled: Path, home: Path) -> Path:
     """A device on which Annabella is enrolled."""
     shutil.copytree(enrolled, home)
     return home / "edge-recognize"
-
-
-def call(*words: object) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="edge-recognize")
-
-
-def answer(*words: object) -> dict[str, Any]:
-    done = call(*words, "--json")
-    assert done.exit_code == 0, done.output
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def refused(done: Result, code: int, words: str) -> None:
