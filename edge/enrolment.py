@@ -15,6 +15,7 @@ from edge.cohort import Cohort, trains
 from edge.errors import InputError, ModelError, RefusedError
 from edge.fitting import LINEAR_FITTER, MAX_STRANGERS, Examples, Fit, Fitter
 from edge.head import Head
+from edge.outliers import MOST_OUTLIERS, outliers
 from edge.shift import Shift, estimate_shift, no_shift, plain_rows
 from edge.threshold import CAMERAS, ONE, SEVERAL
 
@@ -30,12 +31,6 @@ FOLDS = 5
 
 HELD_STRANGERS = 1500
 """Strangers in each of the fits that held-out scores come from."""
-
-OUTLIER_SCORE = 1.2
-"""A picture of mine that scores lower by all the others, in standard deviations over strangers, is
-taken for somebody else's: one stranger in nine is as much like me."""
-
-MOST_OUTLIERS = 0.34
 
 MARGIN = 0.08
 """Half width of the band around the threshold in which a head does not commit itself."""
@@ -127,7 +122,7 @@ def enrol(
     shift = no_shift(cohort.size) if camera == SEVERAL else estimate_shift(embeddings, cohort)
     others = _negatives(cohort, shift, not_me, not_me_groups, rng)
     proof_of(target_far, others.hold.people, strict)
-    kept, left_out = _without_outliers(album, others, shift, rng)
+    kept, left_out = _without_outliers(album, others, shift)
     fit, held = _best_fit(kept, others, shift, rng, fitter)
     calibration = {
         "target_far": target_far,
@@ -212,16 +207,12 @@ def moved_plain(cohort: Cohort, shift: Shift, rng: np.random.Generator) -> np.nd
     return shift.moved(vectors).astype(np.float32)
 
 
-def _without_outliers(
-    album: Album, others: Negatives, shift: Shift, rng: np.random.Generator
-) -> tuple[Album, list[int]]:
+def _without_outliers(album: Album, others: Negatives, shift: Shift) -> tuple[Album, list[int]]:
     """The album without the pictures that look like somebody else, and which these are.
 
     Raises `RefusedError` where they are many, or leave too few looks.
     """
-    folds = _folds(album.groups, rng)
-    scores = _held_scores(album, _fewer(others), shift, folds, LINEAR_FITTER, 0)[0].own
-    keep = scores >= OUTLIER_SCORE
+    keep = ~outliers(album.embeddings, album.groups, others.norm, shift)
     if (~keep).mean() > MOST_OUTLIERS or len(np.unique(album.groups[keep])) < FEWEST_LOOKS:
         raise RefusedError(
             f"{int((~keep).sum())} of {len(keep)} pictures do not show the person of the others",
