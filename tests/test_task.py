@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from edge.calibration import recalibrate
 from edge.cohort import Cohort
 from edge.head import Head
+from edge.picture import is_picture
 from export.cli import main as edge_export
 from trainer.cli import main as edge_train
 from trainer.drawn import DrawnPerson
@@ -39,7 +42,13 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder.mkdir(parents=True)
             shown = replace(person, glasses=glasses, glasses_habit=1.0)
             write_photos(folder, shown, shots=3, seed=1, size_px=400)
-    (root / "train" / "with" / "p40" / "broken.bad").write_text("")
+    odd = root / "train" / "with" / "p40"
+    (odd / "broken.bad").write_text("")
+    first = min(path for path in odd.iterdir() if is_picture(path))
+    with Image.open(first) as picture:
+        picture.resize((picture.width // 2, picture.height // 2)).save(
+            first.with_stem(f"{first.stem}_2")
+        )
     return root
 
 
@@ -50,7 +59,7 @@ def run(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.exit_code == 0, done.output
     figures = json.loads(done.stdout)["figures"]
     assert figures["groups"] == 5
-    assert figures["ignored"] == 1
+    assert (figures["ignored"], figures["copies"]) == (1, 1)
     assert figures["majority_accuracy"] == pytest.approx(0.5, abs=0.1)
     assert figures["accuracy"] > figures["majority_accuracy"] + 0.15
     return out
@@ -205,4 +214,17 @@ def test_refusals(drawn: Path, tmp_path: Path, words: list[str], code: int, said
     done = call("person", *given, "--name", "x", "-o", tmp_path / "run", "-q")
     assert done.exit_code == code, done.output
     assert said in done.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_has_one_answer(drawn: Path, tmp_path: Path) -> None:
+    train = drawn / "train"
+    shutil.copytree(train / "without", tmp_path / "without")
+    taken = min(p for p in (train / "with" / "p41").iterdir() if is_picture(p))
+    shutil.copy2(taken, tmp_path / "without" / "p41" / f"again{taken.suffix}")
+    words = ("--positive", train / "with", "--negative", tmp_path / "without")
+    done = call("person", *words, "--name", "g", "-o", tmp_path / "run", "-q")
+    assert done.exit_code == 1
+    assert "is also" in done.output
+    assert f"again{taken.suffix} of --negative" in done.output.replace("\n", " ")
     assert not (tmp_path / "run").exists()

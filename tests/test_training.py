@@ -279,6 +279,20 @@ def test_resumed_with_another_learning_rate_and_more_epochs(tmp_path: Path) -> N
     assert [h["learning_rate"] for h in history] == pytest.approx([1e-3, 1e-5])
 
 
+def test_resumed_with_other_lessons_between_epochs_alone(tmp_path: Path) -> None:
+    few, many = some_arrays(16), some_arrays(64)
+    stopped = some_training(tmp_path, many, epochs=2)
+    stopped.progress.step = 5
+    stopped._save()
+    with pytest.raises(UsageError, match="after 5 steps, and there are . in one now"):
+        some_training(tmp_path, few, epochs=2).resume()
+    stopped.progress.epoch, stopped.progress.step = 1, 0
+    stopped._save()
+    again = some_training(tmp_path, few, epochs=2)
+    again.resume()
+    assert again.run().finished
+
+
 def test_nothing_to_resume(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to resume"):
         some_training(tmp_path).resume()

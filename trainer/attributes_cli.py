@@ -21,6 +21,7 @@ from edge.commands import (
 )
 
 _FREE_ON_RESUME = {
+    "blends",
     "learning_rate",
     "epochs",
     "stop_after",

@@ -22,6 +22,7 @@ from edge.quality import Quality, QualityGate
 from edge.source import file_source
 from edge.variation import PER_PICTURE, variations
 from trainer.album import find_files, is_video
+from trainer.copies import SMALLER_COPY, smaller_copies
 from trainer.groups import BLOCK_S, Print, bits_of, group_numbers
 from trainer.origin import camera_model
 
@@ -132,14 +133,19 @@ def read_looks(
 ) -> Looks:
     """Find, gate and cut the faces of files, folders and videos; `vary` variations of each.
 
-    A file that cannot be decoded is dropped with its reason. Raises `InputError` when a path does
+    A file that cannot be decoded is dropped with its reason, as is a smaller copy of another one,
+    see `trainer.copies`. Raises `InputError` when a path does
     not exist, a folder is empty, or nothing usable is left.
     """
     gate = gate or QualityGate()
     files = find_files(paths)
     kept: list[Look] = []
     dropped: list[Dropped] = []
+    copies = smaller_copies(files)
     for path in progress(files, label=label, quiet=quiet):
+        if path in copies:
+            dropped.append(Dropped(str(path), SMALLER_COPY))
+            continue
         try:
             for name, image, print_ in _pictures(path):
                 found = usable_face(image, detector, gate)

@@ -24,9 +24,10 @@ from edge.picture import is_picture
 from edge.variation import PER_PICTURE
 from trainer.album import expanded, is_video
 from trainer.contact_sheet import CONTACT_SHEET, write_contact_sheet
+from trainer.copies import SMALLER_COPY
 from trainer.embeddings import embeddings_of
 from trainer.eyes import Eyes, write_models
-from trainer.groups import group_numbers, prints_to_json
+from trainer.groups import Print, group_numbers, prints_to_json
 from trainer.looks import Looks, read_looks
 from trainer.metrics import USEFUL_MARGIN
 from trainer.person_settings import AUTO, FINETUNE, PersonSettings
@@ -53,14 +54,15 @@ FEW_GROUPS = 15
 @dataclass(frozen=True, eq=False)
 class Answers:
     """Labelled faces. looks: of both answers. answer: bool[N]. group: int[N], of what must not be
-    split. dropped: faces that could not be judged. ignored: files that are no pictures. people: who
-    is shown, where a pattern says so.
+    split. dropped: faces that could not be judged. copies: smaller copies of other pictures.
+    ignored: files that are no pictures. people: who is shown, where a pattern says so.
     """
 
     looks: Looks
     answer: np.ndarray
     group: np.ndarray
     dropped: int
+    copies: int
     ignored: int
     people: tuple[str, ...] = ()
 
@@ -88,7 +90,7 @@ class TaskResult:
             [
                 f"{self.name}: {facts['positive']} faces with and {facts['negative']} without, "
                 f"{facts['groups']} groups; {facts['dropped']} faces could not be judged, "
-                f"{facts['ignored']} files are no pictures",
+                f"{facts['copies']} files are smaller copies, {facts['ignored']} are no pictures",
                 f"out of fold: accuracy {facts['accuracy']:.3f} (always the majority: "
                 f"{facts['majority_accuracy']:.3f}), balanced {facts['balanced_accuracy']:.3f} "
                 f"(chance: 0.5), FAR {facts['far']:.3f}, FRR {facts['frr']:.3f}",
@@ -132,7 +134,10 @@ def read_answers(
     eyes: Eyes,
     settings: PersonSettings,
 ) -> Answers:
-    """The usable faces of both answers, grouped."""
+    """The usable faces of both answers, grouped.
+
+    Raises `RefusedError` where a file is given as both, or an answer has few groups.
+    """
     both: list[Looks] = []
     vary = variations_per_look(len(picture_files((*positive, *negative))))
     for paths, label in ((positive, "looking at --positive"), (negative, "looking at --negative")):
@@ -147,6 +152,7 @@ def read_answers(
                 label=label,
             )
         )
+    _refuse_both(both[0].prints, both[1].prints)
     looks = Looks((*both[0].kept, *both[1].kept), (*both[0].dropped, *both[1].dropped))
     answer = np.arange(len(looks.kept)) < len(both[0].kept)
     people: tuple[str, ...] = ()
@@ -157,8 +163,9 @@ def read_answers(
         found, group = np.unique(names, return_inverse=True)
         people, group = tuple(map(str, found)), group.reshape(-1)
     _refuse_few(answer, group)
-    dropped = sum(len(part.dropped) for part in both)
-    return Answers(looks, answer, group, dropped, ignored_files((*positive, *negative)), people)
+    copies = sum(one.reason == SMALLER_COPY for one in looks.dropped)
+    ignored = ignored_files((*positive, *negative))
+    return Answers(looks, answer, group, len(looks.dropped) - copies, copies, ignored, people)
 
 
 def variations_per_look(pictures: int) -> int:
@@ -227,6 +234,18 @@ def _tuned(eyes: Eyes, answers: Answers, settings: PersonSettings) -> tuple[Eyes
     return eyes.on(tuned.subject(f"{eyes.subject.name}, fine-tuned"), settings.threads), tuned
 
 
+def _refuse_both(yes: Sequence[Print], no: Sequence[Print]) -> None:
+    """Raises `RefusedError` naming a file that is given as both answers. Pictures that are merely
+    alike may be: the answer is often a detail."""
+    said_yes = {one.sha256: one.file for one in yes if one.sha256}
+    for one in no:
+        if one.sha256 in said_yes:
+            raise RefusedError(
+                f"{said_yes[one.sha256]} of --positive is also {one.file} of --negative",
+                hint="a picture has one answer; take it out of one of the two",
+            )
+
+
 def _refuse_few(answer: np.ndarray, group: np.ndarray) -> None:
     for wanted, option in ((True, "--positive"), (False, "--negative")):
         count = len(np.unique(group[answer == wanted]))
@@ -246,6 +265,7 @@ def _figures(scores: np.ndarray, threshold: float, answers: Answers) -> dict[str
         "negative": int((~yes).sum()),
         "groups": len(np.unique(answers.group)),
         "dropped": answers.dropped,
+        "copies": answers.copies,
         "ignored": answers.ignored,
         "accuracy": float((said == yes).mean()),
         "majority_accuracy": max(share, 1.0 - share),

@@ -143,7 +143,10 @@ def _dropped(answers: Answers, privacy: bool) -> str:
     reasons: dict[str, list[str]] = {}
     for one in answers.looks.dropped:
         reasons.setdefault(one.reason, []).append(Path(one.name).name)
-    ignored = f"{answers.ignored} files of the folders are neither pictures nor videos."
+    ignored = (
+        f"{answers.copies} files are smaller copies of others, {answers.ignored} files of the "
+        "folders are neither pictures nor videos."
+    )
     return reasons_table(reasons, privacy=privacy) + paragraph(ignored)
 
 

@@ -128,8 +128,18 @@ class Training:
         self._session = self._new_session(self._size, network.weights)
 
     def resume(self) -> None:
-        """Go on from the checkpoint in the folder. Raises `InputError` where there is none."""
+        """Go on from the checkpoint in the folder.
+
+        Raises `InputError` where there is none, and `UsageError` where it lies further within an
+        epoch than that has steps now.
+        """
         checkpoint = Checkpoint.load(self.checkpoint_path)
+        if checkpoint.progress.step > self._steps:
+            raise UsageError(
+                f"the run stopped within an epoch, after {checkpoint.progress.step} steps, and "
+                f"there are {self._steps} in one now",
+                hint="go on with as many --blends as before until the epoch ends",
+            )
         self.progress, self._best = checkpoint.progress, checkpoint.best
         self._go_to_size(self.progress.epoch, checkpoint.state)
 
