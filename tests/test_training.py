@@ -284,7 +284,7 @@ def test_resumed_with_other_lessons_between_epochs_alone(tmp_path: Path) -> None
     stopped = some_training(tmp_path, many, epochs=2)
     stopped.progress.step = 5
     stopped._save()
-    with pytest.raises(UsageError, match="after 5 steps, and there are . in one now"):
+    with pytest.raises(UsageError, match=r"after 5 steps, and there are . in one now"):
         some_training(tmp_path, few, epochs=2).resume()
     stopped.progress.epoch, stopped.progress.step = 1, 0
     stopped._save()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,48 +98,89 @@ def load_base_data(
     people for a margin softmax. Raises what reading, splitting and detecting raise, and
     `DataError` where nothing is left of a part.
     """
-    names = read_hold_out(config.hold_out) if config.hold_out else frozenset()
     wide, side_px, margin_px = widened(config.window, config.input_size, config.margin)
-    tables, kept, crops, taught, seen = [], [], [], [], []
     counts: dict[str, Any] = {"held_out": 0, "no_face": 0, "folders": {}}
-    for folder in config.folders:
-        table, landmarks, keep = _read(config, folder, names, counts, quiet)
-        tables.append(table.select(keep))
-        kept.append(keep)
-        counts["folders"][Path(folder).resolve().name] = int(keep.sum())
-        options: dict[str, Any] = {"cache_dir": config.cache_dir, "quiet": quiet}
-        crops.append(crop_array(table, landmarks, CELEBA, wide, side_px, **options))
-        if teacher is not None:
-            said = teacher_embeddings(table, landmarks, teacher, threads=config.threads, **options)
-            taught.append(said[keep])
-            seen.append(teacher_crops(table, landmarks, teacher, **options))
-    table = _joined(tables, config.attributes)
+    parts = [
+        _folder(config, folder, (wide, side_px), teacher, counts, quiet)
+        for folder in config.folders
+    ]
+    table = _joined([part.table for part in parts], config.attributes)
     kind = split_kind(table, allow_random=config.allow_random)
     table = split(table, seed=seed, fractions=config.fractions, allow_random=config.allow_random)
     _check_parts(table)
-    train, rows = table.partition == TRAIN, np.concatenate(kept)
-    basis = _basis(taught, train, embedding_size)
+    train = table.partition == TRAIN
+    said = [part.said for part in parts if part.said is not None]
+    basis = _basis(said, train, embedding_size)
     arrays = FaceArrays(
-        crops=Crops(*crops).select(rows),
+        crops=_used([part.crops for part in parts], parts),
         margin_px=margin_px,
         labels=table.labels,
-        targets=_targets(taught, basis, len(table), embedding_size),
+        targets=_targets(said, basis, len(table), embedding_size),
         classes=_classes(table, train) if classes else np.full(len(table), -1, np.int32),
     )
     counts |= {"split": kind, "fingerprint": table.fingerprint(), **_part_counts(table)}
+    data = BaseData(table, arrays, counts)
     if teacher is None or basis is None or not config.blends:
-        return BaseData(table, arrays, counts)
-    counts["blends"] = config.blends
+        return data
+    seen = _used([part.seen for part in parts if part.seen is not None], parts).select(train)
+    return _with_blends(data, BlendsTeacher(teacher, seen, basis), config, seed, quiet)
+
+
+@dataclass(frozen=True, eq=False)
+class _Folder:
+    """What one folder gives. table: the pictures that are used, keep: which of all these are,
+    bool[N]. crops, seen: of all, as the network and as the teacher want them. said: what the
+    teacher says of those that are used. None where nobody asks for it.
+    """
+
+    table: FaceTable
+    keep: np.ndarray
+    crops: np.ndarray
+    said: np.ndarray | None = None
+    seen: np.ndarray | None = None
+
+
+def _folder(
+    config: DataConfig,
+    folder: Path,
+    crop: tuple[Window, int],
+    teacher: Teacher | None,
+    counts: dict[str, Any],
+    quiet: bool,
+) -> _Folder:
+    names = read_hold_out(config.hold_out) if config.hold_out else frozenset()
+    table, landmarks, keep = _read(config, folder, names, counts, quiet)
+    counts["folders"][Path(folder).resolve().name] = int(keep.sum())
+    options: dict[str, Any] = {"cache_dir": config.cache_dir, "quiet": quiet}
+    crops = crop_array(table, landmarks, CELEBA, *crop, **options)
+    found = _Folder(table.select(keep), keep, crops)
+    if teacher is None:
+        return found
+    said = teacher_embeddings(table, landmarks, teacher, threads=config.threads, **options)
+    seen = teacher_crops(table, landmarks, teacher, **options) if config.blends else None
+    return replace(found, said=said[keep], seen=seen)
+
+
+def _used(crops: Sequence[np.ndarray], folders: Sequence[_Folder]) -> Crops:
+    """Of the crops of all pictures of all folders those that are used."""
+    return Crops(*crops).select(np.concatenate([folder.keep for folder in folders]))
+
+
+def _with_blends(
+    data: BaseData, asked: BlendsTeacher, config: DataConfig, seed: int, quiet: bool
+) -> BaseData:
+    """The data with blends of the training part; the teacher's crops are of that part."""
+    train = data.table.partition == TRAIN
     blends = blended(
-        arrays.select(train),
-        table.select(train),
-        BlendsTeacher(teacher, Crops(*seen).select(rows).select(train), basis),
-        plan_blends(table.identity[train], config.blends, seed),
+        data.arrays.select(train),
+        data.table.select(train),
+        asked,
+        plan_blends(data.table.identity[train], config.blends, seed),
         cache_dir=config.cache_dir,
         threads=config.threads,
         quiet=quiet,
     )
-    return BaseData(table, arrays, counts, blends)
+    return replace(data, blends=blends, counts=data.counts | {"blends": config.blends})
 
 
 def _read(
