@@ -212,7 +212,7 @@ def _without_outliers(album: Album, others: Negatives, shift: Shift) -> tuple[Al
 
     Raises `RefusedError` where they are many, or leave too few looks.
     """
-    keep = ~outliers(album.embeddings, album.groups, others.norm, shift)
+    keep = ~outliers(album.embeddings, album.groups, others.norm, shift, FEWEST_LOOKS)
     if (~keep).mean() > MOST_OUTLIERS or len(np.unique(album.groups[keep])) < FEWEST_LOOKS:
         raise RefusedError(
             f"{int((~keep).sum())} of {len(keep)} pictures do not show the person of the others",

@@ -80,7 +80,7 @@ class Origin:
         """For people."""
         return {
             ONE: "all pictures share one look: one camera in one place",
-            POOR: "all pictures share one look, and faces are small or without colour",
+            POOR: "faces are small or without colour, as by one poor camera",
             SEVERAL: "the pictures are of many places or cameras",
         }[self.camera]
 
@@ -118,7 +118,15 @@ def origin_of(scenes: Sequence[Scene]) -> Origin:
     median = np.median(numbers, axis=0)
     spread = np.median(np.abs(numbers - median), axis=0)
     lightness, colour = float(spread[0]), float(spread[1:3].max())
-    camera = SEVERAL
-    if lightness <= LIGHTNESS_SPREAD and colour <= COLOUR_SPREAD:
-        camera = POOR if median[3] < COLOURLESS or median[4] < SMALL_FACE_PX else ONE
-    return Origin(camera, lightness, colour, Scene(*(float(v) for v in median)))
+    middle = Scene(*(float(v) for v in median))
+    return Origin(_camera(lightness, colour, middle), lightness, colour, middle)
+
+
+def _camera(lightness: float, colour: float, median: Scene) -> str:
+    """Without colour nothing shows that pictures are of many places: light alone may change in
+    one, so that they count as by one poor camera."""
+    if median.saturation < COLOURLESS:
+        return POOR
+    if lightness > LIGHTNESS_SPREAD or colour > COLOUR_SPREAD:
+        return SEVERAL
+    return POOR if median.eye_distance_px < SMALL_FACE_PX else ONE

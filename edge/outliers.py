@@ -11,10 +11,13 @@ import numpy as np
 
 from edge.shift import Shift
 
-OUTLIER_SCORE = 1.8
-"""A picture that is less like the others, in standard deviations over strangers, is taken for
-somebody else's: one stranger in 28 is as much like me. Measured on people with one to three
-pictures of somebody else among theirs: see RESULTS.md."""
+OTHER_SCORE = 1.2
+"""A picture that is less like the others, in standard deviations over strangers, is somebody
+else's: one stranger in nine is as much like me."""
+
+DOUBTFUL_SCORE = 1.8
+"""Below it a picture is left out too, as long as enough stay: one stranger in 28 is as much like
+me. Measured on people with up to four pictures of somebody else among theirs: see RESULTS.md."""
 
 MOST_OUTLIERS = 0.34
 """Of more nobody can say who is meant."""
@@ -25,14 +28,28 @@ so that the median asks too much of half profiles."""
 
 
 def outliers(
-    embeddings: np.ndarray, groups: np.ndarray, strangers: np.ndarray, shift: Shift
+    embeddings: np.ndarray, groups: np.ndarray, strangers: np.ndarray, shift: Shift, fewest: int = 2
 ) -> np.ndarray:
-    """Which pictures look like somebody else's, bool[N].
+    """Which pictures look like somebody else's, bool[N]: found one by one, the least like first,
+    since each that stays makes the others look less alike.
+
+    Doubtful ones are left out up to a share of `MOST_OUTLIERS` and while `fewest` groups stay;
+    those that are clearly of somebody else are however many there are.
 
     embeddings: float32[N, D] of length 1. groups: int[N], pictures of one group say nothing of each
     other. strangers: float32[S, D], as my camera would show them.
     """
-    return likeness_to_most(embeddings, groups, strangers, shift) < OUTLIER_SCORE
+    found = np.zeros(len(embeddings), bool)
+    while len(np.unique(groups[~found])) > 1:
+        left = np.flatnonzero(~found)
+        scores = likeness_to_most(embeddings[left], groups[left], strangers, shift)
+        tried = found.copy()
+        tried[left[scores.argmin()]] = True
+        few = tried.mean() > MOST_OUTLIERS or len(np.unique(groups[~tried])) < fewest
+        if scores.min() >= (OTHER_SCORE if few else DOUBTFUL_SCORE):
+            break
+        found = tried
+    return found
 
 
 def likeness_to_most(
