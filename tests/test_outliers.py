@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from embedding_factory import World
 
-from edge.outliers import likeness_to_most, outliers
+from edge.outliers import DOUBTFUL_SCORE, OTHER_SCORE, likeness_to_most, outliers
 from edge.shift import no_shift
 
 WORLD = World(11)
@@ -53,3 +53,16 @@ def test_the_likeness_is_in_standard_deviations_over_strangers() -> None:
     assert (
         likeness_to_most(MINE[:3], np.zeros(3, int), STRANGERS, NO_SHIFT).tolist() == [np.inf] * 3
     )
+
+
+def test_a_doubtful_picture_stays_where_few_would_be_left() -> None:
+    """A half profile is hardly more like me than many a stranger is."""
+    tried = 0
+    for _ in range(60):
+        album = np.concatenate([MINE[:6], WORLD.pictures(0.34 * ME + WORLD.person(), 1)])
+        given = (album, np.arange(7), STRANGERS, NO_SHIFT)
+        if OTHER_SCORE < likeness_to_most(*given)[6] < DOUBTFUL_SCORE:
+            tried += 1
+            assert outliers(*given).tolist() == [False] * 6 + [True]
+            assert not outliers(*given, fewest=7).any()
+    assert tried >= 5
