@@ -140,7 +140,9 @@ def _network(
     settings: BaseSettings, data: BaseData, teacher: Teacher | None, deployed: bytes
 ) -> Network:
     config = settings.data()
-    source = f"edge-train attributes, {settings.arch}, on {len(data.table)} pictures"
+    start = settings.arch.removeprefix("file:")
+    arch = settings.arch if start == settings.arch else f"file:{Path(start).name}"
+    source = f"edge-train attributes, {arch}, on {len(data.table)} pictures"
     if teacher is not None:
         source += f", distilled from {teacher.network.source or 'a teacher'}"
     return describe(
