@@ -26,7 +26,7 @@ def find_cohort(
 
     Raises `InputError` where there are neither, or `file` is of another embedder.
     """
-    found = _stored(deployed, base, file)
+    found = stored_cohort(deployed, base, file)
     if others:
         from trainer.cohort_builder import CohortPlan, build_cohort, strangers
 
@@ -42,7 +42,7 @@ def find_cohort(
     return found
 
 
-def _stored(deployed: Deployed, base: str, file: Path | None) -> Cohort | None:
+def stored_cohort(deployed: Deployed, base: str, file: Path | None) -> Cohort | None:
     """`file`, else that of the run, else the shipped one; only of the embedder in use."""
     if file is not None:
         cohort = Cohort.load(file)

@@ -32,8 +32,10 @@ from trainer.looks import Looks, read_looks
 from trainer.metrics import USEFUL_MARGIN
 from trainer.person_settings import AUTO, FINETUNE, PersonSettings
 from trainer.run import Run
+from trainer.strangers import stored_cohort
 from trainer.task_head import TaskExamples, best_threshold, fit_task_head
 from trainer.tuned_base import TUNED_ON_THESE, TunedBase, tune_base
+from trainer.whitening import Whitening
 from trainer.whose import names_by, pattern_of
 
 KINDS = {AUTO: (LINEAR, KERNEL), LINEAR: (LINEAR,), KERNEL: (KERNEL,)}
@@ -120,7 +122,10 @@ def train_task(
     tuned: TunedBase | None = None
     if settings.mode == FINETUNE:
         eyes, tuned = _tuned(eyes, answers, settings)
-    head, figures = fit_task(settings.name, answers, eyes, KINDS[settings.head], settings.seed)
+    cohort = stored_cohort(eyes.deployed, settings.base, None if tuned else settings.cohort)
+    whitening = None if cohort is None else Whitening.of(cohort)
+    kinds = KINDS[settings.head]
+    head, figures = fit_task(settings.name, answers, eyes, kinds, settings.seed, whitening)
     warnings = (*head.calibration["warnings"], *([] if tuned is None else [TUNED_ON_THESE]))
     result = TaskResult(settings.out, settings.name, figures, warnings)
     _write(result, head, answers, eyes, tuned, settings, command)
@@ -188,9 +193,15 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def fit_task(
-    name: str, answers: Answers, eyes: Eyes, kinds: tuple[str, ...], seed: int
+    name: str,
+    answers: Answers,
+    eyes: Eyes,
+    kinds: tuple[str, ...],
+    seed: int,
+    whitening: Whitening | None = None,
 ) -> tuple[Head, dict[str, Any]]:
-    """The head, the best of `kinds`, and its figures on scores out of fold."""
+    """The head, the best of `kinds`, and its figures on scores out of fold. whitening: of a cohort
+    of this embedder, where there is one."""
     varied, owner = answers.looks.varied()
     examples = TaskExamples(
         x=embeddings_of(eyes.embedder, answers.looks.crops()).astype(np.float64),
@@ -198,6 +209,7 @@ def fit_task(
         varied_of=owner,
         answer=answers.answer,
         group=answers.group,
+        whitening=whitening,
     )
     fit = fit_task_head(examples, kinds, seed)
     threshold = best_threshold(fit.held_out, answers.answer, answers.group)

@@ -1,7 +1,8 @@
 """Heads of tasks: a linear one and a kernel one, told apart on groups that had no part in the fit.
 
 An embedding of identity is made to look past glasses and the like: what is left of them is there,
-but not along one direction. A kernel head compares with examples, so that it finds it all the same.
+but not along one direction. A kernel head compares with examples, so that it finds it all the same;
+where strangers are at hand it compares by what people do not differ in, see `trainer.whitening`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from edge.head import KERNEL, LINEAR, Layer, linear_layers
 from edge.logistic import balanced_weights, fit_logistic
+from trainer.whitening import Whitening
 
 L2_GRID = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 
@@ -33,7 +35,8 @@ _CHUNK = 4096
 @dataclass(frozen=True, eq=False)
 class TaskExamples:
     """x: embeddings float64[N, D] of length 1. varied: float64[M, D], variations of the rows
-    varied_of, int[M]. answer: bool[N]. group: int[N], what must not be split.
+    varied_of, int[M]. answer: bool[N]. group: int[N], what must not be split. whitening: in which
+    a kernel compares, None for the embeddings as they are.
     """
 
     x: np.ndarray
@@ -41,6 +44,7 @@ class TaskExamples:
     varied_of: np.ndarray
     answer: np.ndarray
     group: np.ndarray
+    whitening: Whitening | None = None
 
     def part(self, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rows `keep`, bool[N], then their variations: float64[R, D], and answers bool[R]."""
@@ -123,16 +127,18 @@ def _kernel(examples: TaskExamples, folds: np.ndarray, seed: int) -> TaskFit:
     """Regularized least squares with a Gaussian kernel (Rifkin, Yeo, Poggio 2003), on some of the
     examples where there are many (Williams, Seeger, NIPS 2001)."""
     everything = np.ones(len(folds), bool)
-    width = _width(examples.x)
+    space = examples.whitening or Whitening.none(examples.x.shape[1])
+    space = space.scaled_for(examples.x)
+    width = _width(space.apply(examples.x))
     held = np.zeros((len(KERNEL_L2_GRID), len(folds)))
     for fold in np.unique(folds):
         here = folds == fold
-        problem = _KernelProblem.of(examples, ~here, width, seed)
+        problem = _KernelProblem.of(examples, ~here, space, width, seed)
         for place, l2 in enumerate(KERNEL_L2_GRID):
             held[place, here] = problem.score(examples.x[here], problem.solved(l2))
     errors = (held - np.where(examples.answer, 1.0, -1.0)) ** 2 @ balanced_weights(examples.answer)
     best = int(np.argmin(errors))
-    problem = _KernelProblem.of(examples, everything, width, seed)
+    problem = _KernelProblem.of(examples, everything, space, width, seed)
     layers = problem.layers(problem.solved(KERNEL_L2_GRID[best]))
     return TaskFit(KERNEL, layers, KERNEL_L2_GRID[best], held[best])
 
@@ -144,8 +150,9 @@ _FITTERS: dict[str, Callable[[TaskExamples, np.ndarray, int], TaskFit]] = {
 
 
 def _width(x: np.ndarray) -> float:
-    """The kernel is exp(-width * d^2): 1 over the median squared distance of looks, the usual
-    choice (Garreau, Jitkrittum, Kanagawa, arXiv:1707.07269)."""
+    """The kernel of rows a and b is exp(-2 width (1 - a b)), of rows of length 1 a Gaussian one: 1
+    over the median squared distance of looks, the usual choice (Garreau, Jitkrittum, Kanagawa,
+    arXiv:1707.07269)."""
     some = x[:: max(1, len(x) // 1000)]
     squared = 2.0 - 2.0 * (some @ some.T)[np.triu_indices(len(some), 1)]
     return 1.0 / max(float(np.median(squared)), 1e-3)
@@ -155,10 +162,12 @@ def _width(x: np.ndarray) -> float:
 class _KernelProblem:
     """Normal equations in coordinates in which the penalty is the identity.
 
-    landmarks: float64[m, D] compared with. inverse: float64[m, m], of the Cholesky factor of their
-    kernel matrix. products: float64[m, m]. right: float64[m].
+    space: where rows are compared. landmarks: float64[m, D] there, compared with. inverse:
+    float64[m, m], of the Cholesky factor of their kernel matrix. products: float64[m, m]. right:
+    float64[m].
     """
 
+    space: Whitening
     landmarks: np.ndarray
     width: float
     inverse: np.ndarray
@@ -167,9 +176,10 @@ class _KernelProblem:
 
     @classmethod
     def of(
-        cls, examples: TaskExamples, keep: np.ndarray, width: float, seed: int
+        cls, examples: TaskExamples, keep: np.ndarray, space: Whitening, width: float, seed: int
     ) -> _KernelProblem:
         rows, positive = examples.part(keep)
+        rows = space.apply(rows)
         landmarks = rows[_chosen(len(rows), int(keep.sum()), seed)]
         square = _kernel_values(landmarks, landmarks, width)
         factor = np.linalg.cholesky(square + _JITTER * np.eye(len(square)))
@@ -183,7 +193,7 @@ class _KernelProblem:
             weighted = values * weight[part, None]
             products += values.T @ weighted
             right += weighted.T @ target[part]
-        return cls(landmarks, width, inverse, products, right)
+        return cls(space, landmarks, width, inverse, products, right)
 
     def solved(self, l2: float) -> np.ndarray:
         """float64[m]: how much each landmark counts."""
@@ -191,13 +201,14 @@ class _KernelProblem:
         return np.asarray(self.inverse.T @ np.linalg.solve(system, self.right))
 
     def score(self, x: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        return np.asarray(_kernel_values(x, self.landmarks, self.width) @ counts)
+        return np.asarray(_kernel_values(self.space.apply(x), self.landmarks, self.width) @ counts)
 
     def layers(self, counts: np.ndarray) -> tuple[Layer, ...]:
-        """For embeddings of length 1, where d^2 = 2 - 2 cos."""
-        to = np.ascontiguousarray(2.0 * self.width * self.landmarks.T, np.float32)
-        offset = np.full(len(self.landmarks), -2.0 * self.width, np.float32)
-        return (Layer(to, offset, "exp"), *linear_layers(counts, 0.0))
+        """The way into the space and the products with the landmarks are one layer."""
+        to = 2.0 * self.width * self.space.matrix @ self.landmarks.T
+        offset = (-2.0 * self.width - self.space.mean @ to).astype(np.float32)
+        near = Layer(np.ascontiguousarray(to, np.float32), offset, "exp")
+        return (near, *linear_layers(counts, 0.0))
 
 
 def _chosen(rows: int, looks: int, seed: int) -> np.ndarray:
@@ -210,5 +221,5 @@ def _chosen(rows: int, looks: int, seed: int) -> np.ndarray:
 
 
 def _kernel_values(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
-    """float64[N, M] of rows of length 1."""
+    """float64[N, M] of rows float64[N, D] and float64[M, D], see `_width`."""
     return np.asarray(np.exp(2.0 * width * (a @ b.T - 1.0)))
