@@ -161,7 +161,7 @@ def test_a_hanging_sink_does_not_keep_a_stopping_program() -> None:
     with fan:
         for frame in range(3):
             fan.put(judged(ADA, frame=frame))
-    assert time.monotonic() - started_s < 1.5
+    assert time.monotonic() - started_s < 2.5, "less than one of them takes to write"
     assert fan.dropped == {f"hang {n}": 2 for n in range(3)}
 
 
@@ -173,7 +173,7 @@ def test_a_full_queue_does_not_keep_a_stopping_program() -> None:
     with FanOut([sink], lossless=True, hurried=stopping.is_set) as fan:
         while not stopping.is_set():
             fan.put(judged(ADA))
-    assert time.monotonic() - started_s < 1.7
+    assert time.monotonic() - started_s < 5.0, "what is queued would take 16 s"
 
 
 def test_an_inline_sink_is_called_at_once() -> None:
