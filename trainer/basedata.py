@@ -98,10 +98,11 @@ def load_base_data(
     people for a margin softmax. Raises what reading, splitting and detecting raise, and
     `DataError` where nothing is left of a part.
     """
+    names = read_hold_out(config.hold_out) if config.hold_out else frozenset()
     wide, side_px, margin_px = widened(config.window, config.input_size, config.margin)
     counts: dict[str, Any] = {"held_out": 0, "no_face": 0, "folders": {}}
     parts = [
-        _folder(config, folder, (wide, side_px), teacher, counts, quiet)
+        _folder(config, folder, names, (wide, side_px), teacher, counts, quiet)
         for folder in config.folders
     ]
     table = _joined([part.table for part in parts], config.attributes)
@@ -143,12 +144,12 @@ class _Folder:
 def _folder(
     config: DataConfig,
     folder: Path,
+    names: frozenset[str],
     crop: tuple[Window, int],
     teacher: Teacher | None,
     counts: dict[str, Any],
     quiet: bool,
 ) -> _Folder:
-    names = read_hold_out(config.hold_out) if config.hold_out else frozenset()
     table, landmarks, keep = _read(config, folder, names, counts, quiet)
     counts["folders"][Path(folder).resolve().name] = int(keep.sum())
     options: dict[str, Any] = {"cache_dir": config.cache_dir, "quiet": quiet}

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.atomic import atomic_file
 from edge.errors import DataError
-from trainer.cache import cache_folder, pictures_key
+from trainer.cache import cache_folder, cached_array, pictures_key
 from trainer.crops import CropSource
 from trainer.dataset import Crops, FaceArrays
 from trainer.table import FaceTable
@@ -110,16 +109,14 @@ def blended(
     """
     drawn = b"".join(part.tobytes() for part in (plan.first, plan.second, plan.share))
     key = pictures_key(table.paths, "blends", 1, asked.teacher.network.sha256, drawn.hex())
-    cached = cache_folder(cache_dir) / "teacher" / f"{key}.npy"
-    if not cached.is_file():
-        blends = Blends(asked.crops, plan)
-        embeddings = ask_teacher(blends, asked.teacher, threads=threads, quiet=quiet)
-        with atomic_file(cached) as temporary:
-            np.save(temporary, embeddings)
+    said = cached_array(
+        cache_folder(cache_dir) / "teacher" / f"{key}.npy",
+        lambda: ask_teacher(Blends(asked.crops, plan), asked.teacher, threads=threads, quiet=quiet),
+    )
     return FaceArrays(
         crops=Crops(Blends(arrays.crops, plan)),
         margin_px=arrays.margin_px,
         labels=np.full((len(plan), *arrays.labels.shape[1:]), -1, arrays.labels.dtype),
-        targets=targets(np.asarray(np.load(cached)), asked.basis),
+        targets=targets(said, asked.basis),
         classes=np.full(len(plan), -1, arrays.classes.dtype),
     )

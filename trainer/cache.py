@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+import numpy as np
+
+from edge.atomic import atomic_file
 
 CACHE_VARIABLE = "EDGE_CACHE_DIR"
 """Environment variable that names the cache folder."""
@@ -22,6 +26,15 @@ def cache_folder(cache_dir: Path | None = None) -> Path:
         return Path(os.environ[CACHE_VARIABLE])
     user = os.environ.get("XDG_CACHE_HOME")
     return (Path(user) if user else Path.home() / ".cache") / "edge-recognize"
+
+
+def cached_array(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """The array kept at `path` (.npy), made and kept there where there is none yet."""
+    if not path.is_file():
+        made = make()
+        with atomic_file(path) as temporary:
+            np.save(temporary, made)
+    return np.asarray(np.load(path))
 
 
 def pictures_key(paths: Iterable[Path], *words: object) -> str:

@@ -14,14 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.atomic import atomic_file
 from edge.embedder import Embedder, l2_normalized
 from edge.errors import ModelError
 from edge.frame import ARCFACE, ARCFACE_WHOLE
 from edge.modelfile import read_model_file, sha256_of
 from edge.network import Network, NetworkInput
 from edge.progress import progress_bar
-from trainer.cache import cache_folder, pictures_key
+from trainer.cache import cache_folder, cached_array, pictures_key
 from trainer.crops import CropSource, crop_array
 from trainer.landmarks import Landmarks
 from trainer.table import FaceTable
@@ -119,14 +118,15 @@ def teacher_embeddings(
     """
     facts = json.dumps(teacher.network.to_json(), sort_keys=True)
     words = ("teacher", 1, facts, landmarks.points.tobytes().hex(), landmarks.usable.tobytes())
-    cached = cache_folder(cache_dir) / "teacher" / f"{pictures_key(table.paths, *words)}.npy"
-    if not cached.is_file():
+
+    def ask() -> np.ndarray:
         crops = teacher_crops(table, landmarks, teacher, cache_dir=cache_dir, quiet=quiet)
         embeddings = ask_teacher(crops, teacher, threads=threads, quiet=quiet)
         embeddings[~landmarks.usable] = 0.0
-        with atomic_file(cached) as temporary:
-            np.save(temporary, embeddings)
-    return np.asarray(np.load(cached))
+        return embeddings
+
+    key = pictures_key(table.paths, *words)
+    return cached_array(cache_folder(cache_dir) / "teacher" / f"{key}.npy", ask)
 
 
 def teacher_crops(
