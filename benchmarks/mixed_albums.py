@@ -25,11 +25,10 @@ MOST_THEIRS = 4
 
 @dataclass(frozen=True)
 class Mixed:
-    """Counts over albums. lost: of `mine`, pictures of mine left out. kept: of `theirs`, pictures
-    of somebody else that stayed. refused: albums of which too many pictures do not fit.
+    """Counts over albums. lost: pictures of mine left out. kept: of `theirs`, pictures of somebody
+    else that stayed. refused: albums of which too many pictures do not fit.
     """
 
-    mine: int = 0
     lost: int = 0
     theirs: int = 0
     kept: int = 0
@@ -41,7 +40,6 @@ class Mixed:
         from edge.outliers import MOST_OUTLIERS
 
         return Mixed(
-            self.mine + MINE,
             self.lost + int(found[:MINE].sum()),
             self.theirs + len(found) - MINE,
             self.kept + int((~found[MINE:]).sum()),
@@ -51,7 +49,7 @@ class Mixed:
 
     def row(self, theirs: int) -> str:
         kept = f"{self.kept / self.theirs:.3f}" if self.theirs else "–"
-        lost = self.lost / self.mine
+        lost = self.lost / (self.albums * MINE)
         return f"| {theirs} | {kept} | 1 | {lost:.3f} | {self.refused} of {self.albums} |"
 
 

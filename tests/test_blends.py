@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_teacher import FakeModel, faces
+from teacher_factory import FakeModel, faces, fake_teacher
 from training_factory import some_arrays
 
 from edge.errors import DataError
@@ -56,14 +56,11 @@ def test_a_blend_is_the_weighted_mean_of_two_crops() -> None:
 def test_the_teacher_is_asked_once_about_each_blend(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.embedder.open_model", lambda *_, **__: FakeModel())
-    path = tmp_path / "MobileFaceNet.tflite"
-    path.write_bytes(b"bytes")
+    path = fake_teacher(tmp_path, monkeypatch)
     table, _ = faces(tmp_path / "faces", 6)
     dark_and_light = np.stack([np.full((112, 112, 3), 40 * row, np.uint8) for row in range(6)])
     asked = BlendsTeacher(read_teacher(path), dark_and_light, np.eye(3, 8, dtype=np.float32))
     plan = plan_blends(np.arange(6), 10, seed=1)
-    FakeModel.calls = 0
     made = blended(some_arrays(6), table, asked, plan, cache_dir=tmp_path / "cache", quiet=True)
     assert FakeModel.calls == 10
     assert (made.labels == -1).all()

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from teacher_factory import FakeModel, faces, fake_teacher
 
 from edge.errors import ModelError
 from edge.frame import ARCFACE, ARCFACE_WHOLE
 from trainer.celeba import read_faces
-from trainer.landmarks import Landmarks, find_landmarks
-from trainer.table import FaceTable
+from trainer.landmarks import find_landmarks
 from trainer.teacher import projection, read_teacher, targets, teacher_embeddings
 
 
@@ -97,43 +96,10 @@ def test_an_unknown_teacher_must_be_described(tmp_path: Path) -> None:
         read_teacher(path)
 
 
-class FakeModel:
-    """Says the mean brightness of the left and the right half, and counts its calls."""
-
-    calls = 0
-    runtime = "none"
-
-    def run(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        type(self).calls += 1
-        half = pixels.shape[2] // 2
-        sides = [pixels[:, :, :half].mean(axis=(1, 2, 3)), pixels[:, :, half:].mean(axis=(1, 2, 3))]
-        return {"embeddings": np.stack([*sides, np.ones(len(pixels))], axis=1).astype(np.float32)}
-
-
-def faces(folder: Path, count: int = 5) -> tuple[FaceTable, Landmarks]:
-    rng = np.random.default_rng(2)
-    folder.mkdir()
-    paths = [folder / f"{number}.png" for number in range(count)]
-    for path in paths:
-        cv2.imwrite(str(path), rng.integers(0, 255, (112, 112, 3), dtype=np.uint8))
-    none = np.full(count, -1)
-    table = FaceTable(
-        tuple(paths), (), np.zeros((count, 0), np.int8), none.astype(np.int64), none.astype(np.int8)
-    )
-    points = np.repeat(ARCFACE.points()[None].astype(np.float32), count, axis=0)
-    found = np.ones(count, dtype=bool)
-    found[2] = False
-    size = np.full((count, 2), 112, np.int32)
-    return table, Landmarks(points, found, np.zeros(count, dtype=bool), size)
-
-
 def test_what_the_teacher_says_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.embedder.open_model", lambda *_, **__: FakeModel())
-    path = tmp_path / "MobileFaceNet.tflite"
-    path.write_bytes(b"bytes")
+    path = fake_teacher(tmp_path, monkeypatch)
     table, landmarks = faces(tmp_path / "faces")
     given = {"cache_dir": tmp_path / "cache", "quiet": True}
-    FakeModel.calls = 0
     said = teacher_embeddings(table, landmarks, read_teacher(path), **given)
     assert FakeModel.calls == len(table.paths)  # pairs of a face and its mirror image
     again = teacher_embeddings(table, landmarks, read_teacher(path), **given)
@@ -147,9 +113,7 @@ def test_what_the_teacher_says_is_cached(tmp_path: Path, monkeypatch: pytest.Mon
 def test_face_and_mirror_are_one_and_lost_faces_are_gaps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.embedder.open_model", lambda *_, **__: FakeModel())
-    path = tmp_path / "MobileFaceNet.tflite"
-    path.write_bytes(b"bytes")
+    path = fake_teacher(tmp_path, monkeypatch)
     table, landmarks = faces(tmp_path / "faces")
     said = teacher_embeddings(
         table, landmarks, read_teacher(path), cache_dir=tmp_path / "cache", quiet=True

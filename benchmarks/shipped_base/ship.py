@@ -135,15 +135,11 @@ def _halved(data: bytes) -> bytes:
 def _public(info: Run, figures: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
     """run.json without folders of the machine that trained."""
     data = info.to_json()
-    data["command"] = _without_folders(data["command"].replace("cli.py", "edge-train"))
-    data["network"]["source"] = _without_folders(data["network"]["source"])
+    command = data["command"].replace("cli.py", "edge-train")
+    data["command"] = re.sub(r"(?<=[\s:])/\S*/", "", command)
     held_out = {"attributes": figures[0]["attributes"], "verification": figures[1]["verification"]}
     data["figures"] = {**data["figures"], "held_out": held_out}
     return data
-
-
-def _without_folders(text: str) -> str:
-    return re.sub(r"(?<=[\s:])/\S*/", "", text)
 
 
 def _card(
