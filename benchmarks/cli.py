@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge.commands import (
+from edge.console.commands import (
     PATH,
     detector_option,
     emit_json,
@@ -20,8 +20,8 @@ from edge.commands import (
 )
 
 if TYPE_CHECKING:
-    from benchmarks.compare import Comparison
-    from benchmarks.report import BenchReport
+    from benchmarks.device.compare import Comparison
+    from benchmarks.device.report import BenchReport
 
 
 @group(
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 def main() -> None:
     """Measure latency, memory and formats of bundles on this device."""
-    from edge.recognize_cli import set_library_settings
+    from edge.cli.run import set_library_settings
 
     set_library_settings()
 
@@ -86,7 +86,7 @@ def run_command(bundle: Path | None, out: Path | None, as_json: bool, **settings
     The times are of recognizing alone; reading and decoding the pictures is not in them. Stages
     per face count pictures with a face only.
     """
-    from benchmarks.measure import Settings, measure
+    from benchmarks.device.measure import Settings, measure
 
     report = measure(bundle, Settings(**settings))
     if out is not None:
@@ -138,12 +138,12 @@ def _compare(a: Path, b: Path, settings: dict[str, Any]) -> Comparison:
             "a saved result and a bundle cannot be compared", hint="give two of a kind"
         )
     if saved[0]:
-        from benchmarks.compare import compare_reports
-        from benchmarks.report import BenchReport
+        from benchmarks.device.compare import compare_reports
+        from benchmarks.device.report import BenchReport
 
         names = (a.name, b.name) if a.name != b.name else (str(a), str(b))
         return compare_reports(BenchReport.load(a), BenchReport.load(b), *names)
-    from benchmarks.measure import Settings, compare_bundles
+    from benchmarks.device.measure import Settings, compare_bundles
 
     return compare_bundles(a, b, Settings(**settings))
 

@@ -21,11 +21,11 @@ from typing import Any
 import click
 import numpy as np
 
-from edge.atomic import atomic_file
-from edge.commands import command, quiet_option, seed_option
+from edge.bundle.locate import shipped_exists
+from edge.console.commands import command, quiet_option, seed_option
+from edge.console.progress import progress_bar
 from edge.errors import InputError, ToolkitError
-from edge.locate import shipped_exists
-from edge.progress import progress_bar
+from edge.files.atomic import atomic_file
 
 ME = 7
 """Seed of the drawn person who enrols."""
@@ -41,9 +41,9 @@ BASE_OPTIONS = "--alpha 0.35 --input-size 64 --window wide --margin arcface --ep
 BASE_OPTIONS += " --learning-rate 0.003 --degradation 0.2"
 
 _MAINS = {
-    "edge-train": "trainer.cli",
-    "edge-export": "export.cli",
-    "edge-recognize": "edge.cli",
+    "edge-train": "trainer.cli.main",
+    "edge-export": "export.cli.main",
+    "edge-recognize": "edge.cli.main",
 }
 
 
@@ -206,8 +206,8 @@ def _visitors(results: Sequence[dict[str, Any]], truth: Any) -> list[Visitor]:
 
 def _save_picture(folder: Path) -> None:
     """One annotated frame in which two people stand."""
-    from edge.picture import write_picture
-    from edge.source import file_source
+    from edge.files.image import write_picture
+    from edge.sources.files import file_source
 
     with file_source(folder / "visits-annotated.avi") as source:
         while (grab := source.take(1.0)) is not None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from edge.cli import main as edge_recognize
-from export.cli import main as edge_export
-from trainer.cli import main as edge_train
+from edge.cli.main import main as edge_recognize
+from export.cli.main import main as edge_export
+from trainer.cli.main import main as edge_train
 from trainer.drawn import DrawnPerson, Shot, render
 
 
@@ -51,7 +51,7 @@ def test_the_run_holds_what_the_export_reads(person_run: Path) -> None:
 
 
 def test_me_and_a_stranger(bundle: Path, photos: Path, tmp_path: Path) -> None:
-    from edge.picture import write_picture
+    from edge.files.image import write_picture
 
     write_picture(tmp_path / "stranger.png", render(DrawnPerson.draw(912), Shot(), size_px=320))
     (tmp_path / "text.jpg").write_text("not a picture")
@@ -104,7 +104,7 @@ def test_unusable_photos_are_refused(tmp_path: Path, make: Any, said: str) -> No
 def _empty_wall(folder: Path) -> None:
     import numpy as np
 
-    from edge.picture import write_picture
+    from edge.files.image import write_picture
 
     write_picture(folder / "wall.png", np.full((200, 300, 3), 180, np.uint8))
 

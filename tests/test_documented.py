@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +11,10 @@ from typing import Any
 import pytest
 from faked import ADA, result
 
-from edge.presence import Event, Presence
+from edge.tracking.presence import Event, Presence
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-BEHIND = re.compile(r".*(_cli|_command)$")
-"""Modules of commands, which the table names by their endings."""
 
 
 def tables(heading: str) -> list[list[str]]:
@@ -55,10 +54,22 @@ def test_the_event_of_a_run_has_these_fields_too() -> None:
     assert sorted(event.to_json()) == sorted(tables("JSON per event")[0])
 
 
-def test_every_module_of_edge_has_its_place_and_no_other_is_named() -> None:
-    (named,) = tables("`edge`: one noun, one module")
-    modules = {path.stem for path in (ROOT / "edge").glob("*.py") if path.stem != "__init__"}
-    folders = {f"{path.name}/…" for path in (ROOT / "edge").iterdir() if list(path.glob("*.py"))}
-    commands = {name for name in modules if BEHIND.match(name)}
-    assert {*named} - {"…_cli", "…_command"} == (modules - commands) | folders
-    assert len(named) == len({*named}), "each once"
+def listing(package: str) -> str:
+    """The rooms of a package and what stands in each, from their own docstrings."""
+    rows = ["| room | what it is | modules |", "|---|---|---|"]
+    folders = [path for path in (ROOT / package).rglob("__init__.py") if path.parent.name != "data"]
+    for path in sorted(folders, key=lambda path: path.parent.relative_to(ROOT).parts):
+        first = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").splitlines()[0]
+        names = sorted(p.stem for p in path.parent.glob("*.py") if p.stem != "__init__")
+        room = path.parent.relative_to(ROOT)
+        modules = ", ".join(f"`{name}`" for name in names)
+        rows.append(f"| `{room}/` | {first} | {modules} |")
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize("package", ["edge", "trainer", "export", "benchmarks"])
+def test_the_listing_is_that_of_the_folders(package: str) -> None:
+    """Where it differs, the text that belongs there is the assertion's right side."""
+    begin, end = f"<!-- listing of {package} -->\n", "\n<!-- end of listing -->"
+    assert begin in TEXT
+    assert TEXT.partition(begin)[2].partition(end)[0] == listing(package)

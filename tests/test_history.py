@@ -11,18 +11,18 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from training_factory import some_arrays, some_training
 
 from edge.errors import DataError, RefusedError
-from edge.picture import read_picture, write_picture
-from tests.training_factory import some_arrays, some_training
-from trainer.checkpoint import Checkpoint
-from trainer.cli import main as edge_train
+from edge.files.image import read_picture, write_picture
+from trainer.cli.main import main as edge_train
+from trainer.data.attribute_metrics import NOTHING_LEARNED
+from trainer.data.label_files import read_labels
 from trainer.drawn import DrawnPerson
 from trainer.drawn.dataset import write_photos
-from trainer.groups import Print, bits_of, group_numbers
-from trainer.label_files import read_labels
-from trainer.metrics import NOTHING_LEARNED
-from trainer.run import RUN_JSON, Run
+from trainer.photos.grouping import Print, bits_of, group_numbers
+from trainer.run_folder import RUN_JSON, Run
+from trainer.training.checkpoint import Checkpoint
 
 
 def call(*arguments: object) -> Result:

@@ -115,7 +115,8 @@ def test_edge_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["edge.cli", "trainer.cli", "export.cli", "export.flash_cli", "benchmarks.cli"]
+    "module",
+    ["edge.cli.main", "trainer.cli.main", "export.cli.main", "export.cli.flash", "benchmarks.cli"],
 )
 def test_help_waits_for_nothing_slow(module: str) -> None:
     loaded = loaded_by(

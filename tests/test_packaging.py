@@ -16,7 +16,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from edge import __version__, commands
+from edge import __version__
+from edge.console import commands
 
 ROOT = Path(__file__).resolve().parent.parent
 SELF = "edge-recognize"

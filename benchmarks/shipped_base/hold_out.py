@@ -16,9 +16,9 @@ from pathlib import Path
 
 import click
 
-from edge.atomic import atomic_file
 from edge.errors import InputError
-from edge.picture import is_picture
+from edge.files.atomic import atomic_file
+from edge.files.image import is_picture
 
 IDENTITY, ATTRIBUTES = "identity_CelebA.txt", "list_attr_celeba.txt"
 

@@ -21,12 +21,12 @@ import click
 import h5py
 import numpy as np
 
-import edge.locate
-import trainer.subject
-from edge.atomic import atomic_file
-from edge.cohort import Cohort
-from edge.jsontext import json_text
-from trainer.run import COHORT, MODEL_KERAS, MODEL_TFLITE, Run
+import edge.bundle.locate
+import trainer.inference.source
+from edge.files.atomic import atomic_file
+from edge.files.json_text import json_text
+from edge.heads.cohort import Cohort
+from trainer.run_folder import COHORT, MODEL_KERAS, MODEL_TFLITE, Run
 
 LICENCE = "weights: for non-commercial research only (trained on CelebA and LFW)"
 
@@ -88,13 +88,13 @@ def main(run: Path, attributes: Path, verification: Path) -> None:
     --verification v.json
     """
     info, cohort = Run.load(run), Cohort.load(run / COHORT)
-    on_device, on_workstation = edge.locate.SHIPPED, trainer.subject.SHIPPED
+    on_device, on_workstation = edge.bundle.locate.SHIPPED, trainer.inference.source.SHIPPED
     model = (run / MODEL_TFLITE).read_bytes()
     network = replace(info.network, source=SOURCE, licence=LICENCE)
     figures = json.loads(attributes.read_text()), json.loads(verification.read_text())
     card = _card(info, cohort, len(model), *figures)
-    _write(on_device / edge.locate.SHIPPED_MODEL, model)
-    _write(on_device / edge.locate.SHIPPED_NETWORK, _json(network.to_json()))
+    _write(on_device / edge.bundle.locate.SHIPPED_MODEL, model)
+    _write(on_device / edge.bundle.locate.SHIPPED_NETWORK, _json(network.to_json()))
     _write(on_device / "README.md", card.encode())
     _write(on_device / COHORT, cohort.to_bytes())
     _write(on_workstation / "base.keras", half_precision((run / MODEL_KERAS).read_bytes()))

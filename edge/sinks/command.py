@@ -11,8 +11,8 @@ import subprocess
 import sys
 
 from edge.errors import UsageError
-from edge.presence import Event
-from edge.sink import Judged, Sink, SinkError
+from edge.sinks.base import Judged, Sink, SinkError
+from edge.tracking.presence import Event
 
 TIMEOUT_S = 30.0
 PLACES = ("{person}", "{score}", "{source}", "{at}")

@@ -1,12 +1,12 @@
-"""JSON lines: one object per picture, schema 1 of `edge.result`."""
+"""JSON lines: one object per picture, schema 1 of `edge.recognition.result`."""
 
 from __future__ import annotations
 
 import sys
 from typing import TextIO
 
-from edge.jsontext import json_text
-from edge.sink import Judged, Sink
+from edge.files.json_text import json_text
+from edge.sinks.base import Judged, Sink
 
 
 class JsonLines(Sink):

@@ -17,11 +17,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from edge import __version__
-from edge.annotate import plain_text
 from edge.errors import ToolkitError, UsageError
-from edge.jsontext import json_text
-from edge.presence import UNKNOWN, Event
-from edge.sink import Judged, Sink, SinkError
+from edge.files.json_text import json_text
+from edge.recognition.annotate import plain_text
+from edge.sinks.base import Judged, Sink, SinkError
+from edge.tracking.presence import UNKNOWN, Event
 
 log = logging.getLogger(__name__)
 

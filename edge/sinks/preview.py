@@ -22,9 +22,9 @@ from urllib.parse import parse_qs, urlsplit
 import cv2
 
 from edge.errors import UsageError
-from edge.jsontext import json_text
-from edge.result import FrameResult
-from edge.sink import Judged, Sink, SinkError
+from edge.files.json_text import json_text
+from edge.recognition.result import FrameResult
+from edge.sinks.base import Judged, Sink, SinkError
 from edge.sinks.preview_page import PAGE
 
 log = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TextIO
 
-from edge.annotate import clock
-from edge.presence import Event
-from edge.result import FrameResult
-from edge.sink import Judged, Sink
+from edge.recognition.annotate import clock
+from edge.recognition.result import FrameResult
+from edge.sinks.base import Judged, Sink
+from edge.tracking.presence import Event
 
 
 class TextLines(Sink):

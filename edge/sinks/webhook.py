@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from http.client import HTTPException
 
 from edge.errors import UsageError
-from edge.jsontext import json_text
-from edge.presence import Event
-from edge.sink import Judged, Sink, SinkError
-from edge.source import without_password
+from edge.files.json_text import json_text
+from edge.sinks.base import Judged, Sink, SinkError
+from edge.sources.files import without_password
+from edge.tracking.presence import Event
 
 WORTH_A_RETRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that may be others a little later (RFC 9110, RFC 6585, RFC 8470)."""

@@ -10,7 +10,7 @@ from types import TracebackType
 import cv2
 
 from edge.errors import UsageError
-from edge.sink import Judged, Sink
+from edge.sinks.base import Judged, Sink
 
 TITLE = "edge-recognize"
 CLOSING_KEYS = frozenset({27, ord("q")})

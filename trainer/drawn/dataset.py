@@ -12,10 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.atomic import atomic_folder
 from edge.errors import InputError, UsageError
-from edge.frame import CELEBA, Frame, Window
-from edge.picture import write_picture
+from edge.faces.canonical import CELEBA, CanonicalFace, CropRegion
+from edge.files.atomic import atomic_folder
+from edge.files.image import write_picture
 from trainer.drawn.attributes import CELEBA_ATTRIBUTES, shot_attributes
 from trainer.drawn.person import DrawnPerson
 from trainer.drawn.render import photograph
@@ -66,8 +66,8 @@ def write_celeba(
     The people are those of the seeds ``first_person`` and following; a person's number in
     ``identity_CelebA.txt`` is the seed plus one, as CelebA counts from 1. As in CelebA, a person is
     in one split only, the training pictures come first, and within a split the order is random.
-    ``size`` is (width, height) in px; faces lie on the points of `edge.frame.CELEBA`, scaled to it.
-    The same arguments write the same bytes, whatever ``workers`` (processes) is.
+    ``size`` is (width, height) in px; faces lie on the points of `edge.faces.canonical.CELEBA`,
+    scaled to it. The same arguments write the same bytes, whatever ``workers`` (processes) is.
 
     Raises `UsageError` for fewer than one person or shot, and `InputError` when the folder is
     there and not empty, or cannot be written.
@@ -111,7 +111,7 @@ def aligned_picture(
     shot: Shot,
     *,
     size: tuple[int, int] = (CELEBA.width_px, CELEBA.height_px),
-    frame: Frame = CELEBA,
+    frame: CanonicalFace = CELEBA,
 ) -> np.ndarray:
     """Draw a picture in which the face lies on a frame's points, uint8 BGR [h, w, 3].
 
@@ -151,12 +151,17 @@ def write_photos(
 
 
 def aligned_crop(
-    person: DrawnPerson, shot: Shot, window: Window, size_px: int, *, frame: Frame = CELEBA
+    person: DrawnPerson,
+    shot: Shot,
+    window: CropRegion,
+    size_px: int,
+    *,
+    frame: CanonicalFace = CELEBA,
 ) -> np.ndarray:
     """Draw a window of an aligned picture, uint8 BGR [S, S, 3].
 
     ``window`` is a square of the frame and ``size_px`` its side S in the crop. It is drawn in that
-    size, not scaled: its pixels lie where `edge.alignment.warp` would take them from.
+    size, not scaled: its pixels lie where `edge.faces.alignment.warp` would take them from.
     """
     zoom = size_px / window.side_px
     corner = np.array([window.x_px, window.y_px])
@@ -164,7 +169,9 @@ def aligned_crop(
     return photograph(person, shot, aligned_view(person, shot, points), (size_px, size_px))
 
 
-def golden_crops(window: Window, size_px: int, count: int, *, frame: Frame = CELEBA) -> np.ndarray:
+def golden_crops(
+    window: CropRegion, size_px: int, count: int, *, frame: CanonicalFace = CELEBA
+) -> np.ndarray:
     """Draw aligned crops of different people, always the same, uint8 BGR [count, S, S, 3].
 
     See `aligned_crop`; the pictures are sharp and the poses ordinary.

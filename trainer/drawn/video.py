@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.atomic import atomic_file
 from edge.errors import InputError, UsageError
+from edge.files.atomic import atomic_file
 from trainer.drawn.acting import Role, cast
 from trainer.drawn.background import room
 from trainer.drawn.person import DrawnPerson
@@ -44,8 +44,9 @@ class Visit:
 class Sighting:
     """One person in one frame.
 
-    ``person`` is the seed, ``landmarks_px`` the five points in the order of `edge.frame`, of which
-    at least one lies in the picture. ``whole``: whether the face is fully in the picture.
+    ``person`` is the seed, ``landmarks_px`` the five points in the order of
+    `edge.faces.canonical`, of which at least one lies in the picture. ``whole``: whether the face
+    is fully in the picture.
     """
 
     person: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from edge.alignment import similarity
+from edge.faces.alignment import similarity
 from trainer.drawn.attributes import wears_glasses, wears_hat
 from trainer.drawn.features import EYE_X, mouth_corner_y, mouth_half_width
 from trainer.drawn.person import DrawnPerson

@@ -1,0 +1,1 @@
+"""What `edge-bench` measures on a device."""

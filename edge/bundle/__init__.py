@@ -1,0 +1,1 @@
+"""`NAME.edge`: the one file that a device needs, read, checked, written and found."""

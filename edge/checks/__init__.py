@@ -1,1 +1,0 @@
-"""What the doctor looks at: functions from a `Patient` to findings."""

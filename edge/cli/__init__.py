@@ -1,0 +1,1 @@
+"""`edge-recognize` and its sub-commands."""

@@ -1,0 +1,165 @@
+"""What `edge-recognize enrol` does, from its options to what it says."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge.console.progress import progress_bar
+from edge.enrolment.guide import Guide
+from edge.enrolment.samples import SampleSet
+from edge.enrolment.session import Patience, Voice, read_files, refuse_too_few, sit_for
+from edge.errors import UsageError
+from edge.heads.calibration import rates_to_json
+from edge.heads.head import Head
+from edge.heads.threshold import ONE, SEVERAL
+from edge.people.registry import Registry, open_register
+from edge.people.store import only_writer, people_folder
+from edge.service.service import Signals, logging_to_stderr
+
+
+@dataclass(frozen=True)
+class EnrolOptions:
+    """The options of `edge-recognize enrol`, as its help explains them."""
+
+    name: str
+    camera: str | None = None
+    photos: tuple[Path, ...] = ()
+    video: tuple[Path, ...] = ()
+    bundle: Path | None = None
+    looks: int = 20
+    seconds: float = 90.0
+    add: bool = False
+    target_far: float | None = None
+    key_file: Path | None = None
+    detector_model: Path | None = None
+    threads: int | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Enrolled:
+    """What came of it. sides: how often each side was seen. refused: reasons and how often each
+    kept a picture from counting. people: everybody who is known now."""
+
+    head: Head
+    looks: int
+    sides: dict[str, int]
+    refused: dict[str, int]
+    people: tuple[str, ...]
+    sealed: bool = False
+    warnings: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": 1,
+            "name": self.head.name,
+            "looks": self.looks,
+            "sides": self.sides,
+            "refused": self.refused,
+            "threshold": self.head.threshold,
+            **rates_to_json(self.head),
+            "people": list(self.people),
+            "encrypted": self.sealed,
+            "warnings": list(self.warnings),
+        }
+
+    def text(self) -> str:
+        """A few lines for people."""
+        facts = self.head.calibration
+        others = [name for name in self.people if name != self.head.name]
+        again = f", set again for {', '.join(others)} too" if others else ""
+        lines = [
+            f"{self.head.name} is enrolled: {self.looks} looks "
+            f"({', '.join(f'{n} {side}' for side, n in self.sides.items() if n)})",
+            f"strangers accepted by all thresholds together{again}: "
+            f"{facts['strangers_accepted']} of {facts['strangers']} (at most "
+            f"{100 * facts['far_upper_95']:.2g} % with 95 % confidence; accepting everybody: "
+            "100 %)",
+            f"own looks rejected: {facts['groups_rejected']} of {facts['groups']}, each by a head "
+            "that had not seen it (rejecting everybody: 100 %)",
+            *(f"warning: {text}" for text in self.warnings),
+            "kept on this device, " + ("encrypted" if self.sealed else "not encrypted: see keygen"),
+            "an edge-recognize that runs takes it over at SIGHUP (systemctl reload edge-recognize)",
+        ]
+        return "\n".join(lines)
+
+
+def run_enrol(options: EnrolOptions) -> Enrolled:
+    """Look, gate, fit, and set all thresholds. Raises a `ToolkitError` for whatever cannot be."""
+    from edge.cli.run import set_library_settings
+
+    set_library_settings()
+    _check(options)
+    with (
+        logging_to_stderr(quiet=options.quiet),
+        only_writer(people_folder()),
+        open_register(options.bundle, options.key_file) as register,
+    ):
+        register.check_name(options.name, add=options.add)
+        register.cohort()
+        book = SampleSet.open(register.bundle, options.detector_model, options.threads)
+        guide = _gather(options, book)
+        refuse_too_few(book, guide)
+        return _fit(options, register, book, guide)
+
+
+def _check(options: EnrolOptions) -> None:
+    given = [bool(options.camera), bool(options.photos), bool(options.video)]
+    if sum(given) != 1:
+        raise UsageError(
+            "one of --camera, --photos and --video says where the pictures come from",
+            hint="give --camera 0, or --photos with a folder",
+        )
+
+
+def _gather(options: EnrolOptions, book: SampleSet) -> Guide:
+    if options.camera is None:
+        return read_files((*options.photos, *options.video), book, quiet=options.quiet)
+    from edge.sources.live import LiveSource, camera_by_name
+
+    with Signals() as signals:
+        source = LiveSource(camera_by_name(options.camera), interrupted=lambda: signals.stopping)
+        with source:
+            guide = sit_for(
+                source,
+                book,
+                Patience(options.looks, options.seconds),
+                Voice(quiet=options.quiet),
+                stopped=lambda: signals.stopping,
+            )
+        if signals.stopping:
+            raise KeyboardInterrupt
+    return guide
+
+
+def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guide) -> Enrolled:
+    live = not options.photos
+    camera = book.origin().camera
+    if live and camera == SEVERAL:  # the same camera all along, whatever the background does
+        camera = ONE
+    if not options.quiet:
+        print("computing, a few seconds on a Raspberry Pi …", file=sys.stderr, flush=True)
+    with progress_bar("enrolling", 2, quiet=options.quiet) as bar:
+        album = book.album()
+        bar.advance(note="thresholds")
+        head = register.enrol(
+            options.name,
+            album,
+            camera=camera,
+            one_sitting=live,
+            target_far=options.target_far,
+            add=options.add,
+        )
+        bar.advance()
+    return Enrolled(
+        head=head,
+        looks=len(book.looks),
+        sides=guide.seen,
+        refused=dict(book.refused),
+        people=tuple(each.head.name for each in register.known()),
+        sealed=register.vault.is_locked,
+        warnings=tuple(head.calibration["warnings"]),
+    )

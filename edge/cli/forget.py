@@ -1,0 +1,109 @@
+"""What `edge-recognize forget` does: everything of one person, wherever it lies on this device."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from edge.bundle.locate import locate
+from edge.errors import InputError, ToolkitError, UsageError
+from edge.heads.head import Head
+from edge.people.encryption import Encryption
+from edge.people.erasure import (
+    Forgotten,
+    bundles_with,
+    forget_in_bundles,
+    forget_pictures,
+    heads_of,
+    without_pictures_of,
+)
+from edge.people.registry import Registry
+from edge.people.store import load_people, only_writer, people_folder, save_people
+
+
+def run_forget(
+    name: str | None,
+    *,
+    bundle: Path | None = None,
+    key_file: Path | None = None,
+    events_folder: Path | None = None,
+) -> Forgotten:
+    """Raises `InputError` where nothing of them is there, `RefusedError` where they stay in a
+    signed bundle; what could be removed is removed then."""
+    if not name:
+        raise UsageError("nobody is named", hint="give a NAME, or --all")
+    vault = Encryption.open(key_file)
+    used = _used(bundle)
+    with only_writer(people_folder()):
+        found = bundles_with(name, used)
+        device, changed = _from_device(name, heads_of(name, found), vault)
+        pictures = forget_pictures(name, events_folder)
+        written = forget_in_bundles(found, name, () if used is None else (used,))
+        _follow({old: new for each in written for old, new in each.heads.items()}, vault)
+        _settle(bundle, vault, tuple(changed))
+    paths = tuple(str(each.path) for each in written)
+    done = Forgotten(name, device, paths, pictures, sum(changed.values()))
+    if done.nothing:
+        raise InputError(f"there is nothing of {name} on this device", hint="edge-recognize people")
+    return done
+
+
+def run_forget_all(name: str | None) -> Forgotten:
+    """Remove everybody enrolled on this device; bundles and event pictures stay."""
+    if name:
+        raise UsageError("--all and a name exclude each other", hint="give one of them")
+    folder = people_folder()
+    with only_writer(folder):
+        there = folder.exists()
+        shutil.rmtree(folder, ignore_errors=True)
+    if not there:
+        raise InputError("nobody is enrolled on this device")
+    return Forgotten("", True, (), 0)
+
+
+def _used(bundle: Path | None) -> Path | None:
+    try:
+        return locate(bundle).path
+    except ToolkitError:
+        if bundle is not None:
+            raise
+        return None
+
+
+def _from_device(
+    name: str, heads: Sequence[Head], vault: Encryption
+) -> tuple[bool, dict[str, int]]:
+    """Remove somebody, and pictures of them that are kept against others: whether they were there,
+    and how many pictures by whom they were kept against. heads: of them, in bundles."""
+    folder = people_folder()
+    known = load_people(folder, vault)
+    own = [person.head for person in known.persons if person.name == name]
+    others = [person for person in known.persons if person.name != name]
+    left = [without_pictures_of((*heads, *own), person) for person in others]
+    pairs = zip(others, left, strict=True)
+    changed = {b.name: b.mistaken - a.mistaken for b, a in pairs if len(b.not_me) > len(a.not_me)}
+    if own or changed:
+        save_people(folder, replace(known, persons=tuple(left), calibrated_for=""), vault)
+    return bool(own), changed
+
+
+def _follow(moved: Mapping[str, str], vault: Encryption) -> None:
+    """Let corrections of a bundle's heads stand for these heads as they are now."""
+    folder = people_folder()
+    known = load_people(folder, vault)
+    persons = tuple(replace(p, replaces=moved.get(p.replaces, p.replaces)) for p in known.persons)
+    if any(new.replaces != old.replaces for new, old in zip(persons, known.persons, strict=True)):
+        save_people(folder, replace(known, persons=persons, calibrated_for=""), vault)
+
+
+def _settle(bundle: Path | None, vault: Encryption, changed: Sequence[str]) -> None:
+    """Fit those again who have lost hard negatives, set the thresholds of who is left and keep
+    them; where that cannot be done now, it is done
+    whenever the people are used."""
+    try:
+        with locate(bundle).open() as opened:
+            Registry(opened, vault).settle(changed)
+    except ToolkitError:
+        return

@@ -1,0 +1,236 @@
+"""`edge-recognize enrol`, `not-me`, `people`, `forget`, `keygen`: who is known on this device."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge.console.commands import (
+    PATH,
+    bundle_option,
+    command,
+    detector_option,
+    emit_json,
+    json_option,
+    out_option,
+    quiet_option,
+    threads_option,
+)
+from edge.people.encryption import KEY_FILE_VARIABLE
+
+key_file_option = click.option(
+    "--key-file",
+    type=PATH,
+    metavar="FILE",
+    envvar=KEY_FILE_VARIABLE,
+    show_envvar=True,
+    help="Key that encrypts who is enrolled on this device; see 'edge-recognize keygen'.",
+)
+
+
+@command(
+    "enrol",
+    examples="""
+    edge-recognize enrol --name ana --camera 0
+    edge-recognize enrol --name ana --photos ~/photos/ana
+    edge-recognize enrol --name ana --video selfie.mp4 --json
+    edge-recognize enrol --name ana --camera csi --add
+    """,
+)
+@click.option("--name", required=True, help="What the person is called in results.")
+@click.option("--camera", metavar="WHICH", help="Look through a camera, as 'edge-recognize' does.")
+@click.option(
+    "--photos", type=PATH, multiple=True, metavar="PATH", help="Photos or folders; repeatable."
+)
+@click.option("--video", type=PATH, multiple=True, metavar="FILE", help="A video; repeatable.")
+@bundle_option(help="The bundle to add to; by default the one that would be used.")
+@click.option(
+    "--looks", type=click.IntRange(10, 200), default=20, metavar="N", help="Looks to wait for."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(1), default=90.0, help="Look through a camera so long."
+)
+@click.option("--add", is_flag=True, help="Add looks to somebody who is enrolled here already.")
+@click.option(
+    "--target-far", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="At most this."
+)
+@key_file_option
+@detector_option()
+@threads_option()
+@json_option()
+@quiet_option(help="Say nothing but the result and errors.")
+def enrol(as_json: bool, **options: Any) -> None:
+    """Learn to know somebody on this device, without a workstation.
+
+    Says what to do before a camera: look to the sides, come closer, more light. At least 10 good
+    looks are needed; near-identical pictures count once. The thresholds of everybody known are set
+    again. Pictures are looked at and not kept.
+    """
+    _one_thread_of_algebra()
+    from edge.cli.enrol import EnrolOptions, run_enrol
+
+    done = run_enrol(EnrolOptions(**options))
+    if as_json:
+        emit_json(done.to_json())
+    else:
+        click.echo(done.text())
+
+
+@command(
+    "not-me",
+    examples="""
+    edge-recognize not-me --name ana
+    edge-recognize not-me --name ana --last 2
+    edge-recognize not-me --name ana --photos ~/photos/sister
+    """,
+)
+@click.option("--name", help="Who was recognized wrongly; not needed where one person is known.")
+@click.option(
+    "--last", type=click.IntRange(1), default=5, metavar="N", help="So many of the kept events."
+)
+@click.option(
+    "--photos",
+    type=PATH,
+    multiple=True,
+    metavar="PATH",
+    help="Pictures, videos or folders of others instead; repeatable.",
+)
+@click.option("--events-folder", type=PATH, metavar="DIR", help="Where --keep-events keeps them.")
+@bundle_option(help="The bundle that is used; by default the one that would be.")
+@key_file_option
+@detector_option()
+@threads_option()
+@json_option()
+@quiet_option()
+def not_me(as_json: bool, **options: Any) -> None:
+    """Take back wrong recognitions: make the last ones hard negatives of a person.
+
+    The pictures are those that 'edge-recognize --keep-events N' kept when it recognized that
+    person, or the given ones. Look at them before: pictures that do show the person spoil the head.
+    """
+    _one_thread_of_algebra()
+    from edge.people.corrections import CorrectionOptions, run_correction
+
+    done = run_correction(CorrectionOptions(**options))
+    if as_json:
+        emit_json({"schema": 1, **done.to_json()})
+        return
+    click.echo(
+        f"{done.name}: {done.pictures} pictures of others; accepted before {done.accepted_before}, "
+        f"now {done.accepted_after}\nown looks rejected: before {done.rejected_before}, now "
+        f"{done.rejected_after} of {done.groups}"
+    )
+
+
+@command(
+    "people",
+    examples="""
+    edge-recognize people
+    edge-recognize people --bundle family.edge --json
+    """,
+)
+@bundle_option(help="The bundle that is used; by default the one that would be.")
+@key_file_option
+@json_option()
+def people(bundle: Path | None, key_file: Path | None, as_json: bool) -> None:
+    """List who is known: by the bundle, and enrolled on this device."""
+    from edge.people.store import is_sealed, people_folder
+
+    with _register(bundle, key_file) as register:
+        known = register.known()
+    sealed = is_sealed(people_folder())
+    if as_json:
+        emit_json({"schema": 1, "encrypted": sealed, "people": [each.to_json() for each in known]})
+        return
+    for each in known:
+        facts = each.to_json()
+        words = [f"{facts['looks']} looks" if facts["looks"] else "", each.origin]
+        words += [f"{facts['not_me']} pictures of others taken back" if facts["not_me"] else ""]
+        click.echo(f"{each.head.name}: {', '.join(word for word in words if word)}")
+        for warning in facts["warnings"]:
+            click.echo(f"    warning: {warning}")
+    if not known:
+        click.echo("nobody is known; enrol somebody: edge-recognize enrol --name ana --camera 0")
+    if sealed is False:
+        click.echo("enrolled on this device without encryption; see 'edge-recognize keygen -h'")
+
+
+@command(
+    "forget",
+    examples="""
+    edge-recognize forget ana
+    edge-recognize forget ana --bundle family.edge --json
+    edge-recognize forget --all
+    """,
+)
+@click.argument("name", required=False)
+@click.option("--all", "everybody", is_flag=True, help="Everybody enrolled here; needs no key.")
+@click.option("--events-folder", type=PATH, metavar="DIR", help="Where --keep-events keeps them.")
+@bundle_option(help="The bundle that is used; by default the one that would be.")
+@key_file_option
+@json_option()
+def forget(name: str | None, everybody: bool, as_json: bool, **options: Any) -> None:
+    """Remove somebody from this device: head, embeddings, event pictures, and from bundles.
+
+    Bundles of the device that know the person are written again without them. Copies elsewhere,
+    backups and the workstation's run folder are yours to remove.
+    """
+    from edge.cli.forget import run_forget, run_forget_all
+
+    if everybody:
+        done = run_forget_all(name)
+    else:
+        done = run_forget(name, **options)
+    if as_json:
+        emit_json(done.to_json())
+        return
+    click.echo(done.text())
+
+
+@command(
+    "keygen",
+    examples=f"""
+    edge-recognize keygen -o ~/.config/edge-recognize/people.key
+    export {KEY_FILE_VARIABLE}=~/.config/edge-recognize/people.key
+    """,
+)
+@out_option(required=True, help="The new file; it is never overwritten.")
+@json_option()
+def keygen(out: Path, as_json: bool) -> None:
+    """Make a key with which people enrolled on this device are encrypted from then on.
+
+    People who are enrolled already are encrypted, too. Without the key nobody enrolled here can be
+    recognized any more. It protects a stolen memory card only where it lies elsewhere.
+    """
+    from edge.people.encryption import Encryption, write_key
+    from edge.people.store import load_people, only_writer, people_folder, save_people
+
+    folder = people_folder()
+    with only_writer(folder):
+        known = load_people(folder, Encryption())
+        key_id = write_key(out)
+        if known.persons:
+            save_people(folder, known, Encryption.open(out))
+    if as_json:
+        emit_json(
+            {"schema": 1, "key_id": key_id, "file": str(out), "encrypted": len(known.persons)}
+        )
+    else:
+        click.echo(f"wrote the key {key_id} to {out}; set {KEY_FILE_VARIABLE} to that file")
+
+
+def _register(bundle: Path | None, key_file: Path | None) -> Any:
+    from edge.people.registry import open_register
+
+    return open_register(bundle, key_file)
+
+
+def _one_thread_of_algebra() -> None:
+    """Small matrices gain nothing from threads, and sums come out the same on every machine."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+COMMANDS = (enrol, not_me, people, forget, keygen)

@@ -1,0 +1,1 @@
+"""What all five commands share: grammar, progress bars, native output."""

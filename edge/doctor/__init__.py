@@ -1,0 +1,1 @@
+"""What keeps this machine from recognizing, and what helps."""

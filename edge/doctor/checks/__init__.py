@@ -1,0 +1,1 @@
+"""What `doctor` examines, one module for each area."""

@@ -1,0 +1,1 @@
+"""Enrolling before a camera: samples, augmentation, guidance, one session."""

@@ -1,0 +1,1 @@
+"""From an image to aligned crops: detection, canonical faces, alignment, quality."""

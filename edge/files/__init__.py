@@ -1,0 +1,1 @@
+"""Files: images, model files, JSON and folders that appear whole or not at all."""

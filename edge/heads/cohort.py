@@ -1,0 +1,187 @@
+"""Cohorts: embeddings of strangers, each seen in several looks, and nobody's name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from edge.errors import InputError, ModelError
+from edge.files.atomic import atomic_file
+
+SCHEMA = 1
+
+_WIDEST = 8192
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """N embeddings of strangers.
+
+    embeddings: float16[N, D] of length 1, by the embedder whose file has `embedder_sha256`.
+    identity: int32[N] >= 0, who it is, as shuffled numbers. variant: uint8[N], index into
+    `variants`, the look in which the face was seen. source, licence: for people.
+    """
+
+    embeddings: np.ndarray
+    identity: np.ndarray
+    variant: np.ndarray
+    variants: tuple[str, ...]
+    embedder_sha256: str
+    source: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises `InputError` when the arrays do not fit together."""
+        count = len(self.embeddings)
+        if self.embeddings.dtype != np.float16 or self.embeddings.ndim != 2:
+            raise InputError("a cohort's embeddings must be float16[N, D]")
+        if count == 0 or not 1 <= self.embeddings.shape[1] <= _WIDEST:
+            raise InputError(f"a cohort cannot have the shape {self.embeddings.shape}")
+        if not np.isfinite(self.embeddings).all():
+            raise InputError("a cohort's embeddings must be finite numbers")
+        if self.identity.dtype != np.int32 or self.identity.shape != (count,):
+            raise InputError("a cohort's identities must be int32[N]")
+        if self.variant.dtype != np.uint8 or self.variant.shape != (count,):
+            raise InputError("a cohort's variants must be uint8[N]")
+        if self.identity.min() < 0 or self.variant.max() >= len(self.variants):
+            raise InputError("a cohort has an identity below 0, or a variant without name")
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    @property
+    def people(self) -> int:
+        """Number of different strangers."""
+        return len(np.unique(self.identity))
+
+    @property
+    def size(self) -> int:
+        """Dimensions of an embedding."""
+        return int(self.embeddings.shape[1])
+
+    def vectors(self) -> np.ndarray:
+        """The embeddings as float32[N, D], of length 1 again after float16."""
+        values = self.embeddings.astype(np.float32)
+        return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+
+    def select(self, rows: np.ndarray) -> Cohort:
+        """The rows of `rows` (bool[N] or integers). Raises `InputError` when none is left."""
+        return replace(
+            self,
+            embeddings=self.embeddings[rows],
+            identity=self.identity[rows],
+            variant=self.variant[rows],
+        )
+
+    def of_variants(self, names: tuple[str, ...]) -> Cohort:
+        """The rows seen in one of the looks `names`. Raises `InputError` when there are none."""
+        wanted = [i for i, name in enumerate(self.variants) if name in names]
+        return self.select(np.isin(self.variant, wanted))
+
+    def halves(self, seed: int = 0) -> tuple[Cohort, Cohort]:
+        """Divided by identity: strangers that train heads, and those that thresholds are set on.
+
+        To which half somebody belongs follows from the identity's number and the seed alone, so a
+        part of a cohort is divided as the whole is. Raises `InputError` where a half is empty.
+        """
+        first = trains(self.identity, seed)
+        return self.select(first), self.select(~first)
+
+    def joined(self, other: Cohort) -> Cohort:
+        """Both cohorts; `other`'s identities get new numbers, its looks are matched by name.
+
+        Raises `ModelError` when they are of different embedders.
+        """
+        if self.embedder_sha256 != other.embedder_sha256 or self.size != other.size:
+            raise ModelError(
+                "the two cohorts were made by different embedders",
+                hint="make both with the same --embedding",
+            )
+        names = (*self.variants, *(n for n in other.variants if n not in self.variants))
+        place = np.array([names.index(name) for name in other.variants], np.uint8)
+        _, order = np.unique(other.identity, return_inverse=True)
+        numbers = order.reshape(-1).astype(np.int32) + np.int32(self.identity.max() + 1)
+        return replace(
+            self,
+            embeddings=np.concatenate([self.embeddings, other.embeddings]),
+            identity=np.concatenate([self.identity, numbers]),
+            variant=np.concatenate([self.variant, place[other.variant]]),
+            variants=names,
+            source=" + ".join(dict.fromkeys(filter(None, (self.source, other.source)))),
+            licence=" + ".join(dict.fromkeys(filter(None, (self.licence, other.licence)))),
+        )
+
+    def to_bytes(self) -> bytes:
+        """As an `.npz` of stored arrays; the same bytes for the same content."""
+        meta = {
+            "schema": SCHEMA,
+            "embedder_sha256": self.embedder_sha256,
+            "variants": list(self.variants),
+            "source": self.source,
+            "licence": self.licence,
+        }
+        buffer = BytesIO()
+        np.savez(
+            buffer,
+            meta=np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
+            embeddings=np.ascontiguousarray(self.embeddings),
+            identity=np.ascontiguousarray(self.identity),
+            variant=np.ascontiguousarray(self.variant),
+        )
+        return buffer.getvalue()
+
+    def save(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        with atomic_file(Path(path)) as temporary:
+            temporary.write_bytes(self.to_bytes())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str = "the cohort") -> Cohort:
+        """Raises `InputError` when it is no cohort, damaged, or of another schema."""
+        try:
+            with np.load(BytesIO(data), allow_pickle=False) as file:
+                meta = json.loads(file["meta"].tobytes())
+                if meta.get("schema") != SCHEMA:
+                    raise ValueError(f"schema {meta.get('schema')}, this version reads {SCHEMA}")
+                return cls(
+                    embeddings=file["embeddings"],
+                    identity=file["identity"],
+                    variant=file["variant"],
+                    variants=tuple(str(v) for v in meta["variants"]),
+                    embedder_sha256=str(meta["embedder_sha256"]),
+                    source=str(meta.get("source", "")),
+                    licence=str(meta.get("licence", "")),
+                )
+        except Exception as problem:  # NumPy and zipfile raise anything on damaged bytes
+            raise InputError(
+                f"{name} cannot be read: {problem}", hint="make it with edge-train cohort"
+            ) from None
+
+    @classmethod
+    def load(cls, path: Path) -> Cohort:
+        """Raises `InputError` when the file is missing or no cohort."""
+        try:
+            data = Path(path).read_bytes()
+        except OSError as problem:
+            raise InputError(f"cannot read the cohort {path}: {problem.strerror}") from None
+        return cls.from_bytes(data, str(path))
+
+
+def trains(identity: np.ndarray, seed: int = 0) -> np.ndarray:
+    """bool[N]: whether strangers, int[N], belong to the half that trains heads.
+
+    A hash of number and seed (splitmix64, Steele et al., OOPSLA 2014) decides, alike on all
+    machines.
+    """
+    with np.errstate(over="ignore"):
+        z = identity.astype(np.uint64) + np.uint64((seed + 1) & 0xFFFFFFFF) * np.uint64(
+            0x9E3779B97F4A7C15
+        )
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    return np.asarray((z >> np.uint64(63)) == 0)

@@ -1,0 +1,219 @@
+"""A head: from an embedding to the score of one person, and the threshold that goes with it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.errors import ModelError
+from edge.files.atomic import atomic_file
+from edge.heads.normalization import Normalization
+
+SCHEMA = 1
+
+LINEAR, DENSE_128, KERNEL = "linear", "dense-128", "kernel"
+KINDS = (LINEAR, DENSE_128, KERNEL)
+
+ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "exp")
+
+_HIGHEST_EXPONENT = 30.0
+"""So that a head with absurd weights gives large scores and not infinite ones."""
+
+_MOST_LAYERS = 4
+_WIDEST = 8192
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A dense layer: activation(x @ weights + bias), weights float32[I, O], bias float32[O]."""
+
+    weights: np.ndarray
+    bias: np.ndarray
+    activation: str = "linear"
+
+    def __post_init__(self) -> None:
+        """Raises `ModelError` for arrays of other types, shapes or with numbers not finite."""
+        w, b = self.weights, self.bias
+        if w.dtype != np.float32 or b.dtype != np.float32 or w.ndim != 2 or b.shape != w.shape[1:]:
+            raise ModelError("a head's layer needs weights float32[I, O] and bias float32[O]")
+        if not 1 <= min(w.shape) <= max(w.shape) <= _WIDEST:
+            raise ModelError(f"a head's layer cannot have the shape {w.shape}")
+        if not (np.isfinite(w).all() and np.isfinite(b).all()):
+            raise ModelError("a head's layer holds numbers that are not finite")
+        if self.activation not in ACTIVATIONS:
+            raise ModelError(
+                f"unknown activation '{self.activation}'", hint=f"known: {', '.join(ACTIVATIONS)}"
+            )
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """float64[N, O] of x, float64[N, I]."""
+        z = x @ self.weights.astype(np.float64) + self.bias
+        if self.activation == "relu":
+            return np.asarray(np.maximum(z, 0.0))
+        if self.activation == "tanh":
+            return np.asarray(np.tanh(z))
+        if self.activation == "sigmoid":
+            return np.asarray(0.5 * (1.0 + np.tanh(0.5 * z)))
+        if self.activation == "exp":
+            return np.asarray(np.exp(np.minimum(z, _HIGHEST_EXPONENT)))
+        return np.asarray(z)
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """Judges embeddings of the file with `embedder_sha256`: are they of `name`?
+
+    kind: one of `KINDS`. threshold: accepted from this score on. margin: half width of the band
+    around it in which the head does not commit itself. normalization: of the last layer's output.
+    calibration: facts for people and for `edge.heads.enrol.recalibrate`: JSON values alone.
+    """
+
+    name: str
+    kind: str
+    embedder_sha256: str
+    layers: tuple[Layer, ...]
+    threshold: float
+    margin: float = 0.0
+    normalization: Normalization = field(default_factory=Normalization)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises `ModelError` when the parts do not fit together."""
+        if not self.name.strip() or len(self.name) > _LONGEST_NAME or not self.name.isprintable():
+            raise ModelError(f"a head cannot be called {self.name[:_LONGEST_NAME]!r}")
+        if self.kind not in KINDS:
+            raise ModelError(f"unknown kind of head '{self.kind}'", hint="update edge-recognize")
+        if not math.isfinite(self.threshold) or not math.isfinite(self.margin) or self.margin < 0:
+            raise ModelError("a head needs a finite threshold and a margin of at least 0")
+        if not 1 <= len(self.layers) <= _MOST_LAYERS or self.layers[-1].weights.shape[1] != 1:
+            raise ModelError("a head needs layers of which the last has one output")
+        for one, following in zip(self.layers, self.layers[1:], strict=False):
+            if one.weights.shape[1] != following.weights.shape[0]:
+                raise ModelError("a head's layers do not fit onto each other")
+        rows = self.normalization.rows
+        if len(rows) and rows.shape[1] != self.size:
+            raise ModelError("a head's score normalization is of another embedding")
+
+    @property
+    def size(self) -> int:
+        """Dimensions of the embeddings that it takes."""
+        return int(self.layers[0].weights.shape[0])
+
+    def raw(self, embeddings: np.ndarray) -> np.ndarray:
+        """The last layer's output, float64[N], of embeddings float32[N, D]."""
+        if embeddings.ndim != 2 or embeddings.shape[1] != self.size:
+            raise ModelError(
+                f"the head of {self.name} takes embeddings of {self.size} numbers, "
+                f"got {embeddings.shape[1:]}",
+                hint="enrol again with this embedder",
+            )
+        values = embeddings.astype(np.float64)
+        for layer in self.layers:
+            values = layer.apply(values)
+        return values[:, 0]
+
+    def score(self, embeddings: np.ndarray) -> np.ndarray:
+        """Scores, float64[N], of embeddings float32[N, D] of length 1; larger is more alike.
+
+        Raises `ModelError` for embeddings of another size.
+        """
+        return self.normalization.apply(self.raw(embeddings), embeddings)
+
+    def accepts(self, embeddings: np.ndarray) -> np.ndarray:
+        """bool[N]: whether the score reaches the threshold."""
+        return np.asarray(self.score(embeddings) >= self.threshold)
+
+    def to_bytes(self) -> bytes:
+        """As an `.npz` of stored arrays; the same bytes for the same content."""
+        meta = {
+            "schema": SCHEMA,
+            "name": self.name,
+            "kind": self.kind,
+            "embedder_sha256": self.embedder_sha256,
+            "threshold": float(self.threshold),
+            "margin": float(self.margin),
+            "activations": [layer.activation for layer in self.layers],
+            "normalization": self.normalization.to_json(),
+            "calibration": dict(self.calibration),
+        }
+        text = json.dumps(meta, sort_keys=True, allow_nan=False)
+        arrays = {"meta": np.frombuffer(text.encode(), np.uint8)}
+        for number, layer in enumerate(self.layers):
+            arrays[f"weights_{number}"] = np.ascontiguousarray(layer.weights)
+            arrays[f"bias_{number}"] = np.ascontiguousarray(layer.bias)
+        if len(self.normalization.rows):
+            arrays["cohort"] = np.ascontiguousarray(self.normalization.rows)
+        buffer = BytesIO()
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]
+        return buffer.getvalue()
+
+    def save(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        with atomic_file(Path(path)) as temporary:
+            temporary.write_bytes(self.to_bytes())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str = "the head") -> Head:
+        """Raises `ModelError` when it is no head, damaged, or of another schema."""
+        try:
+            with np.load(BytesIO(data), allow_pickle=False) as file:
+                return _read(file)
+        except ModelError:
+            raise
+        except Exception as problem:  # NumPy and zipfile raise anything on damaged bytes
+            raise ModelError(
+                f"{name} cannot be read: {problem}", hint="enrol again, or copy the file again"
+            ) from None
+
+    @classmethod
+    def load(cls, path: Path) -> Head:
+        """Raises `ModelError` when the file is missing or no head."""
+        try:
+            data = Path(path).read_bytes()
+        except OSError as problem:
+            raise ModelError(f"cannot read the head {path}: {problem.strerror}") from None
+        return cls.from_bytes(data, str(path))
+
+
+def linear_layers(weights: np.ndarray, bias: float) -> tuple[Layer, ...]:
+    """The layers of a linear head: weights float[D], and its bias."""
+    column = np.ascontiguousarray(weights, np.float32).reshape(-1, 1)
+    return (Layer(column, np.array([bias], np.float32)),)
+
+
+def _read(file: Any) -> Head:
+    """Raises `ModelError`, KeyError, TypeError or ValueError."""
+    meta = json.loads(file["meta"].tobytes())
+    if not isinstance(meta, dict) or meta.get("schema") != SCHEMA:
+        found = meta.get("schema") if isinstance(meta, dict) else None
+        raise ModelError(
+            f"a head has schema {found}, this version reads {SCHEMA}", hint="update edge-recognize"
+        )
+    activations = [str(activation) for activation in meta["activations"]]
+    expected = {"meta"} | {f"{k}_{n}" for k in ("weights", "bias") for n in range(len(activations))}
+    if set(file.files) - {"cohort"} != expected:
+        raise ValueError(f"it holds {', '.join(sorted(file.files))}")
+    rows = file["cohort"] if "cohort" in file.files else None
+    if not isinstance(meta["calibration"], dict):
+        raise TypeError("its calibration is no object")
+    return Head(
+        name=str(meta["name"]),
+        kind=str(meta["kind"]),
+        embedder_sha256=str(meta["embedder_sha256"]),
+        layers=tuple(
+            Layer(file[f"weights_{n}"], file[f"bias_{n}"], activation)
+            for n, activation in enumerate(activations)
+        ),
+        threshold=float(meta["threshold"]),
+        margin=float(meta["margin"]),
+        normalization=Normalization.from_json(meta["normalization"], rows),
+        calibration=meta["calibration"],
+    )

@@ -1,0 +1,1 @@
+"""Networks: how a model file is described, opened, fed and read."""

@@ -1,0 +1,1 @@
+"""Who is enrolled on this device: stored, encrypted, corrected, forgotten."""

@@ -1,0 +1,82 @@
+"""Event pictures: the files that `--keep-events` keeps, by whom they show.
+
+Each event is an annotated picture `event-TIME-WHO.jpg` for people, and for each person who was
+recognized in it `event-TIME-WHO=NAME.face.png`, the face as the camera saw it, from which a wrong
+recognition can be taken back, and by which the picture is found when NAME is to be forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.bundle.locate import data_folder
+from edge.bundle.writer import file_stem
+from edge.recognition.result import FaceResult
+
+PREFIX, PICTURE, FACE = "event-", ".jpg", ".face.png"
+
+AROUND = 0.75
+"""What is kept around a face, in sizes of its box, to each side: enough to find it again."""
+
+
+@dataclass(frozen=True)
+class EventFace:
+    """A kept face. stem: of the event's picture. key: `person_key` of who was recognized."""
+
+    path: Path
+    stem: str
+    key: str
+
+
+def events_folder() -> Path:
+    """Where `--keep-events` keeps them unless told otherwise."""
+    return data_folder() / "events"
+
+
+def person_key(name: str) -> str:
+    """A name as it stands in a file's name; different for different names."""
+    return file_stem(name)
+
+
+def slug(name: str) -> str:
+    """A name in plain letters, for people who look at files; may be the same for two names."""
+    from edge.recognition.annotate import plain_text
+
+    return re.sub(r"[^a-z0-9]+", "_", plain_text(name).lower()).strip("_") or "person"
+
+
+def face_name(stem: str, person: str) -> str:
+    """File name of the face of `person` in the event `stem`."""
+    return f"{stem}={person_key(person)}{FACE}"
+
+
+def kept_faces(folder: Path, person: str | None = None) -> tuple[EventFace, ...]:
+    """The kept faces of a folder, the oldest first; of one person alone where one is given."""
+    found = []
+    for path in sorted(folder.glob(f"{PREFIX}*{FACE}")):
+        stem, _, key = path.name.removesuffix(FACE).rpartition("=")
+        if person is None or key == person_key(person):
+            found.append(EventFace(path, stem, key))
+    return tuple(found)
+
+
+def pictures_of(folder: Path, person: str) -> tuple[Path, ...]:
+    """Every file of a folder of events that shows or names a person, other people's faces of the
+    same event left out."""
+    stems = {face.stem for face in kept_faces(folder, person)}
+    found = [face.path for face in kept_faces(folder, person)]
+    for path in sorted(folder.glob(f"{PREFIX}*{PICTURE}")):
+        who = path.name.removesuffix(PICTURE).removeprefix(PREFIX).partition("-")[2]
+        if path.name.removesuffix(PICTURE) in stems or slug(person) in who.split("-"):
+            found.append(path)
+    return tuple(found)
+
+
+def region_of(face: FaceResult, width_px: int, height_px: int) -> tuple[slice, slice]:
+    """Rows and columns of a picture that hold a face with its surroundings."""
+    x, y, w, h = face.face.box_px
+    edge_px = AROUND * max(w, h)
+    rows = slice(max(0, int(y - edge_px)), min(height_px, int(y + h + edge_px) + 1))
+    return rows, slice(max(0, int(x - edge_px)), min(width_px, int(x + w + edge_px) + 1))

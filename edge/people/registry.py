@@ -1,0 +1,356 @@
+"""The register: the bundle's people and those enrolled on this device, judged together.
+
+Bundles are never changed by enrolling: whom this device learned to know is kept in a folder of its
+own (`edge.people.store`), bound to the embedder's file. Thresholds are set for all heads together,
+the bundle's too, and set again when a bundle with other heads or another cohort comes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.bundle.locate import locate
+from edge.bundle.reader import Bundle
+from edge.enrolment.samples import joined
+from edge.errors import InputError, RefusedError
+from edge.files.model_file import sha256_of
+from edge.heads.calibration import recalibrate
+from edge.heads.cohort import Cohort
+from edge.heads.enrol import Album, enrol
+from edge.heads.head import Head
+from edge.heads.threshold import ONE, POOR, SEVERAL
+from edge.people.encryption import Encryption
+from edge.people.store import People, PeopleError, Person, load_people, people_folder, save_people
+
+log = logging.getLogger(__name__)
+
+_STRICTEST = (SEVERAL, ONE, POOR)
+"""Where pictures come from more than one kind of camera, the last of these counts."""
+
+BUNDLE, DEVICE, CORRECTED = "bundle", "device", "bundle, corrected here"
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Somebody who is recognized. origin: "bundle", "device" or "bundle, corrected here"."""
+
+    head: Head
+    origin: str
+    person: Person | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        facts: Mapping[str, Any] = self.head.calibration
+        return {
+            "name": self.head.name,
+            "origin": self.origin,
+            "looks": facts.get("pictures"),
+            "threshold": round(self.head.threshold, 4),
+            "far_upper_95": facts.get("far_upper_95"),
+            "groups": facts.get("groups"),
+            "groups_rejected": facts.get("groups_rejected"),
+            "not_me": 0 if self.person is None else self.person.mistaken,
+            "warnings": list(facts.get("warnings", [])),
+        }
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What hard negatives have changed. pictures: how many there were. accepted_before,
+    accepted_after: of these, by the person's head. rejected_before, rejected_after: independent
+    groups of the person's own looks that are rejected, of `groups`.
+    """
+
+    name: str
+    pictures: int
+    accepted_before: int
+    accepted_after: int
+    groups: int
+    rejected_before: int
+    rejected_after: int
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+@contextlib.contextmanager
+def open_register(bundle: Path | None, key_file: Path | None) -> Iterator[Registry]:
+    """The register of a bundle, or of the one that would be used; closed afterwards.
+
+    Raises as `edge.bundle.locate.locate`, `Bundle.open`, `Encryption.open` and `Registry` do.
+    """
+    vault = Encryption.open(key_file)
+    with locate(bundle).open() as opened:
+        yield Registry(opened, vault)
+
+
+class Registry:
+    """Who is known, by an open bundle and a folder of people."""
+
+    def __init__(self, bundle: Bundle, vault: Encryption | None = None, folder: Path | None = None):
+        """Raises `PeopleError` where the people were enrolled on another base than the bundle's,
+        and as `load_people`."""
+        self.bundle = bundle
+        self.vault = vault or Encryption()
+        self.folder = folder or people_folder()
+        self.people = load_people(self.folder, self.vault)
+        self._cohort: Cohort | None = None
+        known = self.people.embedder_sha256
+        if self.people.persons and known != bundle.embedder.sha256:
+            names = ", ".join(person.name for person in self.people.persons)
+            raise PeopleError(
+                f"{names} of this device were enrolled on the base {known[:12]}, and "
+                f"{bundle.path} has {bundle.embedder.sha256[:12]}: their scores would mean nothing",
+                hint=f"use a bundle with that base, or 'edge-recognize forget' and enrol again "
+                f"(they are in {self.folder})",
+            )
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """The heads of everybody, with thresholds for all of them together."""
+        return tuple(known.head for known in self.known())
+
+    def known(self) -> tuple[Known, ...]:
+        """Everybody, the bundle's people first. Thresholds are taken as they were set, or set for
+        heads and a cohort that they were not set for. Raises as `recalibrate` does."""
+        if not self.people.persons:
+            return tuple(Known(head, BUNDLE) for head in self.bundle.heads)
+        everybody = self._everybody(self.people.persons)
+        if self.people.calibrated_for == self._fingerprint(self.people.persons):
+            thresholds = self.people.thresholds
+            return tuple(
+                known
+                if known.origin != BUNDLE
+                else replace(known, head=self._as_set(known.head, thresholds))
+                for known in everybody
+            )
+        log.info("the bundle has changed: thresholds are set again for everybody")
+        heads = recalibrate([known.head for known in everybody], self.cohort())
+        return tuple(replace(k, head=head) for k, head in zip(everybody, heads, strict=True))
+
+    def cohort(self) -> Cohort:
+        """The bundle's strangers. Raises `RefusedError` where it brings none."""
+        if self._cohort is None:
+            self._cohort = self.bundle.cohort()
+        if self._cohort is None:
+            raise RefusedError(
+                f"{self.bundle.path} brings no strangers to tell anybody from",
+                hint="pack a bundle with its cohort: edge-export pack",
+            )
+        return self._cohort
+
+    def find(self, name: str) -> Known:
+        """Raises `InputError` where nobody of that name is known."""
+        everybody = self.known()
+        for known in everybody:
+            if known.head.name == name:
+                return known
+        names = ", ".join(known.head.name for known in everybody) or "nobody"
+        raise InputError(f"nobody called {name} is known", hint=f"known: {names}")
+
+    def check_name(self, name: str, *, add: bool) -> None:
+        """Whether somebody may be enrolled under a name, before any picture is taken.
+
+        Raises `RefusedError` for a name that is taken and, with `add`, for one that is not enrolled
+        here.
+        """
+        taken = {known.head.name: known.origin for known in self.known()}
+        if not add and name in taken:
+            hint = "add looks with --add, or forget them first"
+            if taken[name] != DEVICE:
+                hint = "choose another name, or forget them first"
+            raise RefusedError(f"{name} is known already ({taken[name]})", hint=hint)
+        if add and taken.get(name) != DEVICE:
+            raise RefusedError(
+                f"{name} was not enrolled on this device, so no looks can be added",
+                hint="leave --add out, or enrol on the workstation again",
+            )
+
+    def enrol(
+        self,
+        name: str,
+        album: Album,
+        *,
+        camera: str,
+        one_sitting: bool,
+        target_far: float | None = None,
+        add: bool = False,
+    ) -> Head:
+        """Enrol somebody, or add looks to somebody enrolled here, and set all thresholds.
+
+        Raises as `edge.heads.enrol.enrol` and `check_name`.
+        """
+        self.check_name(name, add=add)
+        self.cohort()
+        before = next((p for p in self.people.persons if p.name == name), None)
+        not_me, not_me_of = self._nobody()
+        if before is not None and before.album is not None:
+            album = joined([before.album, album])
+            not_me, not_me_of = before.not_me, before.not_me_of
+            one_sitting = False
+            camera = max(camera, before.head.calibration["camera"], key=_STRICTEST.index)
+            target_far = target_far or before.head.calibration["target_far"]
+        person = Person(
+            self._fitted(name, album, not_me, not_me_of, camera, one_sitting, target_far),
+            album,
+            not_me,
+            not_me_of,
+        )
+        others = [each for each in self.people.persons if each.name != name]
+        self._settle([*others, person])
+        return self.find(name).head
+
+    def correct(self, name: str, vectors: np.ndarray, picture_of: np.ndarray) -> Correction:
+        """Make pictures of others hard negatives of somebody, and set all thresholds.
+
+        vectors: float32[H, D] of length 1, by the bundle's embedder. picture_of: int[H], of which
+        picture each row is; the first row of each is the picture itself, others vary it. Somebody
+        enrolled here is fitted again; the head of a bundle's person stays, and its threshold rises
+        above the pictures.
+        """
+        known = self.find(name)
+        firsts = vectors[np.unique(picture_of, return_index=True)[1]]
+        before = int(known.head.accepts(firsts).sum())
+        facts = known.head.calibration
+        rejected_before = int(facts.get("groups_rejected", 0))
+        person = self._corrected(known, vectors, picture_of)
+        others = [each for each in self.people.persons if each.name != name]
+        self._settle([*others, person])
+        head = self.find(name).head
+        return Correction(
+            name=name,
+            pictures=len(firsts),
+            accepted_before=before,
+            accepted_after=int(head.accepts(firsts).sum()),
+            groups=int(head.calibration["groups"]),
+            rejected_before=rejected_before,
+            rejected_after=int(head.calibration["groups_rejected"]),
+        )
+
+    def settle(self, changed: Sequence[str] = ()) -> None:
+        """Set the thresholds of everybody for the bundle as it is, and keep them.
+
+        changed: whose hard negatives are others now; these are fitted again. Raises as `enrol`.
+        """
+        if self.people.persons:
+            persons = [p if p.name not in changed else self._again(p) for p in self.people.persons]
+            self._settle([p for p in persons if p.album is not None or len(p.not_me)])
+
+    def _corrected(self, known: Known, vectors: np.ndarray, picture_of: np.ndarray) -> Person:
+        old = known.person
+        not_me, not_me_of = self._nobody() if old is None else (old.not_me, old.not_me_of)
+        first = int(not_me_of.max(initial=-1)) + 1
+        numbers = np.unique(picture_of, return_inverse=True)[1].reshape(-1) + first
+        hard, hard_of = np.concatenate([not_me, vectors]), np.concatenate([not_me_of, numbers])
+        if old is not None:
+            return self._again(replace(old, not_me=hard, not_me_of=hard_of))
+        replaces = self._sha256_of(known.head.name)
+        return self._again(Person(known.head, None, hard, hard_of, replaces))
+
+    def _again(self, person: Person) -> Person:
+        """Somebody with the head that their hard negatives ask for."""
+        facts, album = person.head.calibration, person.album
+        if album is not None:
+            head = self._fitted(
+                person.name,
+                album,
+                person.not_me,
+                person.not_me_of,
+                facts["camera"],
+                facts["one_sitting"],
+                facts["target_far"],
+            )
+            return replace(person, head=head)
+        if not len(person.not_me):
+            return person
+        highest = math.ceil(1e5 * float(person.head.score(person.not_me).max())) / 1e5
+        return replace(person, head=replace(person.head, calibration={**facts, "not_me": highest}))
+
+    def _fitted(
+        self,
+        name: str,
+        album: Album,
+        hard: np.ndarray,
+        hard_of: np.ndarray,
+        camera: str,
+        one_sitting: bool,
+        target_far: float | None,
+    ) -> Head:
+        return enrol(
+            name,
+            album.embeddings,
+            album.groups,
+            self.cohort(),
+            target_far=target_far,
+            not_me=hard if len(hard) else None,
+            not_me_groups=hard_of if len(hard) else None,
+            varied=album.varied,
+            varied_of=album.varied_of,
+            camera=camera,
+            one_sitting=one_sitting,
+        )
+
+    def _settle(self, persons: Sequence[Person]) -> None:
+        """Set the thresholds of everybody, keep them, and go on with these people."""
+        if not persons:
+            self.people = People()
+            save_people(self.folder, self.people, self.vault)
+            return
+        everybody = self._everybody(persons)
+        heads = recalibrate([known.head for known in everybody], self.cohort())
+        kept, thresholds = [], {}
+        for known, head in zip(everybody, heads, strict=True):
+            if known.person is not None:
+                kept.append(replace(known.person, head=head))
+            else:
+                thresholds[self._sha256_of(head.name)] = float(head.threshold)
+        self.people = People(
+            tuple(kept), self.bundle.embedder.sha256, thresholds, self._fingerprint(kept)
+        )
+        save_people(self.folder, self.people, self.vault)
+
+    def _everybody(self, persons: Sequence[Person]) -> tuple[Known, ...]:
+        """The bundle's people, corrected where they were, then the device's.
+
+        Corrections of heads that the bundle no longer has are left out, and of two people of one
+        name the one enrolled here counts.
+        """
+        corrected = {person.replaces: person for person in persons if person.replaces}
+        here = [person for person in persons if not person.replaces]
+        names = {person.name for person in here}
+        found = []
+        for entry, head in zip(self.bundle.manifest.heads, self.bundle.heads, strict=True):
+            if entry.name in names:
+                log.warning("%s of the bundle is left out: enrolled on this device", entry.name)
+            elif entry.sha256 in corrected:
+                person = corrected[entry.sha256]
+                found.append(Known(person.head, CORRECTED, person))
+            else:
+                found.append(Known(head, BUNDLE))
+        return (*found, *(Known(person.head, DEVICE, person) for person in here))
+
+    def _as_set(self, head: Head, thresholds: Mapping[str, float]) -> Head:
+        return replace(head, threshold=thresholds[self._sha256_of(head.name)])
+
+    def _sha256_of(self, name: str) -> str:
+        """Of the bundle's head of that name."""
+        return next(e.sha256 for e in self.bundle.manifest.heads if e.name == name)
+
+    def _fingerprint(self, persons: Sequence[Person]) -> str:
+        """Of everything that thresholds depend on: the bundle's heads, its cohort, who is here."""
+        manifest = self.bundle.manifest
+        cohort = manifest.members[manifest.cohort].sha256 if manifest.cohort else ""
+        here = sorted(sha256_of(person.to_bytes()) for person in persons)
+        heads = sorted(entry.sha256 for entry in manifest.heads)
+        return sha256_of("\n".join([cohort, *heads, "", *here]).encode())
+
+    def _nobody(self) -> tuple[np.ndarray, np.ndarray]:
+        size = self.bundle.embedder.embedding_size
+        return np.zeros((0, size), np.float32), np.zeros(0, np.int64)

@@ -1,0 +1,249 @@
+"""People: who is enrolled on this device, kept in a folder beside the bundles.
+
+`state.json` names one file a person, by a random number and not by name; a change writes new files,
+then `state.json`, then removes the old ones, so that it happens whole or not at all. The files are
+encrypted where the vault has a key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.bundle.archive import check_npz
+from edge.bundle.locate import data_folder
+from edge.errors import ToolkitError
+from edge.files.atomic import atomic_file
+from edge.files.model_file import sha256_of
+from edge.heads.enrol import Album
+from edge.heads.head import Head
+from edge.people.encryption import Encryption, EncryptionError, key_missing
+
+SCHEMA = 1
+FOLDER, STATE, LOCK = "people", "state.json", ".lock"
+SUFFIX = ".npz"
+_AGAIN = "restore the folder, or remove it and enrol again"
+
+
+class PeopleError(ToolkitError):
+    """What this device knows of people is damaged or does not fit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Somebody known on this device.
+
+    head: as it judges. album: the pictures' embeddings that it can be fitted on again, None for a
+    person of the bundle whose head was corrected here. not_me: float32[H, D], hard negatives, and
+    of which picture each row is, int64[H]. replaces: SHA-256 of the bundle's head that this one
+    stands for, "" for somebody enrolled here.
+    """
+
+    head: Head
+    album: Album | None
+    not_me: np.ndarray
+    not_me_of: np.ndarray
+    replaces: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.head.name
+
+    @property
+    def mistaken(self) -> int:
+        """Pictures of others that were given as hard negatives."""
+        return len(np.unique(self.not_me_of))
+
+    def to_bytes(self) -> bytes:
+        """As an `.npz` of stored arrays."""
+        meta = {"schema": SCHEMA, "replaces": self.replaces}
+        arrays: dict[str, np.ndarray] = {
+            "meta": np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
+            "head": np.frombuffer(self.head.to_bytes(), np.uint8),
+            "not_me": np.asarray(self.not_me, np.float32),
+            "not_me_of": np.asarray(self.not_me_of, np.int64),
+        }
+        if self.album is not None:
+            arrays["embeddings"] = self.album.embeddings
+            arrays["groups"] = np.asarray(self.album.groups, np.int64)
+            if self.album.varied is not None and self.album.varied_of is not None:
+                arrays["varied"] = self.album.varied
+                arrays["varied_of"] = np.asarray(self.album.varied_of, np.int64)
+        buffer = BytesIO()
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str) -> Person:
+        """Raises `PeopleError` when it is none, damaged or of another schema."""
+        try:
+            check_npz(data, name)
+            with np.load(BytesIO(data), allow_pickle=False) as file:
+                meta = json.loads(file["meta"].tobytes())
+                if meta["schema"] != SCHEMA:
+                    raise ValueError(f"schema {meta['schema']}, this version reads {SCHEMA}")
+                album = None
+                if "embeddings" in file.files:
+                    varied = [file[k] if k in file.files else None for k in ("varied", "varied_of")]
+                    album = Album(file["embeddings"], file["groups"], *varied)
+                return cls(
+                    head=Head.from_bytes(file["head"].tobytes(), name),
+                    album=album,
+                    not_me=file["not_me"],
+                    not_me_of=file["not_me_of"],
+                    replaces=str(meta["replaces"]),
+                )
+        except Exception as problem:  # NumPy and zipfile raise anything on damaged bytes
+            raise PeopleError(f"{name} cannot be read: {problem}", hint=_AGAIN) from None
+
+
+@dataclass(frozen=True, eq=False)
+class People:
+    """Everybody known on this device.
+
+    embedder_sha256: the file that all embeddings are of, "" where nobody is known. thresholds: of
+    the bundle's heads, by the SHA-256 of each, set together with those of `persons`.
+    calibrated_for: fingerprint of the heads and the cohort that all thresholds were set for.
+    """
+
+    persons: tuple[Person, ...] = ()
+    embedder_sha256: str = ""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    calibrated_for: str = ""
+
+
+def people_folder() -> Path:
+    """`people` in the data folder, see `edge.bundle.locate.data_folder`."""
+    return data_folder() / FOLDER
+
+
+def is_sealed(folder: Path) -> bool | None:
+    """Whether the people of a folder are encrypted; None where nobody is known."""
+    state = _read_state(folder)
+    return None if state is None else bool(state["key_id"])
+
+
+def load_people(folder: Path, vault: Encryption) -> People:
+    """Who is known; nobody where the folder does not exist.
+
+    Raises `EncryptionError` where the key is missing or wrong, `PeopleError` where a file is
+    damaged.
+    """
+    for last in (False, True):
+        state = _read_state(folder)
+        if state is None:
+            return People()
+        _check_key(state, vault)
+        try:
+            return _people_of(folder, state, vault)
+        except FileNotFoundError as problem:  # removed by a change since: read the new state
+            if last:
+                name = Path(str(problem.filename)).name
+                raise PeopleError(f"{folder} lacks its {name}", hint=_AGAIN) from None
+    raise AssertionError("unreachable")
+
+
+def save_people(folder: Path, people: People, vault: Encryption) -> None:
+    """Write who is known in place of what was known before; with nobody left, remove the folder."""
+    if not people.persons:
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            raise PeopleError(f"{folder} cannot be removed", hint="check its permissions")
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    members: dict[str, dict[str, Any]] = {}
+    for person in people.persons:
+        name = secrets.token_hex(8) + SUFFIX
+        data = vault.seal(person.to_bytes(), name)
+        _write(folder / name, data)
+        members[name] = {"sha256": sha256_of(data), "size_bytes": len(data)}
+    state = {
+        "schema": SCHEMA,
+        "embedder_sha256": people.embedder_sha256,
+        "key_id": vault.key_id,
+        "members": members,
+        "thresholds": dict(people.thresholds),
+        "calibrated_for": people.calibrated_for,
+    }
+    _write(folder / STATE, json.dumps(state, indent=1).encode())
+    for path in folder.iterdir():
+        if path.name not in {*members, STATE, LOCK}:
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Held while people are changed, so that two commands do not undo each other's work."""
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder.parent / f".{folder.name}{LOCK}", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PeopleError(
+                "another command is changing who is known", hint="wait until it is done"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _read_state(folder: Path) -> dict[str, Any] | None:
+    path = folder / STATE
+    try:
+        state = json.loads(path.read_bytes())
+        if state["schema"] != SCHEMA:
+            raise ValueError(f"schema {state['schema']}, this version reads {SCHEMA}")
+        members, thresholds = dict(state["members"]), dict(state["thresholds"])
+        checked = {"key_id": str(state["key_id"]), "members": members, "thresholds": thresholds}
+        return {**state, **checked}
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        raise PeopleError(f"cannot read {path}: {problem.strerror}") from None
+    except (ValueError, KeyError, TypeError) as problem:
+        raise PeopleError(f"{path} is damaged: {problem}", hint=_AGAIN) from None
+
+
+def _check_key(state: Mapping[str, Any], vault: Encryption) -> None:
+    sealed_by = state["key_id"]
+    if sealed_by and not vault.is_locked:
+        raise key_missing()
+    if sealed_by and sealed_by != vault.key_id:
+        raise EncryptionError(
+            f"the people enrolled on this device are encrypted with the key {sealed_by}, "
+            f"and this is the key {vault.key_id}",
+            hint="give the key that they were enrolled with",
+        )
+
+
+def _people_of(folder: Path, state: Mapping[str, Any], vault: Encryption) -> People:
+    persons = []
+    for name, entry in state["members"].items():
+        data = (folder / Path(name).name).read_bytes()
+        if sha256_of(data) != entry["sha256"]:
+            raise PeopleError(f"{folder / name} is not what was written", hint=_AGAIN)
+        persons.append(Person.from_bytes(vault.unseal(data, name), name))
+    return People(
+        persons=tuple(sorted(persons, key=lambda person: person.name)),
+        embedder_sha256=str(state["embedder_sha256"]),
+        thresholds={str(k): float(v) for k, v in state["thresholds"].items()},
+        calibrated_for=str(state["calibrated_for"]),
+    )
+
+
+def _write(path: Path, data: bytes) -> None:
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(data)
+    path.chmod(0o600)

@@ -1,0 +1,1 @@
+"""One image through detection, alignment, embedding and decision."""

@@ -1,0 +1,103 @@
+"""Results: what was found in one frame, and its JSON form (schema 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge.faces.face import Face
+from edge.heads.decision import Decision
+
+SCHEMA = 1
+"""Version of the JSON lines. Fields may be added within a version; none is renamed or removed."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds spent on one frame; sums over the frame's faces. `track_ms`: following them."""
+
+    detect_ms: float = 0.0
+    align_ms: float = 0.0
+    embed_ms: float = 0.0
+    decide_ms: float = 0.0
+    total_ms: float = 0.0
+    track_ms: float = 0.0
+
+    def to_json(self) -> dict[str, float]:
+        return {
+            "detect": round(self.detect_ms, 3),
+            "align": round(self.align_ms, 3),
+            "embed": round(self.embed_ms, 3),
+            "decide": round(self.decide_ms, 3),
+            "track": round(self.track_ms, 3),
+            "total": round(self.total_ms, 3),
+        }
+
+
+@dataclass(frozen=True)
+class FaceResult:
+    """One face of a frame, judged.
+
+    decision: of this face alone, or, where faces are tracked, what the track's looks have settled
+    on. track: number of the track that it belongs to, None where faces are not tracked. attributes:
+    name to probability (0..1), over the track where there is one; empty where no base was asked.
+    predicted: whether the detector did not run and the box is where the face should be by now.
+    look: what this frame's look alone said, None where the track was not looked at.
+    """
+
+    face: Face
+    decision: Decision
+    track: int | None = None
+    attributes: dict[str, float] = field(default_factory=dict)
+    predicted: bool = False
+    look: Decision | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        decision = self.decision
+        return {
+            "box_px": [round(value, 1) for value in self.face.box_px],
+            "detector_score": round(self.face.detector_score, 4),
+            "track": self.track,
+            "predicted": self.predicted,
+            "look": None if self.look is None else self.look.state,
+            "decision": decision.state,
+            "person": decision.person,
+            "score": _rounded(decision.score),
+            "threshold": _rounded(decision.threshold),
+            "reason": decision.reason,
+            "attributes": {name: round(value, 4) for name, value in self.attributes.items()},
+        }
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """One frame or picture, judged.
+
+    source: the camera, file or URL; for folders the picture's path. frame: number from 0. time_s:
+    seconds since the source's start (in files: the frame's own time). frame_age_ms: age of a live
+    frame when its processing began, None for files. error: why the frame could not be judged.
+    """
+
+    source: str
+    frame: int
+    time_s: float
+    faces: tuple[FaceResult, ...] = ()
+    latency: Latency = Latency()
+    frame_age_ms: float | None = None
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "source": self.source,
+            "frame": self.frame,
+            "time_s": round(self.time_s, 4),
+            "frame_age_ms": None if self.frame_age_ms is None else round(self.frame_age_ms, 1),
+            "error": self.error,
+            "faces": [face.to_json() for face in self.faces],
+            "latency_ms": self.latency.to_json(),
+        }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 5)

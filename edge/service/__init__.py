@@ -1,0 +1,1 @@
+"""Running for months: the loop from source to sinks, signals, the systemd unit."""

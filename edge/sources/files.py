@@ -1,0 +1,262 @@
+"""Sources: where pictures come from. Files, folders and pictures here; cameras in `capture`."""
+
+from __future__ import annotations
+
+import abc
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from edge.errors import PictureError, SourceError, UsageError
+from edge.files.image import is_picture, read_picture
+
+URL_SCHEMES = ("http", "https", "rtsp", "rtsps")
+"""Network sources that OpenCV's FFmpeg reads."""
+
+FALLBACK_FPS = 25.0
+"""Assumed for files that do not say their rate."""
+
+_Self = TypeVar("_Self", bound="Source")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture as it came from a source.
+
+    image_bgr: uint8[H, W, 3] BGR, None where `error` says why there is none. number: from 0; in
+    live sources it counts what the camera delivered, so that gaps show what was skipped. time_s:
+    seconds since the source's start, in files the frame's own time. captured_at_s: of live
+    pictures, when it was taken on the clock of `time.monotonic`; None for files. source: the
+    camera, file or URL; for folders the picture's path.
+    """
+
+    image_bgr: np.ndarray | None
+    number: int
+    time_s: float
+    captured_at_s: float | None
+    source: str
+    error: str | None = None
+
+
+class Source(abc.ABC):
+    """Something that gives pictures, used as a context manager.
+
+    name: for people, without passwords. kind: "picture", "folder", "video" or "live"; only "live"
+    sources skip frames. fps: nominal frames per second, None where there is none. skipped: frames
+    that were delivered and never taken. total: how many pictures there will be, if that is known.
+
+    Of live sources alone: connected: whether the camera is there. attempts: how often it was
+    opened. hanging: how many reads hang inside a driver, which only a new process can free.
+    """
+
+    kind: str = "video"
+    connected = True
+    hanging = 0
+    attempts = 0
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.fps: float | None = None
+        self.total: int | None = None
+        self.skipped = 0
+        self.ended = False
+
+    @property
+    def live(self) -> bool:
+        return self.kind == "live"
+
+    def __enter__(self: _Self) -> _Self:
+        """Open it. Raises `SourceError` or `PictureError` when it cannot be opened."""
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Every picture until the end; waits for live ones as long as it takes."""
+        while not self.ended:
+            grab = self.take(0.5)
+            if grab is not None:
+                yield grab
+
+    @abc.abstractmethod
+    def open(self) -> None:
+        """Make ready. Raises `SourceError`."""
+
+    @abc.abstractmethod
+    def take(self, wait_s: float) -> Frame | None:
+        """The next picture, in live sources the newest one.
+
+        None when none came within `wait_s`, or when there are no more: `ended` is then True.
+        """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Give everything back; safe to call twice."""
+
+    def elapsed_s(self) -> float:
+        """The time of live sources now, on the clock of their pictures' `time_s`."""
+        return 0.0
+
+
+class PictureSource(Source):
+    """One picture. What cannot be decoded is refused when it is opened."""
+
+    kind = "picture"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.total = 1
+        self._path = path
+        self._image: np.ndarray | None = None
+
+    def open(self) -> None:
+        self._image = read_picture(self._path)
+
+    def take(self, wait_s: float) -> Frame | None:
+        self.ended = True
+        image, self._image = self._image, None
+        return None if image is None else Frame(image, 0, 0.0, None, self.name)
+
+    def close(self) -> None:
+        self._image = None
+
+
+class FolderSource(Source):
+    """The pictures of a folder and of those in it, by name; hidden files are left out.
+
+    Each one stands for itself: `time_s` is always 0. A file that cannot be decoded is a grab with
+    an error.
+    """
+
+    kind = "folder"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder))
+        self.folder = folder
+        self._paths: list[Path] = []
+        self._next = 0
+
+    def open(self) -> None:
+        self._paths = [path for path in sorted(self.folder.rglob("*")) if self._is_wanted(path)]
+        if not self._paths:
+            raise SourceError(
+                f"the folder {self.folder} holds no pictures",
+                hint="give a folder with JPEG, PNG, WebP, BMP or PGM files",
+            )
+        self.total = len(self._paths)
+
+    def _is_wanted(self, path: Path) -> bool:
+        inside = path.relative_to(self.folder).parts
+        hidden = any(part.startswith(".") for part in inside)
+        return not hidden and is_picture(path) and path.is_file()
+
+    def take(self, wait_s: float) -> Frame | None:
+        if self._next >= len(self._paths):
+            self.ended = True
+            return None
+        number, path = self._next, self._paths[self._next]
+        self._next += 1
+        self.ended = self._next >= len(self._paths)
+        try:
+            return Frame(read_picture(path), number, 0.0, None, str(path))
+        except PictureError as problem:
+            return Frame(None, number, 0.0, None, str(path), str(problem))
+
+    def close(self) -> None:
+        self._next = len(self._paths)
+
+
+class VideoSource(Source):
+    """A video file, frame by frame; none is left out however long each one takes."""
+
+    kind = "video"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._path = path
+        self._capture: cv2.VideoCapture | None = None
+        self._number = 0
+        self._waiting: np.ndarray | None = None
+
+    def open(self) -> None:
+        self._capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
+        found, image = self._capture.read() if self._capture.isOpened() else (False, None)
+        if not found:
+            self.close()
+            raise SourceError(
+                f"{self._path} is neither a video nor a picture that can be read",
+                hint="give a video such as MP4, MKV, AVI or GIF, a picture, or a folder of them",
+            )
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = fps if 0.1 <= fps <= 1000 else FALLBACK_FPS
+        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.total = count if count > 0 else None
+        self._waiting = image
+
+    def take(self, wait_s: float) -> Frame | None:
+        if self._capture is None:
+            self.ended = True
+            return None
+        image, self._waiting = self._waiting, None
+        if image is None:
+            found, image = self._capture.read()
+            if not found:
+                self.ended = True
+                return None
+        number = self._number
+        self._number += 1
+        return Frame(image, number, self._time_s(number), None, self.name)
+
+    def _time_s(self, number: int) -> float:
+        """The frame's own time; by its number where the file does not say."""
+        time_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC) if self._capture else 0.0
+        if time_ms > 0 or number == 0:
+            return max(0.0, time_ms) / 1000
+        return number / (self.fps or FALLBACK_FPS)
+
+    def close(self) -> None:
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.release()
+
+
+def is_url(text: str) -> bool:
+    """Whether `text` names a network stream."""
+    return text.partition("://")[0].lower() in URL_SCHEMES and "://" in text
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown: user, password and values of secret parameters become `***`."""
+    url = re.sub(r"^(\w+://)[^/]*@", r"\1***@", url)
+    return re.sub(
+        r"(?i)([?&](?:user|usr|pass|passwd|password|pwd|token|key)=)[^&#]*", r"\1***", url
+    )
+
+
+def file_source(path: Path) -> Source:
+    """The source for a path: a folder, a picture or a video.
+
+    Raises `SourceError` when there is nothing.
+    """
+    if path.is_dir():
+        return FolderSource(path)
+    if not path.exists():
+        raise SourceError(f"there is no file or folder {path}", hint="check the path of --source")
+    if not path.is_file():
+        raise UsageError(
+            f"{path} is neither a file nor a folder", hint="open devices with --camera instead"
+        )
+    return PictureSource(path) if is_picture(path) else VideoSource(path)

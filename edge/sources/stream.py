@@ -1,0 +1,96 @@
+"""What FFmpeg plays as it comes: network cameras (RTSP, HTTP), and files at their own speed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import cv2
+
+from edge.errors import SourceError
+from edge.sources.files import VideoSource, without_password
+from edge.sources.v4l2 import RawFrame
+
+OPEN_TIMEOUT_S = 8.0
+READ_TIMEOUT_S = 4.0
+
+
+class StreamCamera:
+    """A camera by its URL. The name hides user and password."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        open_timeout_s: float = OPEN_TIMEOUT_S,
+        read_timeout_s: float = READ_TIMEOUT_S,
+    ) -> None:
+        self.url = url
+        self.name = without_password(url)
+        self.fps: float | None = None
+        self._timeouts_s = (open_timeout_s, read_timeout_s)
+        self._capture: cv2.VideoCapture | None = None
+
+    def open(self) -> None:
+        open_s, read_s = self._timeouts_s
+        settings = [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+            int(open_s * 1000),
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+            int(read_s * 1000),
+        ]
+        self._capture = cv2.VideoCapture(self.url, cv2.CAP_FFMPEG, settings)
+        if not self._capture.isOpened():
+            self.close()
+            raise SourceError(
+                f"no pictures from {self.name}",
+                hint="check the address, the password and that the camera is switched on",
+            )
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = fps if 0.1 <= fps <= 240 else None
+
+    def read(self) -> RawFrame | None:
+        found, image = self._capture.read() if self._capture else (False, None)
+        if not found or image is None:
+            raise SourceError(f"{self.name} has ended or gives no more pictures")
+        return RawFrame(image, time.monotonic())
+
+    def close(self) -> None:
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.release()
+
+    def again(self) -> StreamCamera:
+        open_s, read_s = self._timeouts_s
+        return StreamCamera(self.url, open_timeout_s=open_s, read_timeout_s=read_s)
+
+
+class FileCamera:
+    """A video file played at its own speed, as if it were a camera: frames can be missed."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self.fps: float | None = None
+        self._path = path
+        self._video = VideoSource(path)
+        self._started_at_s = 0.0
+
+    def open(self) -> None:
+        self._video = VideoSource(self._path)
+        self._video.open()
+        self.fps = self._video.fps
+        self._started_at_s = time.monotonic()
+
+    def read(self) -> RawFrame | None:
+        grab = self._video.take(0.0)
+        if grab is None or grab.image_bgr is None:
+            return None
+        due_at_s = self._started_at_s + grab.time_s
+        time.sleep(max(0.0, due_at_s - time.monotonic()))
+        return RawFrame(grab.image_bgr, time.monotonic())
+
+    def close(self) -> None:
+        self._video.close()
+
+    def again(self) -> FileCamera:
+        return FileCamera(self._path)

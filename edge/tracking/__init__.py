@@ -1,0 +1,1 @@
+"""Faces over frames: tracks, votes, the processor budget, presence, challenges."""

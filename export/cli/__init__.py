@@ -1,0 +1,1 @@
+"""`edge-export`, `edge-flash` and their sub-commands."""

@@ -1,0 +1,289 @@
+"""The far side: the shell script that runs on a device, and how what it says is read.
+
+Plain POSIX shell with what BusyBox has. It holds neither a single quote nor a backslash, so that
+it passes unchanged through a login shell of any kind (`sh`, `bash`, `zsh`, `fish`). Every line
+meant for us begins with `edge-flash`; the rest is noise of login scripts.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from edge.bundle.locate import APPLICATION, BUNDLES, CURRENT, HASH_DIGITS, PREVIOUS
+
+MARK = "edge-flash"
+"""First word of every line that the script says."""
+
+_HEX = "[0-9a-f]" * HASH_DIGITS
+
+_SCRIPT = """
+set -u
+LC_ALL=C
+export LC_ALL
+umask 022
+say() { echo "MARK $*"; }
+fail() { say "error $*"; exit 9; }
+
+base=${XDG_DATA_HOME:-}
+case $base in
+/*) ;;
+*) [ -n "${HOME:-}" ] || fail home; base=$HOME/.local/share ;;
+esac
+root=$base/APPLICATION
+shelf=$root/BUNDLES
+
+digest() {
+    if command -v sha256sum >/dev/null 2>&1; then
+        line=$(sha256sum <"$1") || return 1
+    elif command -v python3 >/dev/null 2>&1; then
+        line=$(python3 - "$1" <<EOF
+import hashlib, sys
+print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())
+EOF
+) || return 1
+    else
+        return 1
+    fi
+    echo "${line%% *}"
+}
+can_digest() {
+    command -v sha256sum >/dev/null 2>&1 || command -v python3 >/dev/null 2>&1 || fail digest
+}
+
+target() {
+    place=$(readlink "$root/$1") || return 0
+    case $place in
+    "$shelf"/*) echo "BUNDLES/${place##*/}" ;;
+    *) echo "$place" ;;
+    esac
+}
+exists() {
+    case $1 in
+    "") return 1 ;;
+    /*) [ -f "$1" ] ;;
+    *) [ -f "$root/$1" ] ;;
+    esac
+}
+
+put() {
+    new=$root/.$1-$$
+    rm -f "$new"
+    ln -s "$2" "$new" 2>/dev/null || fail write "$root"
+    mv -f -T "$new" "$root/$1" 2>/dev/null && return
+    { [ -d "$root/$1" ] || mv -f "$new" "$root/$1" 2>/dev/null; } && [ ! -L "$new" ] && return
+    rm -f "$new"
+    fail write "$root/$1"
+}
+
+make_folder() {
+    mkdir -p "$shelf" 2>/dev/null && [ -w "$shelf" ] && [ -w "$root" ] || fail write "$shelf"
+    for left in "$shelf"/.upload-*; do
+        [ -d "/proc/${left##*-}" ] || rm -f "$left"
+    done
+}
+
+free_space() {
+    set -- $(df -Pk "$1" 2>/dev/null | tail -n 1)
+    case ${4:-} in
+    *[!0-9]* | "") ;;
+    *) say "free $4" ;;
+    esac
+}
+
+state() {
+    can_digest
+    probe=$shelf
+    while [ ! -e "$probe" ]; do
+        probe=${probe%/*}
+        [ -n "$probe" ] || probe=/
+    done
+    [ -d "$probe" ] && [ -w "$probe" ] && [ -x "$probe" ] || fail write "$probe"
+    free_space "$probe"
+    [ -f "$shelf/$1" ] && say "has $(digest "$shelf/$1")"
+    say "current $(target CURRENT)"
+    say "previous $(target PREVIOUS)"
+}
+
+clean() {
+    rm -f "$part"
+    rmdir "$shelf" "$root" 2>/dev/null
+}
+upload() {
+    can_digest
+    make_folder
+    part=$shelf/.upload-$$
+    trap clean EXIT
+    trap "exit 9" HUP INT TERM PIPE
+    (: >"$part") 2>/dev/null || fail write "$shelf"
+    problem=$(cat 2>&1 >"$part") || case $problem in
+    *space* | *quota* | *Quota*) fail space "$shelf" ;;
+    *) fail write "$shelf" "$problem" ;;
+    esac
+    got=$(wc -c <"$part") && got=$((got))
+    [ "$got" = "$3" ] || fail short "$got"
+    hash=$(digest "$part") || fail digest
+    [ "$hash" = "$2" ] || fail corrupt "$hash"
+    sync "$part" 2>/dev/null || sync
+    mv -f "$part" "$shelf/$1" 2>/dev/null || fail write "$shelf"
+    say "uploaded $got"
+}
+
+switch() {
+    make_folder
+    [ -f "$shelf/$1" ] || fail gone "$1"
+    touch "$shelf/$1" 2>/dev/null
+    was=$(target CURRENT)
+    if [ "$was" = "BUNDLES/$1" ]; then
+        say unchanged
+    else
+        exists "$was" && put PREVIOUS "$was"
+        put CURRENT "BUNDLES/$1"
+        say "switched $was"
+    fi
+}
+
+prune() {
+    now=$(target CURRENT)
+    before=$(target PREVIOUS)
+    count=1
+    exists "$before" && [ "$now" != "$before" ] && count=2
+    ls -1t "$shelf" | while IFS= read -r name; do
+        case $name in
+        *-HEX.edge) ;;
+        *) continue ;;
+        esac
+        case BUNDLES/$name in "$now" | "$before") continue ;; esac
+        count=$((count + 1))
+        [ "$count" -le "$1" ] && continue
+        rm -f "$shelf/$name" && say "pruned $name"
+    done
+}
+
+rollback() {
+    can_digest
+    was=$(target CURRENT)
+    back=$(target PREVIOUS)
+    [ -n "$back" ] && [ "$back" != "$was" ] || fail nothing
+    exists "$back" || fail gone "$back"
+    case $back in
+    BUNDLES/*-HEX.edge)
+        hash=$(digest "$root/$back") || fail digest
+        due=${back%.edge}
+        case $hash in "${due##*-}"*) ;; *) fail damaged "$back" ;; esac
+        ;;
+    esac
+    [ -w "$root" ] || fail write "$root"
+    [ "$DRY" = 1 ] && { say "switched $was"; say "current $back"; return; }
+    put CURRENT "$back"
+    if exists "$was"; then put PREVIOUS "$was"; else rm -f "$root/PREVIOUS"; fi
+    say "switched $was"
+    say "current $back"
+}
+
+list() {
+    say "folder $shelf"
+    say "current $(target CURRENT)"
+    say "previous $(target PREVIOUS)"
+    for file in "$shelf"/*.edge; do
+        [ -f "$file" ] || continue
+        hash=$(digest "$file") || hash=unknown
+        say "bundle $(stat -c "%s %Y" "$file") $hash ${file##*/}"
+    done
+}
+
+running() {
+    if command -v systemctl >/dev/null 2>&1; then
+        for scope in --user --system; do
+            found=$(systemctl "$scope" show -p MainPID --value APPLICATION 2>/dev/null)
+            case $found in 0 | "" | *[!0-9]*) ;; *) echo "$found" ;; esac
+        done
+    fi
+    command -v pgrep >/dev/null 2>&1 && pgrep -x APPLICATION
+}
+catches_hup() {
+    while read -r key value rest; do
+        [ "$key" = SigCgt: ] && case $value in *[13579bdf]) return 0 ;; esac
+    done <"/proc/$1/status"
+    return 1
+} 2>/dev/null
+notify() {
+    for process in $(running | sort -u); do
+        [ -d "/proc/$process" ] || continue
+        if [ "$1" = 0 ]; then
+            say "process running $process"
+        elif catches_hup "$process"; then
+            kill -HUP "$process" 2>/dev/null && say "process asked $process" ||
+                say "process denied $process"
+        else
+            say "process deaf $process"
+        fi
+    done
+}
+
+DRY=0
+verb=$1
+shift
+case $verb in
+state) state "$@" ;;
+upload) upload "$1" "$2" "$3"; switch "$1"; prune "$4"; notify "$5" ;;
+switch) switch "$1"; prune "$2"; notify "$3" ;;
+rollback) DRY=$1; rollback; [ "$DRY" = 1 ] || notify "$2" ;;
+list) list ;;
+esac
+say done
+"""
+
+_WORDS = {
+    "MARK": MARK,
+    "APPLICATION": APPLICATION,
+    "BUNDLES": BUNDLES,
+    "CURRENT": CURRENT,
+    "PREVIOUS": PREVIOUS,
+    "HEX": _HEX,
+}
+
+
+def script() -> str:
+    """The whole script; its first argument is what to do, see `command`."""
+    text = _SCRIPT
+    for word, value in _WORDS.items():
+        text = text.replace(word, value)
+    return text
+
+
+def command(verb: str, *arguments: object) -> str:
+    """The command line for ssh: the script with a verb and its arguments.
+
+    `state NAME SHA256`, `upload NAME SHA256 BYTES KEEP RELOAD` (the file on standard input),
+    `switch NAME KEEP RELOAD`, `rollback DRY RELOAD`, `list`.
+    """
+    words = ["sh", "-c", script(), MARK, verb, *(str(argument) for argument in arguments)]
+    return "exec " + " ".join(shlex.quote(word) for word in words)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the script said: pairs of key and the rest of the line, in order."""
+
+    lines: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def parse(cls, output: str) -> Answer:
+        """From standard output; lines of others are left out."""
+        said = [line.strip().split(" ", 2) for line in output.splitlines()]
+        ours = [words[1:] for words in said if words[0] == MARK and len(words) > 1]
+        return cls(tuple((words[0], words[1] if len(words) > 1 else "") for words in ours))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the script came to its end."""
+        return ("done", "") in self.lines
+
+    def first(self, key: str) -> str | None:
+        """The value of a key, None where it was not said."""
+        return next((value for name, value in self.lines if name == key), None)
+
+    def all(self, key: str) -> tuple[str, ...]:
+        """All values of a key, in order."""
+        return tuple(value for name, value in self.lines if name == key)

@@ -1,0 +1,1 @@
+"""The gate: a small model must decide like the large one."""

@@ -1,0 +1,242 @@
+"""Candidates: the base in one format, measured and judged; and the choice between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge.errors import ModelError
+from edge.files.model_file import sha256_of
+from edge.models.embedder import mirror_images
+from edge.models.spec import FORMATS, Network
+from export.convert.operators import minimal_runtimes
+from export.gate.limits import Recipe, advice
+from export.gate.parity import Answers, Parity, answers_of_file, constant_outputs, measure
+from export.gate.timing import speeds
+
+if TYPE_CHECKING:
+    from edge.heads.head import Head
+    from export.convert.float_model import FloatModel
+
+DEPLOYED = "tflite-int8"
+"""The format that the trainer made and heads are enrolled on."""
+
+REFERENCE = "tflite-float32"
+"""The format that speeds are compared with."""
+
+ALIKE = 1.1
+"""Up to this times the fastest one's time, formats count as equally fast."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The base in one format.
+
+    network, data: None and b"" where there is no file, because the conversion failed. speed_ms:
+    median of one crop on one thread of this machine, None where it was not timed. speed_ratio: the
+    same to float32 (TFLite), None where that did not pass. violations: limits that were missed,
+    empty for one that may be packed. advice: what to try.
+    """
+
+    format: str
+    network: Network | None
+    parity: Parity
+    data: bytes = field(default=b"", repr=False)
+    speed_ms: float | None = None
+    violations: tuple[str, ...] = ()
+    advice: str = ""
+    speed_ratio: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        return not self.violations
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": self.format,
+            "sha256": self.network.sha256 if self.network else None,
+            "size_bytes": len(self.data),
+            "speed_ms": None if self.speed_ms is None else round(self.speed_ms, 3),
+            "speed_ratio": None if self.speed_ratio is None else round(self.speed_ratio, 3),
+            "minimal_runtimes": self.network.minimal_runtimes if self.network else {},
+            "parity": self.parity.to_json(),
+            "passed": self.passed,
+            "violations": list(self.violations),
+            "advice": self.advice,
+        }
+
+
+def described(network: Network, format: str, data: bytes) -> Network:
+    """The description of a file that was converted from the float model.
+
+    Float files take RGB pixels 0..255 as float32; all other fields are those of the deployed one.
+    """
+    expects = replace(
+        network.input, dtype="float32", mean=(0.0,) * 3, std=(1.0,) * 3, colour_order="rgb",
+        layout="nhwc", batch=1,
+    )  # fmt: skip
+    return replace(
+        network,
+        format=format,
+        sha256=sha256_of(data),
+        input=expects,
+        outputs={role: role for role in network.outputs},
+        minimal_runtimes=minimal_runtimes(data, format),
+    )
+
+
+class Judge:
+    """Measures files against the float model on held-out crops, uint8[N, S, S, 3] BGR.
+
+    reference: the float model's answers, None where there is no float model (a person's run); then
+    only answers that are the same for every face, or not finite, are found.
+    """
+
+    def __init__(
+        self,
+        held_out_bgr: np.ndarray,
+        reference: Answers | None,
+        heads: Sequence[Head],
+        recipe: Recipe,
+        *,
+        compared_with: str = REFERENCE,
+    ) -> None:
+        """compared_with: the format that speeds are compared with."""
+        self.compared_with = compared_with
+        self.held_out = held_out_bgr
+        self.reference = reference
+        self.heads = tuple(heads)
+        self.recipe = recipe
+
+    def judge(self, network: Network, data: bytes) -> Candidate:
+        """Run the file in its own runtime. Never raises for what is wrong with it."""
+        answers = answers_of_file(network, data, self.held_out)
+        limits = self.recipe.limits[network.format]
+        parity = self._parity(network, answers)
+        violations = limits.violations(parity)
+        made = Candidate(network.format, network, parity, data, violations=violations)
+        return replace(made, advice=advice(network.format, parity)) if violations else made
+
+    def converted(
+        self,
+        network: Network,
+        format: str,
+        convert: Callable[[], bytes],
+        describe: Callable[[Network, str, bytes], Network] = described,
+    ) -> Candidate:
+        """Convert, describe, and judge; a refused conversion is a violation."""
+        try:
+            data = convert()
+            made = describe(network, format, data)
+        except ModelError as problem:
+            parity = Parity(0, problem=problem.message)
+            return Candidate(
+                format, None, parity, violations=(problem.message,), advice=advice(format, parity)
+            )
+        return self.judge(made, data)
+
+    def timed(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        """The same with the speeds of those that passed, taken in turns, float32 first."""
+        first = self.compared_with
+        passing = sorted((c for c in candidates if c.passed), key=lambda c: c.format != first)
+        files = [(c.network, c.data) for c in passing if c.network is not None]
+        found = speeds(files, self.held_out[0], self.recipe.timing_s)
+        known = bool(passing) and passing[0].format == first
+        by_format = {
+            c.format: replace(
+                c, speed_ms=speed.median_ms, speed_ratio=speed.ratio if known else None
+            )
+            for c, speed in zip(passing, found, strict=True)
+        }
+        return tuple(by_format.get(c.format, c) for c in candidates)
+
+    def _parity(self, network: Network, answers: Answers) -> Parity:
+        if self.reference is not None:
+            return measure(
+                self.reference,
+                answers,
+                network.attribute_thresholds,
+                self.heads,
+                mirrored=network.mirrored,
+            )
+        crops = len(self.held_out)
+        if answers.problem:
+            return Parity(crops, problem=answers.problem)
+        enough = crops > 1
+        return Parity(crops, constant=constant_outputs(answers.plain) if enough else ())
+
+
+def reference_answers(model: FloatModel, crops_bgr: np.ndarray) -> Answers:
+    """The float model's answers. Raises `ModelError` when it has learned nothing that differs
+    between faces, or answers with numbers that are not finite.
+    """
+    plain, mirror = model.perceive(crops_bgr), model.perceive(mirror_images(crops_bgr))
+    for values in (plain.embeddings, plain.attributes, mirror.embeddings):
+        if values is not None and not np.isfinite(values).all():
+            raise ModelError(
+                "model.keras itself answers with numbers that are not finite",
+                hint="train again with a smaller --learning-rate",
+            )
+    same = constant_outputs(plain)
+    if same:
+        raise ModelError(
+            f"model.keras itself gives the same {' and '.join(same)} for every face",
+            hint="train longer, or look at the run's report for what it learned",
+        )
+    return Answers(plain, mirror)
+
+
+def choose(candidates: Sequence[Candidate], *, fixed: str | None = None) -> Candidate:
+    """The candidate that becomes the bundle's base; all of them have passed.
+
+    fixed: the format of the file that heads or a cohort are bound to, where there are any: it is
+    that one, as a second network beside it would have to run as well. Else the fastest here; of
+    those about as fast (`ALIKE`) the smallest.
+    """
+    if fixed is not None:
+        return next(c for c in candidates if c.format == fixed)
+    fastest = min(c.speed_ms or 0.0 for c in candidates)
+    near = [c for c in candidates if (c.speed_ms or 0.0) <= ALIKE * fastest]
+    return min(near, key=lambda c: (len(c.data), FORMATS.index(c.format)))
+
+
+def reason(candidates: Sequence[Candidate], chosen: Candidate, *, bound: bool) -> str:
+    """Why it is this one, for people; "" where there was no other."""
+    others = [c for c in candidates if c.passed and c is not chosen]
+    if not others:
+        return ""
+    words = f"{chosen.format} was chosen: "
+    if not bound:
+        return words + "fast here, and of those about as fast the smallest"
+    words += "heads and strangers stand on this file"
+    best = min(others, key=lambda c: c.speed_ms or float("inf"))
+    if best.speed_ms and chosen.speed_ms and chosen.speed_ms > ALIKE * best.speed_ms:
+        words += f"; {best.format} takes {best.speed_ms / chosen.speed_ms:.2f} of its time here"
+    return words
+
+
+def table(candidates: Sequence[Candidate], chosen: Candidate | None) -> list[str]:
+    """Lines to read: size, speed and parity of each, and what is wrong with those refused."""
+    lines = [
+        f"{'format':<15}{'MB':>7}{'ms':>8}{'ratio':>7}{'cosine':>9}{'worst 1%':>10}{'flips':>8}"
+        f"{'agree':>9}{'dFAR':>8}{'dFRR':>8}"
+    ]
+    for c in candidates:
+        p = c.parity
+        mark = "*" if c is chosen else " "
+        lines.append(
+            f"{mark}{c.format:<14}{len(c.data) / 1e6:>7.2f}{_cell(c.speed_ms, '{:.2f}'):>8}"
+            f"{_cell(c.speed_ratio, '{:.2f}'):>7}"
+            f"{_cell(p.cosine_mean, '{:.4f}'):>9}{_cell(p.cosine_worst, '{:.4f}'):>10}"
+            f"{_cell(p.flips, '{:.2%}'):>8}{_cell(p.agreement_worst, '{:.2%}'):>9}"
+            f"{_cell(p.far_drift, '{:+.2%}'):>8}{_cell(p.frr_drift, '{:+.2%}'):>8}"
+        )
+        lines += [f"    refused: {words}" for words in c.violations]
+    return lines
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

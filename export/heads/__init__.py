@@ -1,0 +1,1 @@
+"""The heads of a bundle: gathered, enrolled again on another base."""

@@ -1,0 +1,1 @@
+"""What is exported: run folders, photos, crops."""

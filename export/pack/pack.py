@@ -1,0 +1,234 @@
+"""Packing: from run folders to a bundle, through conversion, the gate and the golden crops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from edge import __version__
+from edge.bundle.reader import SUFFIX, Bundle
+from edge.bundle.signature import PrivateKey, PublicKey
+from edge.bundle.writer import BundleWriter
+from edge.errors import GateFailed, UsageError
+from edge.files.atomic import atomic_file
+from edge.models.spec import FORMATS
+from export.console.noise import default_log, start_log
+from export.gate.candidate import DEPLOYED, Candidate, choose, reason, table
+from export.gate.limits import Recipe
+from export.heads.gather import Persons, gather
+from export.inputs.run_folder import RunFolder
+
+AUTO, ALL = "auto", "all"
+_TOOLS = ("tensorflow", "tensorflow-cpu", "keras", "onnx", "tf2onnx", "onnxruntime",
+          "ai-edge-litert", "numpy")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PackOptions:
+    """What is packed, and how.
+
+    formats: "auto" (try all, pack the chosen), "all" (pack all that pass), or names of
+    `edge.models.spec.FORMATS`, "keras" and "savedmodel". heads: further runs whose persons go into
+    the bundle. sign: private key. fused: also base and heads as one graph. log: where converters
+    write. pictures: files and folders, for a run without float model and crops
+    (`export.inputs.crops`) and to enrol persons of another embedder again (`export.heads.gather`).
+    cohort: strangers for these. embedder: in place of the run's external one
+    (`export.pack.embedder`).
+    """
+
+    run: Path
+    out: Path
+    formats: tuple[str, ...] = (AUTO,)
+    heads: tuple[Path, ...] = ()
+    name: str | None = None
+    sign: Path | None = None
+    fused: bool = False
+    detector: Path | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    log: Path | None = None
+    pictures: tuple[Path, ...] = ()
+    cohort: Path | None = None
+    embedder: Path | None = None
+
+
+class ParityMissed(GateFailed):
+    """A file that had to travel is outside its limits. candidates: all that were measured."""
+
+    def __init__(
+        self,
+        candidates: tuple[Candidate, ...],
+        worst: Candidate,
+        done: str = "nothing was packed",
+    ) -> None:
+        super().__init__(
+            f"{done}, {worst.format} missed the gate: {', '.join(worst.violations)}",
+            hint=worst.advice or None,
+        )
+        self.candidates = candidates
+
+
+@dataclass(frozen=True)
+class PackResult:
+    """What was packed. embedder: the external one. why: why this format was chosen.
+    enrolled_again: whose heads were fitted anew on this embedder. warnings: what whoever uses the
+    bundle should know.
+    """
+
+    path: Path
+    name: str
+    size_bytes: int
+    sha256: str
+    candidates: tuple[Candidate, ...]
+    chosen: Candidate
+    embedder: Candidate | None
+    why: str
+    heads: tuple[str, ...]
+    enrolled_again: tuple[str, ...]
+    warnings: tuple[str, ...]
+    key_id: str | None
+    log: Path
+
+    def lines(self) -> list[str]:
+        """For people."""
+        signed = f", signed with key {self.key_id}" if self.key_id else ""
+        people = ", ".join(self.heads) or "nobody yet"
+        return [
+            *table(self.candidates, self.chosen),
+            *([self.why] if self.why else []),
+            *([] if self.embedder is None else ["embedder:", *table([self.embedder], None)[1:]]),
+            *(f"{name} was enrolled again on this embedder" for name in self.enrolled_again),
+            *(f"warning: {text}" for text in self.warnings),
+            f"{self.path}: {self.size_bytes / 1e6:.2f} MB, knows {people}{signed}",
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "path": str(self.path),
+            "name": self.name,
+            "size_bytes": self.size_bytes,
+            "sha256": self.sha256,
+            "chosen": self.chosen.format,
+            "embedder": None if self.embedder is None else self.embedder.to_json(),
+            "why": self.why,
+            "candidates": [candidate.to_json() for candidate in self.candidates],
+            "heads": list(self.heads),
+            "enrolled_again": list(self.enrolled_again),
+            "warnings": list(self.warnings),
+            "key_id": self.key_id,
+            "log": str(self.log),
+        }
+
+
+def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None) -> PackResult:
+    """Write the bundle, whole or not at all. report: told each step before it begins.
+
+    Raises `InputError` for a wrong run, `RefusedError` for heads of another embedder that cannot
+    be enrolled again, and `ParityMissed` when a file that has to travel misses its limits.
+    """
+    from export.pack.assembly import assemble
+    from export.pack.embedder import judged, with_embedder
+    from export.pack.formats import make_candidates
+
+    _check_out(options.out)
+    key = None if options.sign is None else PrivateKey.load(options.sign)
+    own = RunFolder.open(options.run)
+    run = own if options.embedder is None else with_embedder(own, options.embedder)
+    persons = gather(run, options, report)
+    if measures_on_pictures(run, options, persons):
+        from export.inputs.crops import with_pictures
+
+        report("looking for faces")
+        run = with_pictures(run, options.pictures, options.detector)
+    heads = persons.heads
+    if run.external is not None:
+        report("measuring the embedder")
+    embedder = judged(run, own, heads, options)
+    log = start_log(options.log or default_log())
+    made = make_candidates(run, heads, options, log, report)
+    bound = run.external is None and bool(heads or persons.cohort is not None)
+    file = run.network.format if bound else None
+    chosen = passed(made.candidates, made.required, made.choosable, bound=file)
+    report("recording golden crops")
+    writer, warnings = assemble(run, persons, made, chosen, embedder, options, log)
+    public = None if key is None else key.public
+    sha256, size_bytes = write_checked(writer, options.out, key, public)
+    return PackResult(
+        path=options.out,
+        name=writer.name,
+        size_bytes=size_bytes,
+        sha256=sha256,
+        candidates=made.candidates,
+        chosen=chosen,
+        embedder=embedder,
+        why=reason(made.candidates, chosen, bound=bound),
+        heads=tuple(head.name for head in heads),
+        enrolled_again=persons.enrolled_again,
+        warnings=warnings,
+        key_id=None if public is None else public.key_id,
+        log=log,
+    )
+
+
+def measures_on_pictures(run: RunFolder, options: PackOptions, persons: Persons) -> bool:
+    """Whether `pictures` are to measure formats on: always, unless they are there to enrol somebody
+    again, and the run can be packed without them.
+    """
+    if persons.enrolled_again:
+        others = set(options.formats) - {AUTO, DEPLOYED}
+        return bool(options.pictures and others and run.keras is None)
+    return bool(options.pictures)
+
+
+def passed(
+    candidates: tuple[Candidate, ...],
+    required: tuple[str, ...],
+    choosable: tuple[str, ...] = FORMATS,
+    *,
+    bound: str | None,
+) -> Candidate:
+    """The chosen candidate. Raises `ParityMissed` when one that must travel is not good.
+
+    required, choosable: see `export.pack.formats.Made`. bound: the format of the file that heads
+    or a cohort are bound to, None where nothing is.
+    """
+    must = {*required, *([] if bound is None else [bound])}
+    failed = [c for c in candidates if not c.passed and c.format in must]
+    good = [c for c in candidates if c.passed and (bound or c.format in choosable)]
+    if failed or not good:
+        raise ParityMissed(candidates, (failed or list(candidates))[0])
+    return choose(good, fixed=bound)
+
+
+def write_checked(
+    writer: BundleWriter, out: Path, key: PrivateKey | None, public: PublicKey | None
+) -> tuple[str, int]:
+    """Write, read everything back, and only then give the file its name: (SHA-256, size)."""
+    from edge.files.model_file import sha256_of
+
+    with atomic_file(out) as temporary:
+        writer.write(temporary, key=key)
+        with Bundle.open(temporary, public) as bundle:
+            bundle.verify()
+        data = temporary.read_bytes()
+    return sha256_of(data), len(data)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what packing depends on."""
+    found = {"edge-recognize": __version__}
+    for name in _TOOLS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix != SUFFIX:
+        raise UsageError(f"{out} is no bundle's name", hint=f"give -o NAME{SUFFIX}")
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder", hint=f"give -o NAME{SUFFIX}")

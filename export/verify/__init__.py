@@ -1,0 +1,1 @@
+"""What a bundle holds, whether it decides as recorded, keys to sign it."""

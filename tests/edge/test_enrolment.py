@@ -1,0 +1,209 @@
+"""Enrolment on made-up embeddings: who gets in, what is refused, what several heads do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from embedding_factory import EMBEDDER, World
+
+from edge.errors import InputError, ModelError, RefusedError
+from edge.heads.calibration import highest_scores, recalibrate
+from edge.heads.camera_shift import estimate_shift, no_shift, shift_by_looks
+from edge.heads.enrol import enrol
+from edge.heads.fitting import most_different
+from edge.heads.head import Head
+from edge.heads.threshold import ONE, SEVERAL
+
+WORLD = World(1)
+COHORT = WORLD.cohort()
+ME = WORLD.person()
+MINE = WORLD.pictures(ME, 20)
+
+
+def enrolled(pictures: np.ndarray = MINE, **options: Any) -> Head:
+    options.setdefault("groups", np.arange(len(pictures)))
+    groups = options.pop("groups")
+    return enrol("me", pictures, groups, options.pop("cohort", COHORT), **options)
+
+
+HEAD = enrolled()
+
+
+def test_i_am_accepted_and_strangers_are_not() -> None:
+    assert HEAD.accepts(WORLD.pictures(ME, 300)).mean() > 0.95
+    strangers = np.concatenate([WORLD.pictures(WORLD.person(), 5) for _ in range(300)])
+    assert HEAD.accepts(strangers).mean() < 0.003
+
+
+def test_strangers_before_my_camera_are_not_accepted_either() -> None:
+    camera = WORLD.camera(1.2, 0.8)
+    head = enrolled(WORLD.pictures(ME, 20, camera=camera))
+    here = np.concatenate([WORLD.pictures(WORLD.person(), 5, camera=camera) for _ in range(300)])
+    assert head.accepts(here).mean() < 0.003
+    assert head.accepts(WORLD.pictures(ME, 300, camera=camera)).mean() > 0.95
+    # what a threshold from strangers elsewhere alone would have done
+    press = COHORT.of_variants(("plain",))
+    unaware = enrolled(WORLD.pictures(ME, 20, camera=camera), camera=SEVERAL, cohort=press)
+    assert (unaware.score(here) >= unaware.calibration["stranger_bound"]).mean() > 0.02
+
+
+def test_same_inputs_same_bytes() -> None:
+    again = enrolled()
+    assert again.to_bytes() == HEAD.to_bytes()
+    assert enrolled(seed=1).to_bytes() != HEAD.to_bytes()
+
+
+def test_variations_are_held_out_with_their_picture() -> None:
+    # variations equal to the picture: leaking one into training would lift the held-out scores
+    varied, owner = np.repeat(MINE, 3, axis=0), np.repeat(np.arange(20), 3)
+    plain, more = HEAD.calibration, enrolled(varied=varied, varied_of=owner).calibration
+    assert np.mean(more["own_scores"]) < np.mean(plain["own_scores"]) + 0.3
+    assert max(more["own_scores"]) < more["likeness"] + 1
+
+
+def test_held_out_scores_predict_new_pictures() -> None:
+    own = np.array(HEAD.calibration["own_scores"])
+    new = HEAD.score(WORLD.pictures(ME, 400))
+    assert abs(np.median(own) - np.median(new)) < 0.6
+
+
+@pytest.mark.parametrize("looks", [1, 4])
+def test_too_few_looks_are_refused(looks: int) -> None:
+    groups = np.arange(20) % looks
+    with pytest.raises(RefusedError, match=f"{looks} independent looks are too few"):
+        enrolled(groups=groups)
+
+
+def test_few_looks_are_a_warning() -> None:
+    assert any("only 6 independent looks" in w for w in enrolled(MINE[:6]).calibration["warnings"])
+    assert not any("independent looks" in w for w in HEAD.calibration["warnings"])
+
+
+def test_one_sitting_is_said() -> None:
+    warnings = enrolled(one_sitting=True).calibration["warnings"]
+    assert any("one sitting" in w for w in warnings)
+
+
+def test_somebody_elses_picture_is_left_out() -> None:
+    wrong = WORLD.pictures(WORLD.person(), 1)
+    head = enrolled(np.concatenate([MINE, wrong]))
+    assert head.calibration["left_out"] == [20]
+    assert not head.accepts(wrong)[0]
+    assert any("look like somebody else" in w for w in head.calibration["warnings"])
+
+
+def test_an_album_of_two_people_is_refused() -> None:
+    crowd = np.concatenate([WORLD.pictures(WORLD.person(), 1) for _ in range(10)])
+    with pytest.raises(RefusedError, match="do not show the person"):
+        enrolled(np.concatenate([MINE[:6], crowd]))
+
+
+def test_not_me_is_kept_out_at_little_cost() -> None:
+    world = World(5)
+    cohort, me = world.cohort(), world.person()
+    twin = me + 0.75 * world.person()
+    twin /= np.linalg.norm(twin)
+    mine, new, theirs = (world.pictures(p, n) for p, n in ((me, 20), (me, 400), (twin, 400)))
+    before = enrolled(mine, cohort=cohort)
+    after = enrolled(mine, cohort=cohort, not_me=world.pictures(twin, 5))
+    assert before.accepts(theirs).mean() > 0.3
+    assert after.accepts(theirs).mean() < 0.05
+    assert after.accepts(new).mean() > before.accepts(new).mean() - 0.03
+
+
+def test_targets_are_kept_or_refused() -> None:
+    hold = COHORT.halves()[1].people
+    with pytest.raises(RefusedError, match="cannot be seen"):
+        enrolled(target_far=0.5 / hold)
+    estimated = enrolled(target_far=1.5 / hold)
+    assert any("estimated, not proven" in w for w in estimated.calibration["warnings"])
+    with pytest.raises(RefusedError, match="cannot be proven"):
+        enrolled(target_far=1.5 / hold, strict=True)
+    assert enrolled(target_far=0.05, strict=True).calibration["far_upper_95"] <= 0.05
+
+
+def test_facts_are_what_counting_gives() -> None:
+    facts = HEAD.calibration
+    highest = highest_scores(HEAD, COHORT)
+    assert facts["strangers"] == len(highest) == COHORT.halves()[1].people
+    assert facts["strangers_accepted"] == (highest >= HEAD.threshold).sum()
+    rejected = np.sum(np.array(facts["own_scores"]) < HEAD.threshold)
+    assert facts["groups_rejected"] == rejected
+    assert facts["groups"] == 20
+
+
+def test_more_heads_raise_thresholds_and_leaving_lowers_them_again() -> None:
+    heads = [HEAD]
+    for _ in range(3):
+        heads.append(enrolled(WORLD.pictures(WORLD.person(), 20)))
+    together = recalibrate(heads, COHORT)
+    for alone, one in zip(heads, together, strict=True):
+        assert one.threshold >= alone.threshold
+        assert one.calibration["heads"] == 4
+        assert one.layers[0].weights is alone.layers[0].weights
+    assert together[0].threshold > HEAD.threshold
+    back = recalibrate(together[:1], COHORT)[0]
+    assert back.to_bytes() == HEAD.to_bytes()
+    accepted = np.stack([highest_scores(h, COHORT) >= h.threshold for h in together])
+    assert together[0].calibration["strangers_accepted"] == accepted.any(axis=0).sum()
+
+
+def test_no_heads_are_no_problem() -> None:
+    assert recalibrate([], COHORT) == ()
+
+
+def test_heads_that_cannot_be_recalibrated() -> None:
+    from dataclasses import replace
+
+    with pytest.raises(RefusedError, match="how it was calibrated"):
+        recalibrate([replace(HEAD, calibration={})], COHORT)
+    with pytest.raises(ModelError, match="another embedder"):
+        recalibrate([replace(HEAD, embedder_sha256="ef" * 32)], COHORT)
+    contradicting = {**HEAD.calibration, "own_groups": [0]}
+    with pytest.raises(InputError, match="contradicts itself"):
+        recalibrate([replace(HEAD, calibration=contradicting)], COHORT)
+
+
+def test_what_cannot_be_enrolled() -> None:
+    with pytest.raises(ModelError, match="another embedder"):
+        enrol("me", MINE[:, :8], np.arange(20), COHORT)
+    with pytest.raises(InputError):
+        enrol("me", MINE, np.arange(3), COHORT)
+    with pytest.raises(InputError, match="camera"):
+        enrolled(camera="phone")
+    with pytest.raises(InputError):
+        enrolled(np.full_like(MINE, np.nan))
+
+
+def test_head_belongs_to_the_embedder() -> None:
+    assert HEAD.embedder_sha256 == EMBEDDER
+    assert HEAD.calibration["camera"] == ONE
+
+
+def test_the_camera_is_recognized() -> None:
+    camera = WORLD.camera(1.0, 0.0)
+    # of many people, so that only the camera is common to them
+    crowd = np.concatenate([WORLD.pictures(WORLD.person(), 1, camera=camera) for _ in range(300)])
+    shift = estimate_shift(crowd, COHORT)
+    assert shift.looks["grey"] > 0.6
+    assert shift.looks["dark"] < 0.3
+    again = shift_by_looks(shift.looks, COHORT)
+    assert np.allclose(again.offset, shift.offset)
+    moved = shift.moved(MINE)
+    assert np.allclose(np.linalg.norm(moved, axis=1), 1)
+    assert np.abs(shift.removed(moved) @ shift.direction).max() < 1e-9
+
+
+def test_one_look_tells_of_no_camera() -> None:
+    shift = estimate_shift(MINE, COHORT.of_variants(("plain",)))
+    assert not shift.offset.any()
+    assert np.allclose(no_shift(64).moved(MINE), MINE, atol=1e-6)
+
+
+def test_the_most_different_pictures_are_kept() -> None:
+    copies = np.repeat(MINE[:4], 50, axis=0)
+    rows = most_different(copies, 4)
+    assert len({tuple(copies[r].round(3)) for r in rows}) == 4
+    assert most_different(MINE, 50).tolist() == list(range(20))

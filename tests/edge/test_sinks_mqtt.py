@@ -1,0 +1,220 @@
+"""MQTT: addresses and topics, and a real broker where one is installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faked import ADA, picture, result
+
+from edge.errors import ToolkitError, UsageError
+from edge.sinks.base import FanOut, Judged
+from edge.sinks.mqtt import Mqtt, MqttConfig, slug
+from edge.tracking.presence import Event
+
+ARRIVAL = Event("arrived", "Ada", 1.0, "camera", 0.91, 0.6)
+LEFT = Event("left", "Ada", 3.0, "camera", seen_s=2.0)
+
+
+def judged(*events: Event) -> Judged:
+    return Judged(picture(ADA), result(ADA), events)
+
+
+def test_a_url_says_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "My-Pi")
+    plain = MqttConfig.from_url("mqtt://broker")
+    assert plain == MqttConfig("broker", 1883, "", "", False, "edge-recognize/my_pi")
+    full = MqttConfig.from_url("mqtts://me:p%40ss@broker:99/home/door")
+    assert full == MqttConfig("broker", 99, "me", "p@ss", True, "home/door")
+    assert MqttConfig.from_url("mqtts://broker").port == 8883
+    monkeypatch.setenv("EDGE_MQTT_PASSWORD", "hidden")
+    assert MqttConfig.from_url("mqtt://me@broker").password == "hidden"
+
+
+@pytest.mark.parametrize(
+    "url", ["broker", "http://broker", "mqtt://", "mqtt://h:x", "mqtt://h/a/#"]
+)
+def test_another_url_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="--mqtt"):
+        MqttConfig.from_url(url)
+
+
+@pytest.mark.parametrize(
+    ("name", "topic"), [("Ada", "ada"), ("Zoë B.", "zoe_b"), ("李", "person_5f6d"), ("a/+#", "a")]
+)
+def test_names_become_parts_of_topics(name: str, topic: str) -> None:
+    found = slug(name)
+    assert found == topic or (topic.startswith("person_") and found.startswith("person_"))
+    assert not set(found) & set("/+# ")
+
+
+def test_two_names_never_share_a_topic() -> None:
+    sink = Mqtt(MqttConfig.from_url("mqtt://h"), ["Ada", "ada", "ADA!"])
+    assert len({sink._slug(name) for name in ("Ada", "ada", "ADA!", "unknown")}) == 4
+    assert sink._slug("Ada") == "ada"
+
+
+def test_without_paho_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paho", None)
+    monkeypatch.setitem(sys.modules, "paho.mqtt", None)
+    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
+    with pytest.raises(ToolkitError, match=r"edge-recognize\[mqtt\]"):
+        Mqtt(MqttConfig.from_url("mqtt://h")).__enter__()
+
+
+def test_a_broker_that_is_away_slows_nobody_and_is_counted() -> None:
+    pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
+    sink = Mqtt(MqttConfig.from_url("mqtt://127.0.0.1:9/x"))
+    started_s = time.monotonic()
+    with FanOut([sink]) as fan:
+        for _ in range(10):
+            fan.put(judged(ARRIVAL))
+    assert time.monotonic() - started_s < 1.5
+    assert fan.failed == {"mqtt 127.0.0.1:9": 10}
+
+
+def free_port() -> int:
+    with socket.socket() as end:
+        end.bind(("127.0.0.1", 0))
+        return int(end.getsockname()[1])
+
+
+@contextmanager
+def mosquitto(folder: Path, port: int) -> Iterator[None]:
+    program = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
+    if program is None:
+        pytest.skip("mosquitto is not installed: apt install mosquitto")
+    settings = folder / "mosquitto.conf"
+    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    with subprocess.Popen(
+        [program, "-c", str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            wait_until(lambda: can_connect(port))
+            yield
+        finally:
+            process.terminate()
+
+
+def can_connect(port: int) -> bool:
+    with socket.socket() as end:
+        return end.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+    deadline_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not happen"
+        time.sleep(0.02)
+
+
+@contextmanager
+def listening(port: int) -> Iterator[dict[str, str]]:
+    """The last payload of every topic, as another client sees it."""
+    paho = pytest.importorskip("paho.mqtt.client")
+    last: dict[str, str] = {}
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    client.on_message = lambda c, d, message: last.update({message.topic: message.payload.decode()})
+    client.on_connect = lambda c, *rest: c.subscribe("#")
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    try:
+        yield last
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+@pytest.mark.server
+def test_a_real_broker_hears_who_is_there(tmp_path: Path) -> None:
+    port = free_port()
+    sink = Mqtt(MqttConfig.from_url(f"mqtt://127.0.0.1:{port}/home/door"), ["Ada", "Ben"])
+    with mosquitto(tmp_path, port), listening(port) as last:
+        with sink:
+            wait_until(lambda: last.get("home/door/availability") == "online")
+            wait_until(lambda: last.get("home/door/person/ben") == "OFF")
+            sink.write(judged(ARRIVAL))
+            wait_until(lambda: last.get("home/door/person/ada") == "ON")
+            wait_until(lambda: json.loads(last["home/door/state"])["people"] == ["Ada"])
+            wait_until(lambda: "home/door/event" in last)
+            assert json.loads(last["home/door/event"])["event"] == "arrived"
+            sink.write(judged(Event("arrived", "Newcomer", 2.0, "camera")))
+            wait_until(lambda: last.get("home/door/person/newcomer") == "ON")
+            sink.write(judged(LEFT))
+            wait_until(lambda: last.get("home/door/person/ada") == "OFF")
+        wait_until(lambda: last.get("home/door/availability") == "offline")
+        config = json.loads(last["homeassistant/binary_sensor/home_door/person_ada/config"])
+        assert config["state_topic"] == "home/door/person/ada"
+        assert config["availability_topic"] == "home/door/availability"
+        assert config["device"]["identifiers"] == ["home_door"]
+        assert len({json.loads(v)["unique_id"] for k, v in last.items() if "config" in k}) == 5
+        with listening(port) as later:
+            wait_until(lambda: later.get("home/door/availability") == "offline")
+            wait_until(lambda: "home/door/state" in later, 2)
+            assert "home/door/event" not in later, "events are not retained, states are"
+
+
+@pytest.mark.server
+def test_who_is_forgotten_is_gone_from_the_broker_too(tmp_path: Path) -> None:
+    port = free_port()
+    config = MqttConfig.from_url(f"mqtt://127.0.0.1:{port}/home/door")
+    with mosquitto(tmp_path, port):
+        with listening(port) as last, Mqtt(config, ["Ada", "Ben"]) as sink:
+            wait_until(lambda: last.get("home/door/person/ben") == "OFF")
+            sink.write(judged(ARRIVAL))
+            wait_until(lambda: json.loads(last["home/door/state"])["people"] == ["Ada"])
+            sink.know(["Ben", "Eva"])
+            wait_until(lambda: last.get("home/door/person/ada") == "")
+            wait_until(lambda: last.get("home/door/person/eva") == "OFF")
+            wait_until(lambda: json.loads(last["home/door/state"])["people"] == [])
+        with Mqtt(config, ["Eva"]), listening(port) as later:
+            wait_until(lambda: later.get("home/door/availability") == "online")
+            wait_until(lambda: later.get("home/door/person/ben", "") == "")
+        with listening(port) as later:
+            wait_until(lambda: later.get("home/door/person/eva") == "OFF")
+            wait_until(lambda: "home/door/availability" in later)
+            kept = "\n".join([*later, *later.values()]).lower()
+        assert "person_eva" in kept and "person_unknown" in kept
+        assert "ada" not in kept and "ben" not in kept
+
+
+@pytest.mark.server
+def test_the_last_will_speaks_for_a_program_that_was_killed(tmp_path: Path) -> None:
+    port = free_port()
+    code = (
+        "import sys, time\nsys.path.insert(0, sys.argv[1])\n"
+        "from edge.sinks.mqtt import Mqtt, MqttConfig\n"
+        "with Mqtt(MqttConfig.from_url(sys.argv[2])):\n    time.sleep(60)"
+    )
+    url = f"mqtt://127.0.0.1:{port}/t"
+    root = str(Path(__file__).resolve().parents[2])
+    with (
+        mosquitto(tmp_path, port),
+        listening(port) as last,
+        subprocess.Popen([sys.executable, "-c", code, root, url]) as process,
+    ):
+        try:
+            wait_until(lambda: last.get("t/availability") == "online")
+        finally:
+            process.kill()
+        wait_until(lambda: last.get("t/availability") == "offline")
+
+
+@pytest.mark.server
+def test_a_broker_that_comes_back_hears_the_state_of_now(tmp_path: Path) -> None:
+    port = free_port()
+    with Mqtt(MqttConfig.from_url(f"mqtt://127.0.0.1:{port}/t"), ["Ada"]) as sink:
+        with pytest.raises(ToolkitError, match="cannot be reached"):
+            sink.write(judged(ARRIVAL))
+        with mosquitto(tmp_path, port), listening(port) as last:
+            wait_until(lambda: last.get("t/person/ada") == "ON")
+            assert last["t/availability"] == "online"

@@ -1,0 +1,257 @@
+"""The preview: what a browser gets, who gets in, and that nobody slows recognition."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from chromium import Chromium
+from faked import ADA, STRANGER, picture, result
+
+from edge.errors import UsageError
+from edge.sinks.base import FanOut, Judged, SinkError
+from edge.sinks.preview import MOST_WATCHERS, Address, Preview
+from edge.tracking.presence import Event
+
+TOKEN = "abcdef123456"
+
+
+def judged(number: int = 0, size_px: tuple[int, int] = (320, 240)) -> Judged:
+    """Ada on track 7, and somebody unknown on track 8."""
+    come = Event("arrived", "Ada <b>", 1.0, "camera", 0.9, 0.6, track=7)
+    found = result(ADA, STRANGER, frame=number)
+    faces = tuple(replace(face, track=7 + k) for k, face in enumerate(found.faces))
+    return Judged(
+        picture(ADA, number, size_px),
+        replace(found, faces=faces),
+        (come,) if number == 0 else (),
+    )
+
+
+@contextmanager
+def feeding(fan: FanOut) -> Iterator[None]:
+    """Pictures come in the background, 40 a second."""
+    stop = threading.Event()
+
+    def feed() -> None:
+        number = 0
+        while not stop.wait(0.025):
+            fan.put(judged(number))
+            number += 1
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture
+def preview() -> Iterator[Preview]:
+    sink = Preview(Address("127.0.0.1", 0))
+    with FanOut([sink]) as fan, feeding(fan):
+        yield sink
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not happen"
+        time.sleep(0.02)
+
+
+def get(url: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.status, answer.read(), dict(answer.headers)
+    except urllib.error.HTTPError as problem:
+        with problem:
+            return problem.code, problem.read(), dict(problem.headers)
+
+
+def test_the_page_loads_nothing_from_elsewhere(preview: Preview) -> None:
+    code, body, headers = get(preview.url)
+    assert code == 200
+    assert b"stream.mjpg" in body
+    assert b"http" not in body.replace(b"http-equiv", b"")
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert headers["Server"].strip() == "edge-recognize"
+
+
+def test_the_state(preview: Preview) -> None:
+    deadline_s = time.monotonic() + 5
+    while (state := json.loads(get(preview.url + "state.json")[1]))["frames"] < 5:
+        assert time.monotonic() < deadline_s
+    assert [face["decision"] for face in state["faces"]] == ["match", "unknown"]
+    assert (state["latency_ms"], state["error"], state["source"]) == (10, None, "camera")
+    assert [face["track"] for face in state["faces"]] == [7, 8]
+    assert (state["events"][0]["person"], state["events"][0]["track"]) == ("Ada <b>", 7)
+    assert 10 < state["rate"] < 60
+
+
+def test_the_stream_is_one_that_opencv_reads(preview: Preview) -> None:
+    capture = cv2.VideoCapture(preview.url + "stream.mjpg", cv2.CAP_FFMPEG)
+    found, image = capture.read()
+    capture.release()
+    assert found
+    assert image.shape == (240, 320, 3)
+    assert np.abs(image.astype(int) - picture(ADA, 0, (320, 240))).max() > 40, "it is annotated"
+
+
+def test_nothing_is_encoded_while_nobody_watches(preview: Preview) -> None:
+    time.sleep(0.2)
+    assert preview._sequence == 0
+
+
+def test_large_pictures_are_scaled_down(preview: Preview) -> None:
+    preview.begin_watching()
+    preview._encoded_at_s = 0.0
+    preview.write(judged(1, (2560, 1440)))
+    jpeg = np.frombuffer(preview._jpeg, np.uint8)
+    assert cv2.imdecode(jpeg, cv2.IMREAD_COLOR).shape[1] <= 1280
+
+
+def test_unknown_paths_and_methods(preview: Preview) -> None:
+    assert get(preview.url + "../../etc/passwd")[0] == 404
+    request = urllib.request.Request(preview.url, method="POST", data=b"x")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=5)
+    caught.value.close()
+    assert caught.value.code == 501
+
+
+def test_a_name_of_another_site_is_not_served(preview: Preview) -> None:
+    assert get(preview.url, Host="evil.example")[0] == 403
+    assert get(preview.url, Host="localhost:1234")[0] == 200
+
+
+def test_the_token_opens_and_moves_into_a_cookie() -> None:
+    with Preview(Address("127.0.0.1", 0, TOKEN)) as sink:
+        for path in ("", "state.json", "stream.mjpg", "?token=wrong", "?token="):
+            assert get(sink.url + path)[0] == 401, path
+        assert get(sink.url, Authorization=f"Bearer {TOKEN}")[0] == 200
+        assert get(sink.url, Cookie=f"x=1; edge_token={TOKEN}")[0] == 200
+        assert get(sink.url, Cookie="edge_token=wrong")[0] == 401
+        assert get(sink.url, Host="pi.local", Authorization=f"Bearer {TOKEN}")[0] == 200
+        with socket.create_connection(("127.0.0.1", int(sink.url[:-1].rpartition(":")[2]))) as end:
+            end.sendall(f"GET /?token={TOKEN} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: end.recv(4096), b"")).decode()
+    assert answer.startswith("HTTP/1.0 303")
+    assert f"Set-Cookie: edge_token={TOKEN}; HttpOnly; SameSite=Strict" in answer
+
+
+def test_a_watcher_that_does_not_read_slows_nobody() -> None:
+    sink = Preview(Address("127.0.0.1", 0))
+    with FanOut([sink]) as fan:
+        port = int(sink.url[:-1].rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as end:
+            end.sendall(b"GET /stream.mjpg HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            wait_until(lambda: sink._watchers == 1)
+            started_s = time.monotonic()
+            for number in range(50):
+                fan.put(judged(number, (1280, 720)))
+            assert time.monotonic() - started_s < 0.5
+            wait_until(lambda: sink.state()["frames"] + sum(fan.dropped.values()) == 50)
+
+
+def test_only_so_many_may_watch() -> None:
+    with Preview(Address("127.0.0.1", 0)) as sink:
+        assert all(sink.begin_watching() is not None for _ in range(MOST_WATCHERS))
+        assert get(sink.url + "stream.mjpg")[0] == 503
+        sink.end_watching()
+        assert sink.begin_watching() is not None
+
+
+def test_a_port_in_use_is_said() -> None:
+    with Preview(Address("127.0.0.1", 0)) as sink:
+        port = int(sink.url[:-1].rpartition(":")[2])
+        with pytest.raises(SinkError, match=f"cannot serve on 127.0.0.1:{port}"):
+            Preview(Address("127.0.0.1", port)).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [("127.0.0.1:8080", "127.0.0.1", 8080), ("localhost:1", "localhost", 1), ("[::1]:9", "::1", 9)],
+)
+def test_addresses_of_this_machine_need_no_token(text: str, host: str, port: int) -> None:
+    assert Address.parse(text) == Address(host, port, "")
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0:8080", "[::]:80", "192.168.1.5:80", "pi.local:80"])
+def test_other_addresses_need_one(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="has no token"):
+        Address.parse(text)
+    assert Address.parse(text, TOKEN).token == TOKEN
+    monkeypatch.setenv("EDGE_SERVE_TOKEN", TOKEN)
+    assert Address.parse(text).token == TOKEN
+
+
+@pytest.mark.parametrize("token", ["short", "with spaces in it", "ümlautümlaut", "a;b=c;d=e;f"])
+def test_a_token_has_to_be_one(token: str) -> None:
+    with pytest.raises(UsageError, match="at least 8 letters and digits"):
+        Address.parse("0.0.0.0:80", token)
+
+
+@pytest.mark.parametrize("text", ["8080", ":8080", "localhost", "localhost:x", "localhost:99999"])
+def test_an_address_that_is_none(text: str) -> None:
+    with pytest.raises(UsageError, match="is no address"):
+        Address.parse(text)
+
+
+SHOWN = "document.querySelectorAll('.face').length === 2"
+WORDS = "[...document.querySelectorAll('.face, #events li')].map((row) => row.innerText)"
+
+
+@pytest.mark.server
+def test_a_browser_names_everybody_with_their_track(preview: Preview, tmp_path: Path) -> None:
+    with Chromium(tmp_path) as page:
+        page.open(preview.url)
+        page.wait_for(SHOWN)
+        ada, unknown, event = (text.split() for text in page.value(WORDS))
+    assert ada == ["Ada", "#7", "0.91"]
+    assert unknown == ["unknown", "#8", "0.20"]
+    assert event[-5:] == ["Ada", "<b>", "has", "come", "#7"], "a name is text and never a tag"
+
+
+@pytest.mark.server
+def test_a_browser_shows_it_and_holds_it_on_a_click(preview: Preview, tmp_path: Path) -> None:
+    photos = [tmp_path / "live.png", tmp_path / "held.png", tmp_path / "later.png"]
+    count = "document.getElementById('frames').textContent"
+    with Chromium(tmp_path) as page:
+        page.open(preview.url)
+        page.wait_for(f"{SHOWN} && document.getElementById('seen').naturalWidth > 0")
+        page.photograph(photos[0])
+        page.click("#hold")
+        page.wait_for("document.getElementById('hold').textContent === 'Go on'")
+        time.sleep(0.6)  # what was asked for before the click may still come
+        before = page.value(count)
+        page.photograph(photos[1])
+        time.sleep(1.2)
+        assert page.value(count) == before
+        page.photograph(photos[2])
+        page.click("#hold")
+        page.wait_for(f"{count} !== '{before}'")
+        assert page.value("document.getElementById('held').hidden") is True
+    live, held, later = (cv2.imread(str(path)) for path in photos)
+    for image in (live, held):
+        shown = image[80:540, 40:880]
+        assert shown.std() > 20, "the camera's picture is there, with its gradient"
+        green = np.abs(shown.astype(int) - (112, 201, 72)).max(axis=2) < 40
+        assert green.sum() > 200, "with the box around the face"
+        side = image[60:560, 930:1250]
+        assert (side < 90).all(axis=2).sum() > 500, "and words beside it"
+    assert np.array_equal(held, later)

@@ -1,0 +1,1 @@
+"""A run of `edge-train attributes`, from settings to the run folder."""

@@ -1,0 +1,236 @@
+"""After training: the file for the device, its figures on unseen people, and the run folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.console.progress import progress_bar
+from edge.enrolment.degrade import degrade_every, with_ends
+from edge.errors import DataError
+from edge.files.atomic import atomic_file
+from edge.models.embedder import Embedder, Perception
+from edge.models.spec import Network
+from trainer.base.data import BaseData
+from trainer.base.settings import BaseSettings
+from trainer.data.attribute_metrics import AttributeReport, measure_attributes
+from trainer.data.attribute_thresholds import tune_thresholds
+from trainer.data.pairs import sample_pairs
+from trainer.data.table import TEST, TRAIN, VALIDATION, FaceTable
+from trainer.evaluation.verification import pair_scores, verify
+from trainer.inference.external import Teacher
+from trainer.networks.compensation import quantize_compensated
+from trainer.networks.quantization import agreement, describe
+from trainer.run_folder import MODEL_KERAS, MODEL_TFLITE, Run, save_golden, save_representative
+from trainer.training.batches import FaceArrays
+from trainer.training.loop import Outcome
+
+REPRESENTATIVES = 256
+"""Crops for calibration, every second one degraded."""
+
+COMPENSATING = 3000
+"""Crops of the training part that tell what quantization does to the features."""
+
+HELD_OUT = 256
+"""Crops of the test part for the parity gate of exporters."""
+
+USEFUL_AUC = 0.6
+"""Verification by chance has 0.5; a base without attributes must reach this on unseen people."""
+
+_CHUNK = 256
+
+
+def finish(
+    settings: BaseSettings,
+    command: str,
+    data: BaseData,
+    teacher: Teacher | None,
+    outcome: Outcome,
+    folder: Path,
+) -> tuple[Run, tuple[str, ...]]:
+    """Write models, representative crops and run.json into `folder`.
+
+    Returns what run.json holds and lines for people. Raises `ModelError` where the int8 file does
+    not decide as the network does.
+    """
+    model = outcome.model
+    with atomic_file(folder / MODEL_KERAS) as temporary:
+        model.save(temporary)
+    size = settings.input_size
+    crops = representative(data, size, settings.seed)
+    held_out = _spread(data.part(TEST), HELD_OUT, size, settings.seed)
+    save_representative(folder, crops, held_out)
+    deployed = quantize_compensated(model, crops, _varied(data.part(TRAIN), size, settings.seed))
+    with atomic_file(folder / MODEL_TFLITE) as temporary:
+        temporary.write_bytes(deployed)
+    network = _network(settings, data, teacher, deployed)
+    save_golden(folder, network.input)
+    close = agreement(model, network, deployed, held_out)
+    watcher = _Watcher(network, deployed, settings.threads or 2, size, settings.quiet)
+    network, attributes, at_half = _attribute_figures(data, watcher)
+    figures: dict[str, Any] = {"int8_against_float": close.to_json()}
+    lines = [f"int8 file against Keras: {close.to_json()}"]
+    learned = False
+    if attributes is not None and at_half is not None:
+        figures["attributes"] = attributes.to_json()
+        figures["attributes_at_half"] = at_half.mean.to_json()
+        learned = attributes.learned_something
+        lines.append(f"attributes on unseen people: {attributes.verdict()}")
+        lines.append(f"with a threshold of 0.5 for all: {at_half.verdict()}")
+    identity = _identity_figures(data, watcher, settings)
+    if identity is not None:
+        figures["verification"] = {**identity, "chance_auc": 0.5}
+        lines.append(f"verification of unseen people: AUC {identity['auc']:.4f} (chance 0.5)")
+        if attributes is None:
+            learned = identity["auc"] >= USEFUL_AUC
+    figures["best_epoch"] = outcome.progress.best_epoch + 1
+    figures["history"] = outcome.progress.history
+    run = Run(
+        kind="base",
+        command=command,
+        seed=settings.seed,
+        network=network,
+        data={**data.counts, "fractions": settings.fractions},
+        figures=figures,
+        warnings=_warnings(learned, data),
+        learned_something=learned,
+    )
+    run.save(folder)
+    return run, tuple(lines)
+
+
+def representative(data: BaseData, size_px: int, seed: int) -> np.ndarray:
+    """Crops of the training part for calibration, uint8[N, size_px, size_px, 3] BGR.
+
+    Spread over brightness, from as many people as there are; every second one degraded as by a
+    poor camera; the last two all black and all white.
+    """
+    arrays = data.part(TRAIN)
+    identity = data.table.identity[data.table.partition == TRAIN]
+    rng = np.random.default_rng([seed, 1])
+    order = rng.permutation(len(arrays))
+    _, first = np.unique(identity[order], return_index=True)
+    places = order[first] if len(first) >= REPRESENTATIVES // 2 else order
+    candidates = arrays.windows(rng.permutation(places)[: 4 * REPRESENTATIVES], size_px)
+    light = np.argsort(candidates.mean(axis=(1, 2, 3)), kind="stable")
+    chosen = light[np.linspace(0, len(light) - 1, min(REPRESENTATIVES, len(light))).astype(int)]
+    crops = candidates[chosen]
+    degrade_every(crops, 2, rng, first=1)
+    return with_ends(crops)
+
+
+def _varied(arrays: FaceArrays, size_px: int, seed: int) -> np.ndarray:
+    """Crops for compensation, uint8[N, size_px, size_px, 3] BGR, every third one degraded."""
+    rng = np.random.default_rng([seed, 3])
+    places = np.sort(rng.permutation(len(arrays))[:COMPENSATING])
+    crops = arrays.windows(places, size_px)
+    degrade_every(crops, 3, rng)
+    return crops
+
+
+def _spread(arrays: FaceArrays, count: int, size_px: int, seed: int) -> np.ndarray:
+    order = np.random.default_rng([seed, 2]).permutation(len(arrays))
+    return arrays.windows(np.sort(order[:count]), size_px)
+
+
+def _network(
+    settings: BaseSettings, data: BaseData, teacher: Teacher | None, deployed: bytes
+) -> Network:
+    config = settings.data()
+    start = settings.arch.removeprefix("file:")
+    arch = settings.arch if start == settings.arch else f"file:{Path(start).name}"
+    source = f"edge-train attributes, {arch}, on {len(data.table)} pictures"
+    if teacher is not None:
+        source += f", distilled from {teacher.network.source or 'a teacher'}"
+    return describe(
+        deployed,
+        window=config.window,
+        size_px=settings.input_size,
+        attributes=data.table.attributes,
+        embedding_size=settings.embedding_size,
+        source=source,
+    )
+
+
+class _Watcher:
+    """The deployed file, looking at whole parts of the data."""
+
+    def __init__(
+        self, network: Network, data: bytes, threads: int, size_px: int, quiet: bool
+    ) -> None:
+        self.network = network
+        self._size_px, self._quiet = size_px, quiet
+        self._embedder = Embedder(network, data, threads=threads)
+
+    def look(self, arrays: FaceArrays, label: str) -> Perception:
+        parts = []
+        with progress_bar(label, len(arrays), quiet=self._quiet) as bar:
+            for first in range(0, len(arrays), _CHUNK):
+                places = np.arange(first, min(first + _CHUNK, len(arrays)))
+                parts.append(self._embedder.embed_once(arrays.windows(places, self._size_px)))
+                bar.advance(len(places))
+        return Perception(
+            embeddings=_joined([p.embeddings for p in parts]),
+            attributes=_joined([p.attributes for p in parts]),
+        )
+
+
+def _joined(parts: list[np.ndarray | None]) -> np.ndarray | None:
+    arrays = [part for part in parts if part is not None]
+    return np.concatenate(arrays) if arrays else None
+
+
+def _attribute_figures(
+    data: BaseData, watcher: _Watcher
+) -> tuple[Network, AttributeReport | None, AttributeReport | None]:
+    """The network with thresholds tuned on the validation part, and figures of the test part,
+    with these thresholds and with 0.5 for all.
+    """
+    network = watcher.network
+    if not network.attributes:
+        return network, None, None
+    validation, test = (_labelled(data.part(number)) for number in (VALIDATION, TEST))
+    if len(validation):
+        logits = watcher.look(validation, "tuning thresholds").attributes
+        assert logits is not None
+        limits = tune_thresholds(logits, validation.labels, known=data.part(TRAIN).labels)
+        network = replace(network, attribute_thresholds=limits)
+    if not len(test):
+        return network, None, None
+    logits = watcher.look(test, "measuring attributes").attributes
+    assert logits is not None
+    report = measure_attributes(
+        logits, test.labels, network.attributes, network.attribute_thresholds
+    )
+    return network, report, measure_attributes(logits, test.labels, network.attributes)
+
+
+def _labelled(arrays: FaceArrays) -> FaceArrays:
+    return arrays.select(np.flatnonzero((arrays.labels >= 0).any(axis=1)))
+
+
+def _identity_figures(
+    data: BaseData, watcher: _Watcher, settings: BaseSettings
+) -> dict[str, Any] | None:
+    """Verification of people of the test part, None where there are no pairs or no embedding."""
+    if not watcher.network.embedding_size:
+        return None
+    rows = data.table.partition == TEST
+    table: FaceTable = data.table.select(rows)
+    try:
+        pairs = sample_pairs(table, seed=settings.seed)
+        embeddings = watcher.look(data.part(TEST), "measuring identity").embeddings
+        assert embeddings is not None
+        return verify(pair_scores(embeddings, pairs), pairs, seed=settings.seed).to_json()
+    except DataError:
+        return None
+
+
+def _warnings(learned: bool, data: BaseData) -> tuple[str, ...]:
+    warnings = [] if learned else ["this base has learned nothing useful"]
+    if data.counts.get("split") == "random":
+        warnings.append("pictures were split at random, so people may be in several parts")
+    return tuple(warnings)

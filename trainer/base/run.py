@@ -1,0 +1,175 @@
+"""One run of `edge-train attributes`, from its settings to the run folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge.errors import InputError, UsageError
+from trainer.base.settings import CHECKPOINT, SETTINGS_JSON, BaseSettings
+from trainer.console.quiet import start_tensorflow
+from trainer.networks.workers import worker_number
+
+
+@dataclass(frozen=True)
+class BaseResult:
+    """What a call of `edge-train attributes` ends with. run: None where it was stopped early."""
+
+    folder: Path
+    epochs: int
+    run: Any = None
+    lines: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        done = self.run.to_json() if self.run is not None else None
+        return {"folder": str(self.folder), "epochs": self.epochs, "run": done}
+
+    def text(self) -> str:
+        if self.run is None and not self.lines:
+            return f"stopped after {self.epochs} epochs, go on with --resume"
+        wrote = [f"wrote {self.folder}"] if self.run is not None else []
+        return "\n".join([*self.lines, *wrote])
+
+
+def train_base(settings: BaseSettings, command: str) -> BaseResult:
+    """Train as `settings` say and write the run folder `settings.out`.
+
+    Raises `InputError` where the folder exists already and whatever loading and training raise.
+    """
+    start_tensorflow(settings.threads, settings.strategy)
+    settings = settings.for_worker(worker_number())
+    _refuse_existing(settings)
+    from trainer.base.data import load_base_data
+    from trainer.data.table import VALIDATION
+    from trainer.inference.external import read_teacher
+    from trainer.training.loop import Training
+
+    _check(settings)
+    teacher = None
+    if settings.teacher is not None:
+        teacher = read_teacher(settings.teacher, settings.teacher_description)
+    data = load_base_data(
+        settings.data(),
+        seed=settings.seed,
+        embedding_size=settings.embedding_size,
+        teacher=teacher,
+        classes=settings.margin != "none",
+        quiet=settings.quiet,
+    )
+    training = Training(
+        settings.network(_attribute_count(settings, data)),
+        settings.objective(),
+        settings.training(),
+        settings.augmentation(),
+        data.lessons(),
+        data.part(VALIDATION),
+        settings.working_folder,
+        report=lambda line: None if settings.quiet else click.echo(line, err=True),
+        on_epoch=_tensorboard(settings.tensorboard),
+        quiet=settings.quiet,
+    )
+    folder = _prepared_folder(settings)
+    settings.save(folder)
+    if settings.resume:
+        training.resume()
+    outcome = training.run()
+    done = outcome.progress.epoch
+    if not outcome.finished:
+        return BaseResult(folder, done)
+    if worker_number():
+        shutil.rmtree(folder, ignore_errors=True)
+        return BaseResult(folder, done, lines=("the first worker writes the run",))
+    from trainer.base.finish import finish
+
+    run, lines = finish(settings, command, data, teacher, outcome, folder)
+    _publish(folder, settings.out)
+    return BaseResult(settings.out, done, run, lines)
+
+
+def _refuse_existing(settings: BaseSettings) -> None:
+    if settings.resume or settings.overwrite:
+        return
+    for folder in (settings.out, settings.working_folder):
+        if folder.exists():
+            raise InputError(
+                f"{folder} exists already",
+                hint="go on with it by --resume, or replace it by --overwrite",
+            )
+
+
+def _prepared_folder(settings: BaseSettings) -> Path:
+    """The working folder: new, or with the checkpoint of the run that is resumed."""
+    out, working = settings.out, settings.working_folder
+    if not settings.resume:
+        shutil.rmtree(working, ignore_errors=True)
+        working.mkdir(parents=True)
+    elif not (working / CHECKPOINT).is_file():
+        working.mkdir(parents=True, exist_ok=True)
+        for name in (SETTINGS_JSON, CHECKPOINT):
+            shutil.copy2(out / name, working / name)
+    return working
+
+
+def _publish(working: Path, out: Path) -> None:
+    """Give the finished run its name; a run that was there before goes only then."""
+    old = out.parent / f".{out.name}.replaced"
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
+    working.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _check(settings: BaseSettings) -> None:
+    """Refuse what cannot be trained before minutes are spent on the data."""
+    from trainer.networks.face_network import build
+    from trainer.training.optimizers import make_optimizer
+
+    if settings.embedding_size == 0 and (settings.teacher or settings.margin != "none"):
+        raise UsageError(
+            "--teacher and --margin train the embedding, and there is none",
+            hint="give an --embedding-size",
+        )
+    if settings.blends and settings.teacher is None:
+        raise UsageError(
+            "nobody but a teacher can say what a blend of two faces is",
+            hint="give a --teacher, or leave --blends away",
+        )
+    settings.objective()
+    settings.training()
+    settings.data()
+    make_optimizer(settings.optimizer, settings.learning_rate)
+    build(settings.network(attributes=1))
+
+
+def _attribute_count(settings: BaseSettings, data: Any) -> int:
+    """Attributes of the network: those of the data; learning must have something to learn from."""
+    count = len(data.table.attributes)
+    learns_identity = settings.teacher is not None or settings.margin != "none"
+    if count == 0 and not learns_identity:
+        raise InputError(
+            "the data has no attributes, so there is nothing to learn",
+            hint="add data with an attribute list, or give a --teacher or --margin",
+        )
+    return count
+
+
+def _tensorboard(folder: Path | None) -> Any:
+    """A hook that writes the figures of each epoch for TensorBoard."""
+    if folder is None:
+        return lambda epoch, figures: None
+    import tensorflow as tf
+
+    writer = tf.summary.create_file_writer(str(folder))
+
+    def write(epoch: int, figures: dict[str, float]) -> None:
+        with writer.as_default(step=epoch + 1):
+            for name, value in figures.items():
+                tf.summary.scalar(name, value)
+        writer.flush()
+
+    return write

@@ -1,0 +1,1 @@
+"""`edge-train` and its sub-commands."""

@@ -1,0 +1,250 @@
+"""`edge-train attributes`: train a base."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from edge.console.commands import (
+    PATH,
+    command,
+    command_line,
+    detector_option,
+    emit_json,
+    json_option,
+    names_option,
+    out_option,
+    quiet_option,
+    seed_option,
+    threads_option,
+)
+
+_FREE_ON_RESUME = {
+    "blends",
+    "learning_rate",
+    "epochs",
+    "stop_after",
+    "early_stopping",
+    "tensorboard",
+    "threads",
+    "workers",
+    "quiet",
+    "as_json",
+    "resume",
+    "overwrite",
+    "checkpoint_minutes",
+    "clip_norm",
+    "warmup",
+}
+"""What may differ between a run and its continuation."""
+
+_SHARE = click.FloatRange(0.0, 1.0)
+_POSITIVE = click.FloatRange(0.0, min_open=True)
+_NOT_NEGATIVE = click.FloatRange(0.0)
+
+
+@command(
+    "attributes",
+    examples="""
+    edge-train attributes --data ~/celeba --out runs/base
+    edge-train attributes --data ~/celeba --data ~/lfw --teacher face.tflite --out runs/base
+    edge-train attributes --data ~/faces --arch shipped --window tight --out runs/mine
+    edge-train attributes --data ~/celeba --arch cnn-32 --input-size 192 --out runs/small
+    edge-train attributes --data ~/celeba --out runs/base --resume --learning-rate 0.0003
+    """,
+)
+@click.option(
+    "--data",
+    "folders",
+    type=PATH,
+    multiple=True,
+    required=True,
+    metavar="DIR",
+    help="Faces: CelebA as it comes, or one folder per person; may be repeated.",
+)
+@out_option(required=True)
+@click.option("--resume", is_flag=True, help="Go on with a run that was interrupted or ended.")
+@click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
+@names_option("--attributes", help="A subset; may be repeated.")
+@click.option(
+    "--arch",
+    default="mobilenet_v2",
+    metavar="NAME",
+    help="mobilenet_v2, cnn-32, cnn-16, resnet, shipped, keras:NAME or file:PATH.",
+)
+@click.option(
+    "--input-size",
+    type=click.IntRange(16, 512),
+    default=96,
+    metavar="PX",
+    help="Side of the network's input.",
+)
+@click.option(
+    "--window",
+    type=click.Choice(["wide", "middle", "tight"]),
+    default="tight",
+    help="How much of the head it sees.",
+)
+@click.option("--alpha", type=_POSITIVE, default=1.0, help="Width multiplier of MobileNetV2.")
+@click.option(
+    "--weights", default="none", metavar="imagenet|none|FILE", help="What the network starts from."
+)
+@click.option(
+    "--pixel-scale",
+    default="auto",
+    metavar="NAME",
+    help="What the weights expect: imagenet, symmetric, unit, caffe, none or auto.",
+)
+@click.option(
+    "--freeze",
+    type=click.IntRange(-1),
+    default=0,
+    metavar="N",
+    help="Leave the first N layers as they are, -1 for the whole backbone.",
+)
+@click.option(
+    "--embedding-size",
+    type=click.IntRange(0, 1024),
+    default=128,
+    metavar="N",
+    help="0 for attributes alone.",
+)
+@click.option(
+    "--batch-norm-momentum",
+    type=click.FloatRange(0.5, 0.999),
+    default=0.97,
+    help="Of the moving statistics.",
+)
+@click.option("--dropout", type=click.FloatRange(0, 0.9), default=0.0, help="On the features.")
+@click.option("--loss", default="bce", metavar="bce|focal|mse", help="Of the attributes.")
+@click.option(
+    "--attribute-weight", type=_NOT_NEGATIVE, default=1.0, help="Weight of the attributes' loss."
+)
+@click.option(
+    "--teacher",
+    type=PATH,
+    metavar="MODEL",
+    help="A face embedding, .tflite or .onnx, to learn identity from.",
+)
+@click.option(
+    "--teacher-description",
+    type=PATH,
+    metavar="JSON",
+    help="How it is used; by default the .json beside it.",
+)
+@click.option(
+    "--teacher-weight",
+    type=_NOT_NEGATIVE,
+    default=2.0,
+    help="Weight of the distance to the teacher.",
+)
+@click.option(
+    "--relational-weight",
+    type=_NOT_NEGATIVE,
+    default=0.0,
+    help="Weight of the difference of the similarities within a batch.",
+)
+@click.option(
+    "--margin",
+    type=click.Choice(["none", "arcface", "cosface"]),
+    default="none",
+    help="Also tell the people of the data apart.",
+)
+@click.option("--margin-weight", type=_NOT_NEGATIVE, default=1.0, help="Weight of that.")
+@click.option("--epochs", type=click.IntRange(1), default=10, help="In all.")
+@click.option(
+    "--stop-after",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="End this call after N epochs, to be resumed.",
+)
+@click.option("--batch-size", type=click.IntRange(1), default=32, help="Pictures per step.")
+@click.option("--optimizer", default="adam", metavar="NAME", help="adam, adamw, sgd, rmsprop, …")
+@click.option("--learning-rate", type=_POSITIVE, default=1e-3, help="At its highest.")
+@click.option("--weight-decay", type=_NOT_NEGATIVE, default=0.0, help="Decoupled, of kernels.")
+@click.option(
+    "--schedule",
+    type=click.Choice(["cosine", "plateau", "constant"]),
+    default="cosine",
+    help="Of the learning rate.",
+)
+@click.option("--warmup", type=_NOT_NEGATIVE, default=0.3, metavar="EPOCHS", help="Linear rise.")
+@click.option(
+    "--early-stopping",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="After N epochs without a better validation loss, 0 for never.",
+)
+@click.option("--clip-norm", type=_NOT_NEGATIVE, default=5.0, help="Of gradients, 0 for none.")
+@click.option(
+    "--progressive", default="", metavar="SIZE:EPOCHS", help="First epochs at a smaller input."
+)
+@click.option(
+    "--degradation",
+    type=_SHARE,
+    default=0.5,
+    help="Share of pictures that look as from a poor camera.",
+)
+@click.option(
+    "--blends",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Also learn from the teacher about N faces that nobody has, blended of two people's.",
+)
+@click.option("--no-augmentation", is_flag=True, help="Train on the crops as they are.")
+@click.option(
+    "--hold-out",
+    type=PATH,
+    metavar="FILE",
+    help="People and pictures that are never used, one a line.",
+)
+@click.option(
+    "--fractions",
+    default="0.8,0.1,0.1",
+    metavar="T,V,T",
+    help="Shares of people for training, validation and test.",
+)
+@click.option("--allow-random-split", is_flag=True, help="Split pictures without identity.")
+@click.option("--allow-missing", is_flag=True, help="Go on without many listed pictures.")
+@click.option("--cache-dir", type=PATH, metavar="DIR", help="Where crops are kept.")
+@click.option("--checkpoint-minutes", type=_POSITIVE, default=5.0, help="Within an epoch.")
+@click.option("--workers", type=click.IntRange(1, 64), default=2, help="Of the augmentation.")
+@click.option("--mixed-precision", is_flag=True, help="Compute in bfloat16, for GPUs.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["none", "mirrored", "multiworker"]),
+    default="none",
+    help="One device, all GPUs of this machine, or the machines of TF_CONFIG.",
+)
+@click.option("--tensorboard", type=PATH, metavar="DIR", help="Write curves there.")
+@detector_option()
+@threads_option()
+@seed_option()
+@json_option()
+@quiet_option()
+@click.pass_context
+def attributes_command(context: click.Context, **options: Any) -> None:
+    """Train a base: attributes, and with --teacher or --margin an embedding of identity.
+
+    Writes a run folder with the Keras model and the int8 file for the device, measured on people
+    that were not trained on, each figure beside what always guessing the majority gives. A run
+    that was killed goes on with --resume exactly where it was.
+    """
+    from trainer.base.settings import BaseSettings
+
+    source = click.core.ParameterSource.DEFAULT
+    given = {name for name in options if context.get_parameter_source(name) != source}
+    settings = BaseSettings(**options)
+    if settings.resume:
+        settings = settings.continued(given - _FREE_ON_RESUME, given & _FREE_ON_RESUME)
+    from trainer.base.run import train_base
+
+    result = train_base(settings, command_line("edge-train"))
+    if settings.as_json:
+        emit_json(result.to_json())
+    else:
+        click.echo(result.text())

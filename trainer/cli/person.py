@@ -1,0 +1,200 @@
+"""`edge-train person`: enrol somebody from photos."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge.console.commands import (
+    PATH,
+    command,
+    command_line,
+    detector_option,
+    emit_json,
+    json_option,
+    out_option,
+    quiet_option,
+    seed_option,
+    threads_option,
+)
+from edge.errors import UsageError
+from edge.heads.head import DENSE_128, KERNEL
+
+if TYPE_CHECKING:
+    from trainer.person.settings import PersonSettings
+
+WITHOUT_PATHS = "edge-train person … --privacy (the other options may name files and are left out)"
+"""The command line of a private run, as it is kept."""
+
+
+@command(
+    "person",
+    examples="""
+    edge-train person --photos ~/photos/anna --name anna --out runs/anna
+    edge-train person --photos selfie.mp4 --name anna --base runs/base --out runs/anna
+    edge-train person --photos me --not-me brother --name ben --out runs/ben --json
+    edge-train person --photos me --others ~/strangers --mode finetune --name ben --out runs/ben
+    edge-train person --positive with --negative without --name sunglasses --out runs/sunglasses
+    """,
+)
+@click.option(
+    "--photos",
+    type=PATH,
+    multiple=True,
+    metavar="PATH",
+    help="Pictures, videos or folders of the person; may be repeated.",
+)
+@click.option(
+    "--positive",
+    type=PATH,
+    multiple=True,
+    metavar="PATH",
+    help="Instead of --photos: faces to say yes to, for any yes-or-no question; repeatable.",
+)
+@click.option(
+    "--negative", type=PATH, multiple=True, metavar="PATH", help="Faces to say no to; repeatable."
+)
+@click.option(
+    "--group-regex",
+    default="",
+    metavar="REGEX",
+    help="What in a file's name says whose picture it is; its first bracket, if it has one.",
+)
+@click.option("--name", required=True, help="What the person is called in results.")
+@out_option(required=True)
+@click.option("--base", default="shipped", metavar="shipped|RUN", help="What it stands on.")
+@click.option(
+    "--embedding", type=PATH, metavar="MODEL", help="Another face embedding, .tflite or .onnx."
+)
+@click.option("--cohort", type=PATH, metavar="FILE", help="Strangers, from 'edge-train cohort'.")
+@click.option(
+    "--others", type=PATH, multiple=True, metavar="DIR", help="Faces of more strangers; repeatable."
+)
+@click.option(
+    "--not-me", type=PATH, multiple=True, metavar="PATH", help="Others who look alike; repeatable."
+)
+@click.option(
+    "--target-far", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="At most this."
+)
+@click.option("--strict", is_flag=True, help="Refuse a target that the strangers cannot prove.")
+@click.option(
+    "--camera",
+    type=click.Choice(["auto", "one", "poor", "several"]),
+    default="auto",
+    help="What took the photos: one camera in one place (strangers before it look more like you), "
+    "one that shows small or grey faces, or several; by default as the photos show.",
+)
+@click.option(
+    "--head",
+    type=click.Choice(["auto", "linear", "dense-128", "kernel"]),
+    default="auto",
+    help="What is fitted: for a person linear or dense-128 (needs TensorFlow), for --positive and "
+    "--negative linear or kernel; by default linear, and the better one.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["features", "finetune"]),
+    default="features",
+    help="finetune also trains a copy of the base itself; needs TensorFlow, and --others.",
+)
+@click.option(
+    "--from-layer",
+    type=click.IntRange(0),
+    default=100,
+    metavar="N",
+    help="With --mode finetune, the first layer that is trained.",
+)
+@click.option(
+    "--save-augmented",
+    type=PATH,
+    metavar="DIR",
+    help="Write sheets of the varied pictures that the head is fitted on.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
+@click.option(
+    "--privacy",
+    is_flag=True,
+    help="Leave pictures and names of files out of run and report; only a fine-tuned base keeps "
+    "crops, for its export.",
+)
+@detector_option()
+@threads_option()
+@seed_option()
+@json_option()
+@quiet_option()
+def person_command(
+    positive: tuple[Path, ...], negative: tuple[Path, ...], group_regex: str, **options: Any
+) -> None:
+    """Enrol somebody: a head and a threshold from about 20 photos.
+
+    Embeddings come from the very file that the device runs. Photos without exactly one usable face
+    are dropped with a reason; the threshold is set on strangers and on the person's own looks.
+
+    With --positive and --negative, the same for any other question: does somebody wear sunglasses.
+    """
+    # Small matrices gain nothing from threads, and sums come out the same on every machine.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from trainer.person.settings import PersonSettings
+
+    settings = PersonSettings(**options)
+    line = command_line("edge-train") if not settings.privacy else WITHOUT_PATHS
+    result: Any
+    if positive or negative:
+        _check_task(settings, positive, negative)
+        from trainer.task.train import train_task
+
+        result = train_task(settings, positive, negative, group_regex, line)
+    else:
+        _check_person(settings, group_regex)
+        from trainer.person.enrol import train_person
+
+        result = train_person(settings, line)
+    if settings.as_json:
+        emit_json(result.to_json())
+    else:
+        click.echo(result.text())
+
+
+def _check_task(
+    settings: PersonSettings, positive: tuple[Path, ...], negative: tuple[Path, ...]
+) -> None:
+    if not (positive and negative):
+        raise UsageError("--positive and --negative go together", hint="give both")
+    of_people = ("photos", "others", "not_me", "cohort", "target_far", "strict", "save_augmented")
+    for name in of_people:
+        if getattr(settings, name):
+            raise UsageError(
+                f"--{name.replace('_', '-')} is about a person, not about --positive and --negative"
+            )
+    if settings.head == DENSE_128:
+        raise UsageError("--positive and --negative take a linear or a kernel head")
+    _check_mode(settings)
+
+
+def _check_person(settings: PersonSettings, group_regex: str) -> None:
+    if not settings.photos:
+        raise UsageError(
+            "nobody to enrol", hint="give --photos, or --positive and --negative for another task"
+        )
+    if settings.head == KERNEL:
+        raise UsageError("a kernel head is for --positive and --negative, not for a person")
+    if group_regex:
+        raise UsageError("--group-regex goes with --positive and --negative")
+    if settings.privacy and settings.save_augmented:
+        raise UsageError(
+            "--save-augmented writes pictures and --privacy leaves them out", hint="give one"
+        )
+    _check_mode(settings)
+
+
+def _check_mode(settings: PersonSettings) -> None:
+    if settings.mode != "finetune":
+        return
+    for name in ("embedding", "cohort"):
+        if getattr(settings, name):
+            raise UsageError(
+                f"--{name} does not go with --mode finetune, which makes a base of its own"
+            )

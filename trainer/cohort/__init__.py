@@ -1,0 +1,1 @@
+"""Cohorts of strangers: built from faces, chosen for a person."""

@@ -1,0 +1,1 @@
+"""Figures on people that were not trained on."""

@@ -1,0 +1,1 @@
+"""Embeddings of many images, by the shipped base, a run or an external model."""

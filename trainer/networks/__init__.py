@@ -1,0 +1,1 @@
+"""Networks: backbones, outputs, folding, quantization, several machines."""

@@ -1,0 +1,1 @@
+"""A run of `edge-train person --photos`: enrolment, evaluation, report."""

@@ -1,0 +1,330 @@
+"""A person's run: from photos to a head, its threshold, and a folder to pack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.bundle.writer import file_stem
+from edge.enrolment.augment import PER_PICTURE
+from edge.enrolment.conditions import Origin
+from edge.errors import InputError
+from edge.files.atomic import atomic_folder
+from edge.files.model_file import sha256_of
+from edge.heads.calibration import rates_to_json
+from edge.heads.cohort import Cohort
+from edge.heads.enrol import enrol
+from edge.heads.fitting import LINEAR_FITTER, Fitter
+from edge.heads.head import DENSE_128, Head
+from trainer.cohort.choose import find_cohort
+from trainer.finetune.base import TUNED_ON_THESE, TunedBase
+from trainer.inference.embeddings import embeddings_of
+from trainer.person.evaluation import PersonEvaluation, Sample, sample_of
+from trainer.person.finetune import tuned_eyes
+from trainer.person.pipeline import Pipeline, write_models
+from trainer.person.settings import AUTO, FINETUNE, PersonSettings
+from trainer.photos.album import Album, find_files, open_album
+from trainer.photos.grouping import prints_to_json, refuse_copies
+from trainer.photos.samples import FaceSamples, read_looks
+from trainer.report.contact_sheet import CONTACT_SHEET, write_contact_sheet, write_variations
+from trainer.run_folder import COHORT, Run
+
+SEEN_OF_OTHERS = 24
+"""Pictures of strangers that tell where they are from."""
+
+
+@dataclass(frozen=True, eq=False)
+class PersonResult:
+    """What came out, for people (`text`) and programs (`to_json`).
+
+    looks: all kept ones, also those that enrolment left out. not_me: their scores. test: figures on
+    a part that was kept back.
+    """
+
+    head: Head
+    looks: FaceSamples
+    origin: Origin
+    out: Path
+    warnings: tuple[str, ...] = ()
+    figures: dict[str, Any] = field(default_factory=dict)
+    not_me: Sample | None = None
+    test: PersonEvaluation | None = None
+
+    @property
+    def enrolled(self) -> FaceSamples:
+        """The looks that the head was fitted on, in the order of its held-out scores."""
+        keep = np.ones(len(self.looks.kept), bool)
+        keep[self.head.calibration["left_out"]] = False
+        return self.looks.select(keep)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "run": str(self.out),
+            "name": self.head.name,
+            "figures": self.figures,
+            "origin": self.origin.to_json(),
+            "warnings": list(self.warnings),
+            "dropped": [{"file": one.name, "reason": one.reason} for one in self.looks.dropped],
+            "left_out": [self.looks.kept[n].name for n in self.head.calibration["left_out"]],
+        }
+
+    def text(self) -> str:
+        """A few lines, each figure beside what a trivial answer gives."""
+        facts = self.figures
+        far, frr = facts["far"], facts["frr"]
+        within = " within this one sitting" if self.looks.one_sitting else ""
+        lines = [
+            f"{self.head.name}: {facts['looks']} looks in {facts['independent_looks']} independent "
+            f"groups, {len(self.looks.dropped)} dropped; {self.origin.describe()}",
+            f"strangers accepted: {far['events']} of {far['trials']} people (at most "
+            f"{100 * far['upper_95']:.2g} % with 95 % confidence; accepting everybody: 100 %)",
+            f"own looks rejected{within}: {frr['events']} of {frr['trials']} groups, out of fold "
+            "(rejecting everybody: 100 %)",
+            *([] if self.test is None else self.test.lines()),
+            *(f"warning: {text}" for text in self.warnings),
+            f"wrote {self.out}",
+        ]
+        return "\n".join(lines)
+
+
+def train_person(settings: PersonSettings, command: str) -> PersonResult:
+    """Read, gate, embed, enrol, write. Raises a `ToolkitError` for whatever cannot be."""
+    if settings.out.exists() and not settings.overwrite:
+        raise InputError(f"{settings.out} exists", hint="give another --out, or --overwrite")
+    album = open_album(settings.photos)
+    eyes = Pipeline.open(settings)
+    looks = _read(album.me, eyes, settings)
+    not_me = _read(settings.not_me, eyes, settings, "looking at not-me")
+    test = _read(album.test_me, eyes, settings, "looking at the test part", vary=0)
+    _refuse_leaks(album, looks, not_me, test)
+    assert looks is not None
+    sides = {"not-me pictures": not_me, "others": _some(album.others, eyes, settings)}
+    sides["strangers of --others"] = _some(settings.others, eyes, settings)
+    tuned: TunedBase | None = None
+    if settings.mode == FINETUNE:
+        eyes, tuned, cohort = tuned_eyes(eyes, looks, (*settings.others, *album.others), settings)
+    else:
+        cohort = find_cohort(
+            eyes.deployed,
+            base=settings.base,
+            file=settings.cohort,
+            others=(*settings.others, *album.others),
+            detector=settings.detector_model,
+            seed=settings.seed,
+            quiet=settings.quiet,
+        )
+    origin = looks.origin()
+    if settings.camera != AUTO:
+        origin = replace(origin, camera=settings.camera)
+    head = _enrolled(settings, eyes, looks, not_me, cohort, origin)
+    result = PersonResult(
+        head=head,
+        looks=looks,
+        origin=origin,
+        out=settings.out,
+        warnings=_warnings(looks, sides, eyes, head, tuned),
+        figures=_figures(looks, head, tuned),
+        not_me=None if not_me is None else _sample(head, not_me, eyes, settings.not_me),
+        test=_tested(head, album, test, eyes, settings),
+    )
+    _write(result, eyes, cohort, tuned, settings, command)
+    return result
+
+
+def _read(
+    paths: Sequence[Path],
+    eyes: Pipeline,
+    settings: PersonSettings,
+    label: str = "looking at photos",
+    vary: int = PER_PICTURE,
+) -> FaceSamples | None:
+    if not paths:
+        return None
+    return read_looks(
+        paths,
+        eyes.embedder,
+        eyes.detector,
+        vary=vary,
+        seed=settings.seed,
+        quiet=settings.quiet,
+        label=label,
+    )
+
+
+def _refuse_leaks(
+    album: Album, looks: FaceSamples | None, not_me: FaceSamples | None, test: FaceSamples | None
+) -> None:
+    """Raises `RefusedError` naming the files where one picture stands on two sides."""
+    assert looks is not None
+    for other, name in ((not_me, "not-me pictures"), (test, "test part")):
+        if other is not None:
+            refuse_copies(looks.prints, other.prints, names=("photos", name))
+    parts = {
+        part: [p for p in looks.prints if folder in Path(p.file).parents]
+        for part, folder in album.me_parts
+    }
+    if parts.get("train") and parts.get("validation"):
+        names = ("training part", "validation part")
+        refuse_copies(parts["train"], parts["validation"], names=names)
+
+
+def _enrolled(
+    settings: PersonSettings,
+    eyes: Pipeline,
+    looks: FaceSamples,
+    not_me: FaceSamples | None,
+    cohort: Cohort,
+    origin: Origin,
+) -> Head:
+    varied, varied_of = looks.varied()
+    hard, hard_groups = None, None
+    if not_me is not None:
+        again, of = not_me.varied()
+        crops = np.concatenate([not_me.crops(), again])
+        hard = embeddings_of(eyes.embedder, crops)
+        hard_groups = np.concatenate([not_me.groups, not_me.groups[of]])
+    return enrol(
+        settings.name,
+        embeddings_of(eyes.embedder, looks.crops()),
+        looks.groups,
+        cohort,
+        target_far=settings.target_far,
+        not_me=hard,
+        not_me_groups=hard_groups,
+        varied=embeddings_of(eyes.embedder, varied),
+        varied_of=varied_of,
+        camera=origin.camera,
+        one_sitting=looks.one_sitting,
+        strict=settings.strict,
+        fitter=_fitter(settings),
+        seed=settings.seed,
+    )
+
+
+def _fitter(settings: PersonSettings) -> Fitter:
+    if settings.head != DENSE_128:
+        return LINEAR_FITTER
+    from trainer.person.dense_head import dense_fitter
+
+    return dense_fitter(settings.seed)
+
+
+def _sample(head: Head, looks: FaceSamples, eyes: Pipeline, roots: Sequence[Path]) -> Sample:
+    return sample_of(head, looks, embeddings_of(eyes.embedder, looks.crops()), roots)
+
+
+def _tested(
+    head: Head, album: Album, test: FaceSamples | None, eyes: Pipeline, settings: PersonSettings
+) -> PersonEvaluation | None:
+    if test is None:
+        return None
+    others = _read(album.test_others, eyes, settings, "looking at test strangers", vary=0)
+    return PersonEvaluation(
+        head,
+        _sample(head, test, eyes, album.test_me),
+        None if others is None else _sample(head, others, eyes, album.test_others),
+    )
+
+
+def _some(paths: Sequence[Path], eyes: Pipeline, settings: PersonSettings) -> FaceSamples | None:
+    """Some pictures of strangers, to see where they are from; None without a usable one."""
+    if not paths:
+        return None
+    try:
+        files = find_files(paths)
+        chosen = files[:: max(1, len(files) // SEEN_OF_OTHERS)][:SEEN_OF_OTHERS]
+        return _read(chosen, eyes, settings, "looking at the others' pictures", vary=0)
+    except InputError:
+        return None
+
+
+def _warnings(
+    looks: FaceSamples,
+    sides: Mapping[str, FaceSamples | None],
+    eyes: Pipeline,
+    head: Head,
+    tuned: TunedBase | None,
+) -> tuple[str, ...]:
+    found = []
+    if not eyes.learned_something:
+        found.append(
+            "the base has learned nothing useful (its attributes are hardly better than always "
+            "answering the majority); do not rely on this head"
+        )
+    for name, other in sides.items():
+        if other is not None and looks.origin().differs(other.origin()):
+            found.append(
+                f"the photos and the {name} look different (light, colour or camera): the head "
+                "may tell the cameras apart instead of the people; take both with one camera"
+            )
+    if tuned is not None:
+        found.append(TUNED_ON_THESE)
+    return (*found, *head.calibration["warnings"])
+
+
+def _figures(looks: FaceSamples, head: Head, tuned: TunedBase | None) -> dict[str, Any]:
+    facts, rates = head.calibration, rates_to_json(head)
+    return {
+        **({} if tuned is None else {"finetune": tuned.facts}),
+        "looks": len(looks.kept),
+        "independent_looks": looks.independent,
+        "one_sitting": looks.one_sitting,
+        "far": {**rates["far"], "proof": facts["proof"]},
+        "frr": {**rates["frr"], "out_of_fold": True},
+        "threshold": head.threshold,
+        "stranger_bound": facts["stranger_bound"],
+        "strategy": facts["strategy"],
+    }
+
+
+def _write(
+    result: PersonResult,
+    eyes: Pipeline,
+    cohort: Cohort,
+    tuned: TunedBase | None,
+    settings: PersonSettings,
+    command: str,
+) -> None:
+    from trainer.person.report import write_report
+
+    figures = dict(result.figures)
+    if result.test is not None:
+        figures["test"] = result.test.figures()
+    run = Run(
+        kind="person",
+        command=command,
+        seed=settings.seed,
+        network=eyes.subject.base.network,
+        embedder=eyes.external,
+        data={**_data(result, settings), "origin": result.origin.to_json()},
+        figures=figures,
+        warnings=result.warnings,
+        learned_something=eyes.learned_something,
+    )
+    with atomic_folder(settings.out, replace=settings.overwrite) as folder:
+        write_models(folder, eyes, settings, tuned)
+        result.head.save(folder / "heads" / f"{file_stem(result.head.name)}.npz")
+        cohort.save(folder / COHORT)
+        run.save(folder)
+        if not settings.privacy:
+            sheet = folder / CONTACT_SHEET
+            write_contact_sheet(sheet, result.looks, result.head.calibration["left_out"])
+        write_report(folder, result, cohort, run, privacy=settings.privacy)
+    if settings.save_augmented is not None:
+        write_variations(settings.save_augmented, result.looks)
+
+
+def _data(result: PersonResult, settings: PersonSettings) -> dict[str, Any]:
+    """Counts and fingerprint; what pictures are recognized by, without names if `privacy`."""
+    looks = result.looks
+    fingerprint = sha256_of(b"".join(look.crop.tobytes() for look in looks.kept))
+    return {
+        "files": looks.files,
+        "videos": looks.videos,
+        "fingerprint": fingerprint,
+        "pictures": prints_to_json(looks.prints, private=settings.privacy),
+    }

@@ -1,0 +1,1 @@
+"""An album of one person: files, copies, independent groups, samples."""

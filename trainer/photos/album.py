@@ -1,0 +1,132 @@
+"""An album: the files that a user means by --photos, also where folders are laid out in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.errors import InputError
+from edge.files.image import is_picture
+
+VIDEO_SUFFIXES = frozenset({".mkv", ".mp4", ".avi", ".mov", ".webm", ".m4v", ".gif"})
+
+PARTS = ("train", "validation", "test")
+ME, OTHERS = "me", "others"
+
+
+@dataclass(frozen=True)
+class Album:
+    """Paths by what they are for. me: pictures that enrol; others: strangers beside them.
+
+    test_me, test_others: a part that is kept for measuring. me_parts: the enrolling files by part,
+    where there are parts, so that leaks between them can be named.
+    """
+
+    me: tuple[Path, ...]
+    others: tuple[Path, ...] = ()
+    test_me: tuple[Path, ...] = ()
+    test_others: tuple[Path, ...] = ()
+    me_parts: tuple[tuple[str, Path], ...] = ()
+
+
+def open_album(paths: Sequence[Path]) -> Album:
+    """Understand --photos: files, folders and patterns, or a folder of `me` and `others`, or one of
+    `train`, `validation` and `test` with these in each.
+
+    Raises `InputError` where a path does not exist or a laid-out folder lacks `me`: others beside
+    an unnamed folder must not be taken for the person.
+    """
+    me: list[Path] = []
+    others: list[Path] = []
+    test_me: list[Path] = []
+    test_others: list[Path] = []
+    parts: list[tuple[str, Path]] = []
+    for path in expanded(paths):
+        named = _subfolders(path)
+        if ME in named:
+            me.append(named[ME])
+            others += [named[OTHERS]] if OTHERS in named else []
+        elif set(named) >= {"train", "test"} or set(named) >= {"train", "validation"}:
+            for part in PARTS:
+                inside = _subfolders(named[part]) if part in named else {}
+                if part in named and ME not in inside:
+                    raise InputError(
+                        f"{named[part]} has no folder '{ME}'",
+                        hint=f"lay it out as {part}/{ME} and {part}/{OTHERS}",
+                    )
+                if not inside:
+                    continue
+                parts.append((part, inside[ME]))
+                (test_me if part == "test" else me).append(inside[ME])
+                if OTHERS in inside:
+                    (test_others if part == "test" else others).append(inside[OTHERS])
+        elif OTHERS in named:
+            raise InputError(
+                f"{path} has a folder '{OTHERS}' but no folder '{ME}'",
+                hint=f"call the folder that enrols '{ME}', or name it alone",
+            )
+        else:
+            me.append(path)
+    return Album(tuple(me), tuple(others), tuple(test_me), tuple(test_others), tuple(parts))
+
+
+def expanded(paths: Sequence[Path]) -> list[Path]:
+    """The paths with patterns such as `photos/*_open.jpg` replaced by what they match.
+
+    Raises `InputError` for what does not exist.
+    """
+    found: list[Path] = []
+    for path in paths:
+        path = Path(path).expanduser()
+        if path.exists():
+            found.append(path)
+            continue
+        start = Path(path.anchor or ".")
+        matches = sorted(start.glob(str(path.relative_to(path.anchor))))
+        if not matches:
+            raise InputError(f"{path} does not exist", hint="check the path")
+        found += matches
+    return found
+
+
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """Pictures and videos in files and folders, each once, in order.
+
+    Raises `InputError` for a path that does not exist and a folder without any.
+    """
+    found: dict[Path, None] = {}
+    for path in expanded(paths):
+        if not path.is_dir():
+            found.setdefault(path)
+            continue
+        inside = sorted(p for p in path.rglob("*") if is_shown(p, path))
+        if not inside:
+            raise InputError(
+                f"the folder {path} holds no pictures or videos",
+                hint="give photos (JPEG, PNG, WebP, BMP, PGM) or a short clip",
+            )
+        found.update(dict.fromkeys(inside))
+    return list(found)
+
+
+def is_shown(path: Path, folder: Path) -> bool:
+    """Whether a file inside `folder` is a picture or video and not hidden."""
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and path.is_file() and (is_picture(path) or is_video(path))
+
+
+def is_video(path: Path) -> bool:
+    """Whether the file's name says that it is a video."""
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
+
+
+def _subfolders(path: Path) -> dict[str, Path]:
+    """Lower-case name to path of the folders in a folder; "val" and "valid" are "validation"."""
+    if not path.is_dir():
+        return {}
+    named = {p.name.lower(): p for p in sorted(path.iterdir()) if p.is_dir()}
+    for short in ("val", "valid"):
+        if short in named:
+            named.setdefault("validation", named.pop(short))
+    return named

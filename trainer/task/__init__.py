@@ -1,0 +1,1 @@
+"""A run of `edge-train person --positive --negative`: any yes-or-no question."""
