@@ -64,6 +64,8 @@ class Unit:
         after = "After=network-online.target\nWants=network-online.target\n" if network else ""
         key = [f"Environment=EDGE_RECOGNIZE_KEY_FILE={_quoted(str(self.key_file))}"]
         families = "AF_UNIX AF_INET AF_INET6" if network else "AF_UNIX"
+        if _uses_libcamera(words):
+            families += " AF_NETLINK"  # libcamera finds its devices through udev's netlink socket
         lines = [
             "[Unit]",
             "Description=Recognize people before a camera",
@@ -100,6 +102,14 @@ class Unit:
             raise UsageError("a service has no window", hint="use --serve 127.0.0.1:8080")
         more = [word for word in ("--systemd", "--quiet") if word not in self.words]
         return (*self.words, *more)
+
+
+def _uses_libcamera(words: tuple[str, ...]) -> bool:
+    return any(
+        word == "--camera=csi" or word.startswith("--camera=csi:")
+        or (before == "--camera" and word.partition(":")[0] == "csi")
+        for before, word in zip(("", *words), words, strict=False)
+    )  # fmt: skip
 
 
 def needs_network(words: Sequence[str]) -> bool:

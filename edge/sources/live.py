@@ -36,6 +36,10 @@ class CaptureConfig:
     wait_for_camera: bool = False
 
 
+_SLOW_FRAMES = 3.0
+"""Frame times without a frame after which a slow camera, below 1 frame a second, has stalled."""
+
+
 class _Reader(threading.Thread):
     """Opens and reads one camera until it is lost, or abandoned because it hangs.
 
@@ -182,7 +186,9 @@ class LiveSource(Source):
         reader = self._reader
         if reader is None or self._done:
             return
-        patience_s = self.config.stall_s if reader.opened else self.config.opening_s
+        frame_s = 1.0 / (reader.camera.fps or 30.0)
+        stall_s = max(self.config.stall_s, _SLOW_FRAMES * frame_s)
+        patience_s = stall_s if reader.opened else self.config.opening_s
         silent_s = time.monotonic() - self._progress_at_s
         if silent_s <= patience_s:
             return

@@ -24,6 +24,9 @@ CSI_DRIVERS = ("unicam", "rp1-cfe", "bcm2835-isp", "pispbe")
 """V4L2 drivers of the Raspberry Pi's camera connector; raw sensor data that libcamera has to turn
 into pictures (https://www.raspberrypi.com/documentation/computers/camera_software.html)."""
 
+SENSOR_DRIVERS = ("unicam", "rp1-cfe")
+"""Those of them that are there only with a camera on the connector."""
+
 _QUERYCAP = 0x80685600
 """VIDIOC_QUERYCAP of linux/videodev2.h: struct v4l2_capability has 104 bytes."""
 
@@ -90,7 +93,14 @@ class Node:
 
     @property
     def is_csi(self) -> bool:
+        """Whether it belongs to the Pi's camera hardware, so that it is no USB camera."""
         return self.driver.startswith(CSI_DRIVERS)
+
+    @property
+    def is_sensor(self) -> bool:
+        """Whether a camera on the connector stands behind it. The image processor's own nodes
+        (bcm2835-isp, pispbe) are on every Pi, with and without a camera."""
+        return self.driver.startswith(SENSOR_DRIVERS)
 
 
 def describe_node(path: Path) -> Node:
@@ -289,6 +299,6 @@ def _what_is_there(devices: Path) -> str:
     usable = [node for node in nodes if not node.is_csi]
     if usable:
         return "there is " + ", ".join(f"{node.path} ({node.card})" for node in usable)
-    if nodes:
+    if any(node.is_sensor for node in nodes):
         return "the camera on the CSI connector needs --camera csi"
     return "plug one in, or use --camera csi for one on the Pi's camera connector"

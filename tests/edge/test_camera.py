@@ -7,7 +7,7 @@ import sys
 import time
 import types
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -267,7 +267,10 @@ def test_foreign_clocks_are_not_believed() -> None:
 class Picamera2:
     """As much of picamera2 as is used."""
 
-    cameras = 1
+    ids = ("/base/soc/i2c0mux/i2c@1/imx708@1a",)
+    camera_controls: ClassVar[dict[str, Any]] = {"FrameDurationLimits": (1, 2, 3)}
+    sensor_modes: ClassVar[list[dict[str, Any]]] = []
+    stalls = False
     made: list[Picamera2]
 
     def __init__(self, number: int) -> None:
@@ -276,13 +279,17 @@ class Picamera2:
 
     @staticmethod
     def global_camera_info() -> list[dict[str, Any]]:
-        return [{"Model": "imx708"}] * Picamera2.cameras
+        found = enumerate(Picamera2.ids)
+        return [{"Model": "imx708", "Id": name, "Num": number} for number, name in found]
 
     def create_video_configuration(self, **words: Any) -> dict[str, Any]:
         return words
 
     def configure(self, configuration: dict[str, Any]) -> None:
         self.configuration = configuration
+
+    def camera_configuration(self) -> dict[str, Any]:
+        return self.configuration
 
     def start(self) -> None:
         self.calls.append("start")
@@ -293,8 +300,17 @@ class Picamera2:
     def close(self) -> None:
         self.calls.append("close")
 
-    def capture_request(self) -> Picamera2:
+    def capture_request(self, wait: bool) -> Picamera2:
+        assert wait is False, "without a time limit a stalled sensor is waited for for ever"
         return self
+
+    def get_result(self, timeout: float) -> Picamera2:
+        if self.stalls:
+            raise TimeoutError
+        return self
+
+    def cancel_all_and_flush(self) -> None:
+        self.calls.append("cancel")
 
     def make_array(self, name: str) -> np.ndarray:
         assert name == "main"
@@ -313,7 +329,6 @@ def picamera2(monkeypatch: pytest.MonkeyPatch) -> type[Picamera2]:
     module.Picamera2 = Picamera2  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "picamera2", module)
     monkeypatch.setattr(Picamera2, "made", [], raising=False)
-    monkeypatch.setattr(Picamera2, "cameras", 1)
     return Picamera2
 
 
@@ -341,13 +356,74 @@ def test_csi_by_itself(picamera2: type[Picamera2]) -> None:
     assert picamera2.made[0].configuration["controls"] == {"FrameRate": 30.0}
 
 
+def test_csi_focuses_where_it_can(
+    picamera2: type[Picamera2], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lens of a Camera Module 3 stays where it was unless it is told to follow."""
+    monkeypatch.setattr(picamera2, "camera_controls", {"AfMode": (0, 2, 0)})
+    CsiCamera().open()
+    assert picamera2.made[0].configuration["controls"] == {"FrameRate": 30.0, "AfMode": 2}
+
+
+def test_a_csi_sensor_that_stalls_is_lost_and_given_back(
+    picamera2: type[Picamera2], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = CsiCamera()
+    camera.open()
+    monkeypatch.setattr(picamera2, "stalls", True)
+    with pytest.raises(SourceError, match="csi gives no more frames"):
+        camera.read()
+    camera.close()
+    assert picamera2.made[0].calls == ["start", "cancel", "stop", "close"]
+
+
+def test_csi_does_not_take_a_usb_camera(
+    picamera2: type[Picamera2], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usb = "/base/axi/pcie@120000/rp1/usb@200000-1:1.0-046d:0825"
+    monkeypatch.setattr(picamera2, "ids", (usb,))
+    with pytest.raises(SourceError, match="no camera 0 on the CSI connector"):
+        CsiCamera().open()
+    monkeypatch.setattr(picamera2, "ids", (usb, "/base/soc/i2c@1/imx219@10"))
+    CsiCamera().open()
+    assert picamera2.made[0].number == 1
+
+
+def test_csi_sees_the_whole_width(
+    picamera2: type[Picamera2], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Modes of a Camera Module 2, as picamera2 lists them."""
+    cropped = {"size": (1280, 720), "crop_limits": (692, 528, 1920, 1080), "fps": 60.0}
+    binned = {"size": (1640, 1232), "crop_limits": (0, 0, 3280, 2464), "fps": 41.8}
+    full = {"size": (3280, 2464), "crop_limits": (0, 0, 3280, 2464), "fps": 21.2}
+    modes = [{**mode, "bit_depth": 10} for mode in (cropped, binned, full)]
+    monkeypatch.setattr(picamera2, "sensor_modes", modes)
+    CsiCamera().open()
+    sensor = {"output_size": (1640, 1232), "bit_depth": 10}
+    assert picamera2.made[0].configuration["sensor"] == sensor
+    CsiCamera(0, CameraOptions(fps=60.0)).open()
+    assert picamera2.made[1].configuration["sensor"]["output_size"] == (1280, 720)
+
+
+def test_csi_says_what_it_gives_instead(
+    picamera2: type[Picamera2], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def adjusted(self: Picamera2) -> dict[str, Any]:
+        return {"main": {"size": (640, 400), "format": "RGB888"}}
+
+    monkeypatch.setattr(picamera2, "camera_configuration", adjusted)
+    CsiCamera(0, CameraOptions(641, 481)).open()
+    assert "640x480 instead of 641x481" in caplog.text
+    assert "gives the size (640, 400) instead of (640, 480)" in caplog.text
+
+
 def test_csi_has_no_pixel_formats() -> None:
     with pytest.raises(UsageError, match="--pixel-format is for USB"):
         CsiCamera(0, CameraOptions(pixel_format="MJPG"))
 
 
 def test_csi_without_a_camera(picamera2: type[Picamera2], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picamera2, "cameras", 0)
+    monkeypatch.setattr(picamera2, "ids", ())
     with pytest.raises(SourceError, match="rpicam-hello"):
         CsiCamera().open()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -117,7 +118,7 @@ def test_a_stall_is_noticed_and_a_fresh_camera_opened() -> None:
             started_s = time.monotonic()
         noticed_s = time.monotonic() - started_s
         assert 0.25 <= noticed_s <= 0.3 + 0.2
-        assert "has given no picture for 0.3 s" in str(grab.error)
+        assert re.search(r"has given no picture for 0\.[345] s", str(grab.error))
         assert source.hanging == 1
         after = source.take(0.4)
         assert after is not None

@@ -256,15 +256,28 @@ def test_a_csi_camera(
     subdevice = tmp_path / "sys/class/video4linux/v4l-subdev0"
     subdevice.mkdir(parents=True)
     (subdevice / "name").write_text("imx708 10-001a\n")
-    spec = object() if has_picamera2 else None
-    monkeypatch.setattr(camera_checks.importlib.util, "find_spec", lambda name: spec)
+    package = tmp_path / "packages" / "picamera2.py"
+    package.parent.mkdir()
+    package.write_text("" if has_picamera2 else "raise ImportError('numpy.dtype size changed')")
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
     finding = only(camera_checks.check_csi(patient(tmp_path, pi=True)))
     if has_picamera2:
         assert (finding.state, finding.text) == (OK, "--camera csi is imx708")
     else:
         assert finding.state == WARNING
-        assert "apt install python3-picamera2" in str(finding.remedy)
+        assert "numpy.dtype size changed" in finding.text
+        assert "numpy<2" in str(finding.remedy)
     assert only(camera_checks.check_cameras(patient(tmp_path))).state == SKIPPED
+
+
+def test_nodes_of_the_image_processor_are_no_camera(
+    tmp_path: Path, devices: dict[str, cameras.Node]
+) -> None:
+    """They are on every Pi, also on one without a camera."""
+    plug(tmp_path, devices, "video13", "bcm2835-isp", "bcm2835-isp")
+    plug(tmp_path, devices, "video20", "pispbe", "pispbe")
+    finding = only(camera_checks.check_csi(patient(tmp_path, pi=True)))
+    assert (finding.state, finding.text) == (SKIPPED, "no camera on the connector")
 
 
 def call(*words: str) -> tuple[int, str]:

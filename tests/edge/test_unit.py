@@ -55,6 +55,19 @@ def test_no_network_unless_something_needs_it(words: tuple[str, ...], network: b
     assert ("AF_INET" in found["RestrictAddressFamilies"]) is network
 
 
+@pytest.mark.parametrize(
+    ("words", "libcamera"),
+    [
+        (("--camera", "csi"), True),
+        (("--camera=csi:1",), True),
+        (("--camera", "0", "--on-match", "csi"), False),
+    ],
+)
+def test_libcamera_may_listen_to_udev(words: tuple[str, ...], libcamera: bool) -> None:
+    words = words if "--camera" in words else (*words, "--camera", "csi:1")
+    assert ("AF_NETLINK" in unit(*words)["RestrictAddressFamilies"]) is libcamera
+
+
 def test_words_are_quoted_as_systemd_wants_it() -> None:
     found = unit("--camera", "0", "--on-match", 'say "hello {person}" at 50% of $5')
     assert '"say \\"hello {person}\\" at 50%% of $$5"' in found["ExecStart"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import grp
-import importlib.util
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +13,9 @@ from edge.doctor.report import OK, PROBLEM, SKIPPED, WARNING, Finding, Patient
 
 SENSOR_WORDS = ("imx", "ov5647", "ov64", "ov9281", "arducam")
 """Sensors of the Pi's cameras, as the device tree and the kernel call them."""
+
+IMPORT_S = 30
+"""Longest import of picamera2 that is waited for; on a Pi 4 it takes about 3 s."""
 
 
 def check_cameras(patient: Patient) -> Iterator[Finding]:
@@ -49,7 +52,7 @@ def check_csi(patient: Patient) -> Iterator[Finding]:
     """A camera on the Pi's connector, and picamera2, which reads it."""
     from edge.sources.v4l2 import list_nodes
 
-    nodes = [node for node in list_nodes(patient.root / "dev") if node.is_csi]
+    nodes = [node for node in list_nodes(patient.root / "dev") if node.is_sensor]
     sensors = list(_sensors(patient.root))
     if not nodes and not sensors:
         if patient.is_pi:
@@ -57,14 +60,35 @@ def check_csi(patient: Patient) -> Iterator[Finding]:
             yield Finding("CSI camera", SKIPPED, text, "check with 'rpicam-hello --list-cameras'")
         return
     what = ", ".join(sensors) or nodes[0].card
-    if importlib.util.find_spec("picamera2") is not None:
+    problem = _picamera2_problem()
+    if problem is None:
         yield Finding("CSI camera", OK, f"--camera csi is {what}")
         return
-    inside = sys.prefix != sys.base_prefix
     remedy = "sudo apt install python3-picamera2"
-    if inside:
+    if sys.prefix != sys.base_prefix:
         remedy += ", and make the environment with 'python3 -m venv --system-site-packages'"
-    yield Finding("CSI camera", WARNING, f"{what} is there, but not picamera2", remedy)
+    if "numpy" in problem.lower():
+        remedy = "on bookworm picamera2 needs NumPy 1: pip install 'numpy<2' in this environment"
+    yield Finding("CSI camera", WARNING, f"{what} is there, but not picamera2: {problem}", remedy)
+
+
+def _picamera2_problem() -> str | None:
+    """Why picamera2 cannot be imported, None where it can.
+
+    It is tried in a process of its own: beside a NumPy that it was not built for, the package is
+    found and its import fails, sometimes without an exception.
+    """
+    words = [sys.executable, "-c", "import picamera2"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=IMPORT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return f"its import takes longer than {IMPORT_S} s"
+    except OSError as problem:
+        return str(problem)
+    if done.returncode == 0:
+        return None
+    said = done.stderr.strip().splitlines()
+    return said[-1] if said else f"its import ended with status {done.returncode}"
 
 
 def _sensors(root: Path) -> Iterator[str]:
