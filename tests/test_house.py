@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("edge", "trainer", "export", "benchmarks")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-MAX_LINES = 400
+MAX_LINES = 500
+MAX_MODULES = 25
 MAX_BYTES = 8_000_000
 
 FORBIDDEN = {
@@ -24,6 +25,23 @@ FORBIDDEN = {
     "export": {"trainer", "benchmarks"},
     "benchmarks": set(),
 }
+
+ROOMS = {
+    "edge": (
+        *("errors", "files", "console", "faces", "models", "heads", "bundle", "recognition"),
+        *("sources", "tracking", "enrolment", "people", "sinks", "doctor", "service", "cli"),
+    ),
+    "trainer": (
+        *("drawn", "console", "photos", "data", "run_folder", "report", "networks", "inference"),
+        *("cohort", "evaluation", "training", "finetune", "person", "task", "base", "cli"),
+    ),
+    "export": (
+        *("console", "verify", "flash", "inputs", "convert", "gate", "options", "heads", "pack"),
+        "cli",
+    ),
+    "benchmarks": ("device", "shipped_base", "studies", "demo", "cli"),
+}
+"""The rooms of each package from the ground up: one imports only those before it."""
 
 EDGE_AT_THE_TOP = {"edge", "numpy", "cv2", "click", "rich"}
 """What a module of `edge` may import outside functions, beside the standard library."""
@@ -87,6 +105,86 @@ def test_imports_go_down_only(path: Path) -> None:
     assert not roots(imports_of(tree_of(path))) & FORBIDDEN[package]
 
 
+def module_of(path: Path) -> str:
+    """Its dotted name; of `__init__.py` the package's."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def modules_imported(path: Path) -> set[str]:
+    """The modules of this project that a module imports, anywhere in it."""
+    known = {module_of(one) for one in MODULES}
+    found = set(imports_of(tree_of(path)))
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return (found & known) - {module_of(path)}
+
+
+def room_of(module: str) -> tuple[str, str]:
+    """Package and room; ("edge", "") is the package itself."""
+    package, _, rest = module.partition(".")
+    return package, rest.partition(".")[0]
+
+
+def back_arrows(imports: dict[str, set[str]]) -> list[str]:
+    """Imports of a room that stands at or above the importer's own place, within a package."""
+    found = []
+    for module, imported in imports.items():
+        package, room = room_of(module)
+        for other in imported:
+            their_package, their_room = room_of(other)
+            if package != their_package or room == their_room or not (room and their_room):
+                continue
+            if ROOMS[package].index(their_room) > ROOMS[package].index(room):
+                found.append(f"{module} -> {other}")
+    return sorted(found)
+
+
+def circles(imports: dict[str, set[str]]) -> list[str]:
+    """Modules that reach themselves through what they import."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = list(imports[start])
+        while waiting:
+            module = waiting.pop()
+            if module not in seen:
+                seen.add(module)
+                waiting += imports.get(module, ())
+        return seen
+
+    return sorted(module for module in imports if module in reached(module))
+
+
+@pytest.fixture(scope="module")
+def imports() -> dict[str, set[str]]:
+    """By module what it imports; the packages' own `__init__.py`, the public doors, left out."""
+    return {
+        module_of(path): {one for one in modules_imported(path) if one not in PACKAGES}
+        for path in MODULES
+        if module_of(path) not in PACKAGES
+    }
+
+
+def test_every_room_has_its_place() -> None:
+    for package in PACKAGES:
+        paths = [path for path in MODULES if path.relative_to(ROOT).parts[0] == package]
+        assert {room_of(module_of(path))[1] for path in paths} - {""} == set(ROOMS[package])
+
+
+def test_no_arrow_runs_back_up(imports: dict[str, set[str]]) -> None:
+    assert not back_arrows(imports)
+    assert back_arrows({"edge.faces.detector": {"edge.cli.run"}}) == [
+        "edge.faces.detector -> edge.cli.run"
+    ]
+
+
+def test_no_circle_of_imports(imports: dict[str, set[str]]) -> None:
+    assert not circles(imports)
+    closed = {**imports, "edge.errors": {"edge.cli.run"}}
+    assert "edge.errors" in circles(closed)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "edge").rglob("*.py")), ids=name_of)
 def test_edge_stands_on_the_plain_install(path: Path) -> None:
     tree = tree_of(path)
@@ -129,6 +227,12 @@ def test_help_waits_for_nothing_slow(module: str) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_modules_are_short(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= MAX_LINES
+
+
+def test_folders_are_small() -> None:
+    folders = {path.parent for path in MODULES}
+    counts = {name_of(folder): len(list(folder.glob("*.py"))) for folder in folders}
+    assert {name: count for name, count in counts.items() if count > MAX_MODULES} == {}
 
 
 def test_modules_and_public_names_are_described() -> None:

@@ -24,6 +24,7 @@ import click
 from benchmarks.device.report import now, save_json
 from benchmarks.device.spread import Spread
 from edge.bundle.reader import Bundle
+from edge.bundle.writer import BundleWriter
 from edge.console.commands import PATH, command, emit_json, json_option, out_option
 from export.gate.timing import times_in_turns
 
@@ -121,7 +122,7 @@ def _shipped(folder: Path) -> Path:
 
     path = folder / "shipped.edge"
     with shipped_bundle() as bundle:
-        bundle.write(path)
+        BundleWriter.of(bundle).write(path)
     return path
 
 

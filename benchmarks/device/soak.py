@@ -290,13 +290,14 @@ def _drawn() -> Path:
 def _welcoming(folder: Path) -> Path:
     """The shipped base with a head that takes everybody for somebody, so that events happen."""
     from edge.bundle.locate import shipped_bundle
+    from edge.bundle.writer import BundleWriter
     from edge.heads.head import LINEAR, Head, linear_layers
 
     path = folder / "welcoming.edge"
     with shipped_bundle() as bundle:
         layers = linear_layers(np.zeros(bundle.embedder.embedding_size), 1.0)
         head = Head("somebody", LINEAR, bundle.embedder.sha256, layers, 0.0)
-        bundle.write(path, heads=(head,))
+        BundleWriter.of(bundle, heads=(head,)).write(path)
     return path
 
 

@@ -138,7 +138,7 @@ def _files(
 ) -> Iterator[tuple[Network, bytes]]:
     from export.convert import onnx_models as onnxfile
     from export.convert import tflite
-    from export.gate.candidate import described
+    from export.convert.description import described
 
     deployed = subject.base.network
     for kind in tflite.KINDS:

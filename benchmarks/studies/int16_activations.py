@@ -35,8 +35,8 @@ def main(base: str, celeba: Path, pictures: int | None, rounds: int) -> None:
     from benchmarks.studies.format_runs import LITERT, latency_ratio, run
     from benchmarks.studies.format_table import labelled_crops
     from export.convert import tflite
+    from export.convert.description import described
     from export.convert.float_model import FloatModel
-    from export.gate.candidate import described
     from trainer.evaluation.base import attribute_report
     from trainer.inference.source import open_subject
 

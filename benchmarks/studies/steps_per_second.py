@@ -160,7 +160,7 @@ def main(
     as_json: bool,
 ) -> None:
     """Measure steps per second of training beside a bare model.fit, in turns."""
-    from trainer.console.quiet import start_tensorflow
+    from trainer.networks.start import start_tensorflow
 
     start_tensorflow(threads)
     from trainer.networks.face_network import NetworkConfig

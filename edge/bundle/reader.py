@@ -6,11 +6,9 @@ compared, when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from edge.bundle.archive import Archive, BundleMembersWrong, check_npz
 from edge.bundle.entry import HeadEntry
@@ -23,7 +21,6 @@ from edge.bundle.manifest import (
 )
 from edge.bundle.signature import (
     SIGNATURE_BYTES,
-    PrivateKey,
     PublicKey,
     as_public_key,
     configured_key,
@@ -176,29 +173,6 @@ class Bundle:
             self.read(member)
         for entry in self.manifest.heads:
             self._head(entry)
-
-    def write(
-        self,
-        path: Path,
-        *,
-        heads: Iterable[Head] | None = None,
-        cohort: Cohort | None = None,
-        key: PrivateKey | None = None,
-        **changes: Any,
-    ) -> None:
-        """Write a bundle like this one with other heads, another cohort or other fields.
-
-        None keeps what there is. Golden results of other heads would be wrong, so golden crops are
-        kept without scores. Writing over the open bundle is allowed. Raises as `BundleWriter`.
-        """
-        from edge.bundle.writer import BundleWriter
-
-        writer = BundleWriter.of(self)
-        if heads is not None:
-            writer = writer.with_heads(heads)
-        if cohort is not None:
-            writer = replace(writer, cohort=cohort.to_bytes())
-        replace(writer, **changes).write(path, key=key)
 
     def _head(self, entry: HeadEntry) -> Head:
         from edge.heads.head import Head

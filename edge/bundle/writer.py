@@ -25,6 +25,7 @@ from edge.files.model_file import sha256_of
 from edge.models.spec import Network
 
 if TYPE_CHECKING:
+    from edge.heads.cohort import Cohort
     from edge.heads.head import Head
 
 CARD, LABELS, COHORT, GOLDEN = "README.md", "labels.txt", "cohort.npz", "golden.npz"
@@ -58,12 +59,24 @@ class BundleWriter:
     facts: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, bundle: Bundle) -> BundleWriter:
-        """Everything of an open bundle, read into memory; its signature is left behind."""
+    def of(
+        cls,
+        bundle: Bundle,
+        *,
+        heads: Iterable[Head] | None = None,
+        cohort: Cohort | None = None,
+        **changes: Any,
+    ) -> BundleWriter:
+        """Everything of an open bundle, read into memory; its signature is left behind.
+
+        heads, cohort: in place of the bundle's own; None keeps what there is. Golden results of
+        other heads would be wrong, so golden crops are then kept without scores. changes: other
+        fields. Writing over the open bundle is allowed.
+        """
         manifest, read = bundle.manifest, bundle.read
         own = manifest.embedder.member == manifest.base.member
         detector = manifest.detector
-        return cls(
+        made = cls(
             name=manifest.name,
             base=(bundle.base, bundle.base_data),
             embedder=None if own else (bundle.embedder, bundle.embedder_data),
@@ -81,6 +94,11 @@ class BundleWriter:
             versions=dict(manifest.versions),
             facts=dict(manifest.facts),
         )
+        if heads is not None:
+            made = made.with_heads(heads)
+        if cohort is not None:
+            made = replace(made, cohort=cohort.to_bytes())
+        return replace(made, **changes)
 
     def with_heads(self, heads: Iterable[Head]) -> BundleWriter:
         """The same with other heads; what is of the heads before is dropped: golden results, and

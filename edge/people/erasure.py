@@ -18,6 +18,7 @@ import numpy as np
 from edge.bundle.locate import PREVIOUS, bundles_folder, current_link, data_folder, installed_name
 from edge.bundle.reader import SUFFIX, Bundle
 from edge.bundle.signature import configured_key
+from edge.bundle.writer import BundleWriter
 from edge.errors import RefusedError, ToolkitError
 from edge.files.model_file import sha256_of
 from edge.heads.calibration import recalibrate
@@ -141,7 +142,8 @@ def _without(path: Path, name: str, links: Iterable[Path]) -> Rewritten:
     temporary = target.with_name(f".{target.name}.new")
     try:
         with Bundle.open(target) as bundle:
-            bundle.write(temporary, heads=_others(bundle, name), **_neutral(bundle, name))
+            heads = _others(bundle, name)
+            BundleWriter.of(bundle, heads=heads, **_neutral(bundle, name)).write(temporary)
             title = _neutral(bundle, name).get("name", bundle.name)
             moved = _moved(bundle, temporary)
         if not installed:

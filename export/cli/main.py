@@ -115,7 +115,8 @@ def pack_command(
     base or embedder is enrolled again from --pictures. A file outside the limits is not packed, and
     where it is the one that has to run, nothing is (exit code 1).
     """
-    from export.pack.pack import PackOptions, pack
+    from export.options import PackOptions
+    from export.pack.pack import pack
 
     options = PackOptions(
         run=run, out=out, formats=formats, heads=heads, name=name, sign=sign, fused=fused,
@@ -245,8 +246,7 @@ def keygen_command(out: Path, as_json: bool) -> None:
 @contextmanager
 def _shown(quiet: bool) -> Iterator[Callable[[str], None]]:
     """Give what reports each step, and show the table of what missed the gate."""
-    from export.gate.candidate import table
-    from export.pack.pack import ParityMissed
+    from export.gate.candidate import ParityMissed, table
 
     def report(line: str) -> None:
         if not quiet:

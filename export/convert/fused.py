@@ -19,8 +19,8 @@ from edge.models.runtime import open_model
 from edge.models.spec import Network
 from export.convert import onnx_models as onnxfile
 from export.convert import tflite
+from export.convert.description import described
 from export.convert.float_model import FloatModel
-from export.gate.candidate import described
 
 if TYPE_CHECKING:
     from edge.heads.head import Head

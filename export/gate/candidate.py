@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.errors import ModelError
-from edge.files.model_file import sha256_of
+from edge.errors import GateFailed, ModelError
 from edge.models.embedder import mirror_images
 from edge.models.spec import FORMATS, Network
-from export.convert.operators import minimal_runtimes
+from export.convert.description import described
 from export.gate.limits import Recipe, advice
 from export.gate.parity import Answers, Parity, answers_of_file, constant_outputs, measure
 from export.gate.timing import speeds
@@ -69,23 +68,20 @@ class Candidate:
         }
 
 
-def described(network: Network, format: str, data: bytes) -> Network:
-    """The description of a file that was converted from the float model.
+class ParityMissed(GateFailed):
+    """A file that had to travel is outside its limits. candidates: all that were measured."""
 
-    Float files take RGB pixels 0..255 as float32; all other fields are those of the deployed one.
-    """
-    expects = replace(
-        network.input, dtype="float32", mean=(0.0,) * 3, std=(1.0,) * 3, colour_order="rgb",
-        layout="nhwc", batch=1,
-    )  # fmt: skip
-    return replace(
-        network,
-        format=format,
-        sha256=sha256_of(data),
-        input=expects,
-        outputs={role: role for role in network.outputs},
-        minimal_runtimes=minimal_runtimes(data, format),
-    )
+    def __init__(
+        self,
+        candidates: tuple[Candidate, ...],
+        worst: Candidate,
+        done: str = "nothing was packed",
+    ) -> None:
+        super().__init__(
+            f"{done}, {worst.format} missed the gate: {', '.join(worst.violations)}",
+            hint=worst.advice or None,
+        )
+        self.candidates = candidates
 
 
 class Judge:
@@ -187,6 +183,26 @@ def reference_answers(model: FloatModel, crops_bgr: np.ndarray) -> Answers:
             hint="train longer, or look at the run's report for what it learned",
         )
     return Answers(plain, mirror)
+
+
+def passed(
+    candidates: tuple[Candidate, ...],
+    required: tuple[str, ...],
+    choosable: tuple[str, ...] = FORMATS,
+    *,
+    bound: str | None,
+) -> Candidate:
+    """The chosen candidate. Raises `ParityMissed` when one that must travel is not good.
+
+    required, choosable: see `export.pack.formats.Made`. bound: the format of the file that heads
+    or a cohort are bound to, None where nothing is.
+    """
+    must = {*required, *([] if bound is None else [bound])}
+    failed = [c for c in candidates if not c.passed and c.format in must]
+    good = [c for c in candidates if c.passed and (bound or c.format in choosable)]
+    if failed or not good:
+        raise ParityMissed(candidates, (failed or list(candidates))[0])
+    return choose(good, fixed=bound)
 
 
 def choose(candidates: Sequence[Candidate], *, fixed: str | None = None) -> Candidate:

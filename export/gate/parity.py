@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from edge.heads.head import Head
 
 FAR_OF_PAIRS = 0.01
-FEWEST_CROPS = 20
-"""Below this many crops shares such as "the worst 1 %" mean nothing."""
-
 _CONSTANT = 1e-4
 _COLLAPSED = 0.05
 

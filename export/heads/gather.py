@@ -12,7 +12,7 @@ from export.inputs.run_folder import RunFolder
 if TYPE_CHECKING:
     from edge.heads.cohort import Cohort
     from edge.heads.head import Head
-    from export.pack.pack import PackOptions
+    from export.options import PackOptions
 
 Report = Callable[[str], None]
 

@@ -22,9 +22,11 @@ from edge.faces.detector import Detector
 from edge.files.image import is_picture, read_picture
 from edge.files.model_file import sha256_of
 from edge.models.spec import Network, NetworkInput
-from export.gate.parity import FEWEST_CROPS
 from export.inputs.find_photos import files_in
 from export.inputs.run_folder import RunFolder
+
+FEWEST_CROPS = 20
+"""Below this many crops shares such as "the worst 1 %" mean nothing."""
 
 MOST = 512
 """Pictures that are looked at, spread over people and, of each person, over all pictures."""

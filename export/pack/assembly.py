@@ -21,9 +21,10 @@ from export.convert import fused
 from export.gate.candidate import Candidate
 from export.heads.gather import Persons
 from export.inputs.run_folder import RunFolder
+from export.inputs.versions import versions
+from export.options import PackOptions
 from export.pack.card import Contents
 from export.pack.formats import Made, other_files, properties
-from export.pack.pack import PackOptions, versions
 
 if TYPE_CHECKING:
     from edge.heads.cohort import Cohort

@@ -19,13 +19,13 @@ from edge.files.json_text import json_text
 from edge.files.model_file import read_model_file, sha256_of
 from edge.models.spec import Network
 from export.console.noise import default_log, into_log, start_log
-from export.gate.candidate import Candidate, Judge, choose, reason, table
+from export.gate.candidate import Candidate, Judge, ParityMissed, choose, reason, table
 from export.gate.limits import Recipe
-from export.gate.parity import FEWEST_CROPS, answers_of_file, constant_outputs
-from export.inputs.crops import enough_faces, halved, representative
+from export.gate.parity import answers_of_file, constant_outputs
+from export.inputs.crops import FEWEST_CROPS, enough_faces, halved, representative
 from export.inputs.run_folder import RunFolder
+from export.options import AUTO, PackOptions
 from export.pack.formats import stand_in, with_runtimes
-from export.pack.pack import AUTO, PackOptions, ParityMissed
 
 if TYPE_CHECKING:
     from edge.heads.head import Head

@@ -15,15 +15,16 @@ from edge.models.spec import FORMATS, Network
 from export.console.noise import into_log
 from export.convert.operators import minimal_runtimes
 from export.gate.candidate import DEPLOYED, Candidate, Judge, reference_answers
-from export.gate.parity import FEWEST_CROPS, Answers
+from export.gate.parity import Answers
+from export.inputs.crops import FEWEST_CROPS
 from export.inputs.run_folder import RunFolder
+from export.options import ALL, AUTO
 
 if TYPE_CHECKING:
     from edge.heads.head import Head
     from export.convert.float_model import FloatModel
-    from export.pack.pack import PackOptions
+    from export.options import PackOptions
 
-AUTO, ALL = "auto", "all"
 KERAS, SAVED_MODEL = "keras", "savedmodel"
 OTHERS = (KERAS, SAVED_MODEL)
 """Formats for other programs, which `edge` cannot run."""

@@ -3,71 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge import __version__
 from edge.bundle.reader import SUFFIX, Bundle
 from edge.bundle.signature import PrivateKey, PublicKey
 from edge.bundle.writer import BundleWriter
-from edge.errors import GateFailed, UsageError
+from edge.errors import UsageError
 from edge.files.atomic import atomic_file
-from edge.models.spec import FORMATS
 from export.console.noise import default_log, start_log
-from export.gate.candidate import DEPLOYED, Candidate, choose, reason, table
-from export.gate.limits import Recipe
+from export.gate.candidate import DEPLOYED, Candidate, passed, reason, table
 from export.heads.gather import Persons, gather
 from export.inputs.run_folder import RunFolder
-
-AUTO, ALL = "auto", "all"
-_TOOLS = ("tensorflow", "tensorflow-cpu", "keras", "onnx", "tf2onnx", "onnxruntime",
-          "ai-edge-litert", "numpy")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class PackOptions:
-    """What is packed, and how.
-
-    formats: "auto" (try all, pack the chosen), "all" (pack all that pass), or names of
-    `edge.models.spec.FORMATS`, "keras" and "savedmodel". heads: further runs whose persons go into
-    the bundle. sign: private key. fused: also base and heads as one graph. log: where converters
-    write. pictures: files and folders, for a run without float model and crops
-    (`export.inputs.crops`) and to enrol persons of another embedder again (`export.heads.gather`).
-    cohort: strangers for these. embedder: in place of the run's external one
-    (`export.pack.embedder`).
-    """
-
-    run: Path
-    out: Path
-    formats: tuple[str, ...] = (AUTO,)
-    heads: tuple[Path, ...] = ()
-    name: str | None = None
-    sign: Path | None = None
-    fused: bool = False
-    detector: Path | None = None
-    recipe: Recipe = field(default_factory=Recipe)
-    log: Path | None = None
-    pictures: tuple[Path, ...] = ()
-    cohort: Path | None = None
-    embedder: Path | None = None
-
-
-class ParityMissed(GateFailed):
-    """A file that had to travel is outside its limits. candidates: all that were measured."""
-
-    def __init__(
-        self,
-        candidates: tuple[Candidate, ...],
-        worst: Candidate,
-        done: str = "nothing was packed",
-    ) -> None:
-        super().__init__(
-            f"{done}, {worst.format} missed the gate: {', '.join(worst.violations)}",
-            hint=worst.advice or None,
-        )
-        self.candidates = candidates
+from export.options import AUTO, PackOptions
 
 
 @dataclass(frozen=True)
@@ -182,26 +131,6 @@ def measures_on_pictures(run: RunFolder, options: PackOptions, persons: Persons)
     return bool(options.pictures)
 
 
-def passed(
-    candidates: tuple[Candidate, ...],
-    required: tuple[str, ...],
-    choosable: tuple[str, ...] = FORMATS,
-    *,
-    bound: str | None,
-) -> Candidate:
-    """The chosen candidate. Raises `ParityMissed` when one that must travel is not good.
-
-    required, choosable: see `export.pack.formats.Made`. bound: the format of the file that heads
-    or a cohort are bound to, None where nothing is.
-    """
-    must = {*required, *([] if bound is None else [bound])}
-    failed = [c for c in candidates if not c.passed and c.format in must]
-    good = [c for c in candidates if c.passed and (bound or c.format in choosable)]
-    if failed or not good:
-        raise ParityMissed(candidates, (failed or list(candidates))[0])
-    return choose(good, fixed=bound)
-
-
 def write_checked(
     writer: BundleWriter, out: Path, key: PrivateKey | None, public: PublicKey | None
 ) -> tuple[str, int]:
@@ -214,17 +143,6 @@ def write_checked(
             bundle.verify()
         data = temporary.read_bytes()
     return sha256_of(data), len(data)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what packing depends on."""
-    found = {"edge-recognize": __version__}
-    for name in _TOOLS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _check_out(out: Path) -> None:

@@ -83,7 +83,7 @@ def test_any_zip_program_can_read_it(path: Path) -> None:
 def test_the_same_content_gives_the_same_bytes(tmp_path: Path, path: Path) -> None:
     a_writer().write(tmp_path / "later.edge")
     with Bundle.open(path) as bundle:
-        bundle.write(tmp_path / "copy.edge")
+        BundleWriter.of(bundle).write(tmp_path / "copy.edge")
     assert (tmp_path / "later.edge").read_bytes() == path.read_bytes()
     assert (tmp_path / "copy.edge").read_bytes() == path.read_bytes()
 
@@ -132,7 +132,7 @@ def test_heads_and_cohort(tmp_path: Path) -> None:
         found = bundle.cohort()
         assert found is not None
         np.testing.assert_array_equal(found.embeddings, cohort.embeddings)
-        bundle.write(target, heads=[a_head(sha256, "Berta")])
+        BundleWriter.of(bundle, heads=[a_head(sha256, "Berta")]).write(target)
     with Bundle.open(target) as bundle:
         assert [entry.member for entry in bundle.manifest.heads] == ["heads/Berta.npz"]
         assert bundle.cohort() is not None
@@ -149,7 +149,7 @@ def test_a_head_that_is_not_what_the_manifest_says(tmp_path: Path) -> None:
 
 def test_the_open_bundle_can_be_written_over(path: Path) -> None:
     with Bundle.open(path) as bundle:
-        bundle.write(path, name="berta")
+        BundleWriter.of(bundle, name="berta").write(path)
         bundle.verify()  # still the file that was opened
     with Bundle.open(path) as bundle:
         assert bundle.name == "berta"

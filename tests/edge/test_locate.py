@@ -20,6 +20,7 @@ from edge.bundle.locate import (
     locate,
     open_bundle,
 )
+from edge.bundle.writer import BundleWriter
 from edge.errors import BundleError, BundleHashMismatch, ModelError, ToolkitError
 
 
@@ -117,7 +118,8 @@ def test_the_shipped_base_is_a_bundle_without_heads(tmp_path: Path) -> None:
     assert bundle.embedder_data == bundle.base_data
     assert bundle.text(bundle.manifest.card).startswith("# The shipped base")
     bundle.verify()
-    bundle.write(tmp_path / "mine.edge", name="mine")  # as enrolling on a device does
+    # as enrolling on a device does
+    BundleWriter.of(bundle, name="mine").write(tmp_path / "mine.edge")
     assert name_at(tmp_path / "mine.edge") == "mine"
 
 

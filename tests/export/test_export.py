@@ -21,6 +21,7 @@ import run_factory as factory
 from edge.bundle.manifest import SCHEMA_FILE, BundleManifestInvalid
 from edge.bundle.reader import Bundle
 from edge.bundle.signature import PrivateKey, PublicKey
+from edge.bundle.writer import BundleWriter
 from edge.errors import (
     BundleSignatureError,
     GateFailed,
@@ -34,7 +35,8 @@ from edge.models.embedder import Embedder
 from edge.models.runtime import open_model
 from edge.models.spec import FORMATS
 from export.gate.limits import Recipe
-from export.pack.pack import PackOptions, pack
+from export.options import PackOptions
+from export.pack.pack import pack
 from export.verify.contents import inspect
 from export.verify.golden import verify
 
@@ -213,7 +215,7 @@ def test_verify_finds_other_results(everything: tuple[Path, Any, Path], tmp_path
             (replace(golden, embeddings=np.roll(golden.embeddings, 1, axis=0)), "cosine"),
             (replace(golden, accepted=~golden.accepted), "6 decisions differ"),
         ):
-            bundle.write(target, golden=changed.to_bytes())
+            BundleWriter.of(bundle, golden=changed.to_bytes()).write(target)
             with pytest.raises(GateFailed, match=words):
                 verify(target).require()
     done = command("verify", target, "--json", state=tmp_path)
@@ -309,7 +311,7 @@ def test_heads_can_be_exchanged_on_the_device(anna: Path, base: Path, tmp_path: 
     out = tmp_path / "anna.edge"
     pack_person(anna, out)
     with Bundle.open(out) as bundle:
-        bundle.write(out, heads=[factory.a_head(base, "Cleo Ö.", 13)])
+        BundleWriter.of(bundle, heads=[factory.a_head(base, "Cleo Ö.", 13)]).write(out)
     with Bundle.open(out) as bundle:
         bundle.verify()
         assert [head.name for head in bundle.heads] == ["Cleo Ö."]
@@ -321,7 +323,7 @@ def test_heads_can_be_exchanged_on_the_device(anna: Path, base: Path, tmp_path: 
         Bundle.open(out) as bundle,
         pytest.raises(BundleManifestInvalid, match="enrolled on another embedder"),
     ):
-        bundle.write(out, heads=[stranger])
+        BundleWriter.of(bundle, heads=[stranger]).write(out)
 
 
 def test_heads_of_another_embedder_are_refused(anna: Path, base: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from edge.bundle.reader import Bundle
 from edge.bundle.signature import PublicKey
+from edge.bundle.writer import BundleWriter
 from edge.errors import BundleSignatureError
 from export.verify.contents import inspect
 from export.verify.golden import verify
@@ -44,7 +45,7 @@ def test_it_decides_as_it_did() -> None:
 
 def test_it_can_be_written_again(tmp_path: Path) -> None:
     with Bundle.open(KEPT) as bundle:
-        bundle.write(tmp_path / "again.edge")
+        BundleWriter.of(bundle).write(tmp_path / "again.edge")
         with Bundle.open(tmp_path / "again.edge") as again:
             again.verify()
             assert again.manifest.members.keys() == bundle.manifest.members.keys()

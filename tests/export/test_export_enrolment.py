@@ -23,7 +23,8 @@ from export.gate.limits import Limits, Recipe
 from export.heads.gather import Persons
 from export.inputs.find_photos import Named, images, locate
 from export.inputs.run_folder import RunFolder
-from export.pack.pack import PackOptions, PackResult, measures_on_pictures, pack
+from export.options import PackOptions
+from export.pack.pack import PackResult, measures_on_pictures, pack
 from export.verify.golden import verify
 from trainer.cli.main import main as edge_train
 from trainer.drawn import DrawnPerson

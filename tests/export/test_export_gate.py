@@ -16,9 +16,10 @@ import run_factory as factory
 
 from edge.errors import GateFailed, ModelError
 from export.convert.float_model import FloatModel
-from export.gate.candidate import Judge, reference_answers
+from export.gate.candidate import Judge, ParityMissed, reference_answers
 from export.gate.limits import Recipe
-from export.pack.pack import PackOptions, ParityMissed, pack
+from export.options import PackOptions
+from export.pack.pack import pack
 
 QUICK = Recipe(timing_s=0.0)
 

@@ -15,8 +15,8 @@ from edge.bundle.locate import shipped_bundle
 from edge.errors import InputError
 from edge.faces.detector import Detector
 from edge.models.spec import Network
-from export.gate.parity import FEWEST_CROPS
 from export.inputs.crops import (
+    FEWEST_CROPS,
     faces,
     halved,
     representative,

@@ -12,10 +12,9 @@ from edge.errors import GateFailed
 from edge.heads.head import Head, linear_layers
 from edge.models.embedder import Perception, l2_normalized
 from edge.models.spec import FORMATS
-from export.gate.candidate import DEPLOYED, Candidate, choose, reason, table
+from export.gate.candidate import DEPLOYED, Candidate, ParityMissed, choose, passed, reason, table
 from export.gate.limits import EXACT, Limits, Recipe, advice
 from export.gate.parity import Answers, Parity, constant_outputs, measure
-from export.pack.pack import ParityMissed, passed
 
 RNG = np.random.default_rng(0)
 COUNT, SIZE = 300, 24

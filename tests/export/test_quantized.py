@@ -24,14 +24,15 @@ from export.cli.main import main as edge_export
 from export.convert import onnx_models as onnxfile
 from export.convert import tflite
 from export.convert import tflite_file as tflitefile
+from export.convert.description import described
 from export.convert.float_model import FloatModel
-from export.gate.candidate import described
 from export.gate.limits import Recipe
 from export.gate.parity import answers_of_file, measure
 from export.inputs.run_folder import RunFolder
+from export.options import PackOptions
 from export.pack import embedder as quantized
 from export.pack.embedder import MADE_OF, QuantizeOptions, quantize, with_embedder
-from export.pack.pack import PackOptions, PackResult, pack
+from export.pack.pack import PackResult, pack
 from export.verify.golden import verify
 from trainer.cli.main import main as edge_train
 from trainer.drawn import DrawnPerson

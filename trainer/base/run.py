@@ -11,7 +11,7 @@ import click
 
 from edge.errors import InputError, UsageError
 from trainer.base.settings import CHECKPOINT, SETTINGS_JSON, BaseSettings
-from trainer.console.quiet import start_tensorflow
+from trainer.networks.start import start_tensorflow
 from trainer.networks.workers import worker_number
 
 

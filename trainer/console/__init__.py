@@ -1,1 +1,1 @@
-"""TensorFlow started quietly."""
+"""Native libraries kept quiet."""

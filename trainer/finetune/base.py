@@ -64,7 +64,7 @@ def tune_base(
     Raises `InputError` for a base without Keras model or embedding, `ModelError` where the int8
     file does not decide as the network. Loads TensorFlow.
     """
-    from trainer.console.quiet import start_tensorflow
+    from trainer.networks.start import start_tensorflow
 
     start_tensorflow(None)
     from trainer.finetune.loop import FineTuning, Question, finetune, held_out_groups

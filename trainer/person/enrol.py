@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from trainer.inference.embeddings import embeddings_of
 from trainer.person.evaluation import PersonEvaluation, Sample, sample_of
 from trainer.person.finetune import tuned_eyes
 from trainer.person.pipeline import Pipeline, write_models
+from trainer.person.report import write_report
+from trainer.person.result import PersonResult
 from trainer.person.settings import AUTO, FINETUNE, PersonSettings
 from trainer.photos.album import Album, find_files, open_album
 from trainer.photos.grouping import prints_to_json, refuse_copies
@@ -35,60 +37,6 @@ from trainer.run_folder import COHORT, Run
 
 SEEN_OF_OTHERS = 24
 """Pictures of strangers that tell where they are from."""
-
-
-@dataclass(frozen=True, eq=False)
-class PersonResult:
-    """What came out, for people (`text`) and programs (`to_json`).
-
-    looks: all kept ones, also those that enrolment left out. not_me: their scores. test: figures on
-    a part that was kept back.
-    """
-
-    head: Head
-    looks: FaceSamples
-    origin: Origin
-    out: Path
-    warnings: tuple[str, ...] = ()
-    figures: dict[str, Any] = field(default_factory=dict)
-    not_me: Sample | None = None
-    test: PersonEvaluation | None = None
-
-    @property
-    def enrolled(self) -> FaceSamples:
-        """The looks that the head was fitted on, in the order of its held-out scores."""
-        keep = np.ones(len(self.looks.kept), bool)
-        keep[self.head.calibration["left_out"]] = False
-        return self.looks.select(keep)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "run": str(self.out),
-            "name": self.head.name,
-            "figures": self.figures,
-            "origin": self.origin.to_json(),
-            "warnings": list(self.warnings),
-            "dropped": [{"file": one.name, "reason": one.reason} for one in self.looks.dropped],
-            "left_out": [self.looks.kept[n].name for n in self.head.calibration["left_out"]],
-        }
-
-    def text(self) -> str:
-        """A few lines, each figure beside what a trivial answer gives."""
-        facts = self.figures
-        far, frr = facts["far"], facts["frr"]
-        within = " within this one sitting" if self.looks.one_sitting else ""
-        lines = [
-            f"{self.head.name}: {facts['looks']} looks in {facts['independent_looks']} independent "
-            f"groups, {len(self.looks.dropped)} dropped; {self.origin.describe()}",
-            f"strangers accepted: {far['events']} of {far['trials']} people (at most "
-            f"{100 * far['upper_95']:.2g} % with 95 % confidence; accepting everybody: 100 %)",
-            f"own looks rejected{within}: {frr['events']} of {frr['trials']} groups, out of fold "
-            "(rejecting everybody: 100 %)",
-            *([] if self.test is None else self.test.lines()),
-            *(f"warning: {text}" for text in self.warnings),
-            f"wrote {self.out}",
-        ]
-        return "\n".join(lines)
 
 
 def train_person(settings: PersonSettings, command: str) -> PersonResult:
@@ -289,8 +237,6 @@ def _write(
     settings: PersonSettings,
     command: str,
 ) -> None:
-    from trainer.person.report import write_report
-
     figures = dict(result.figures)
     if result.test is not None:
         figures["test"] = result.test.figures()

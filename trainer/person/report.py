@@ -27,7 +27,7 @@ from trainer.report.person_plot import det, heads_chart, histogram, strangers_of
 from trainer.run_folder import Run
 
 if TYPE_CHECKING:
-    from trainer.person.enrol import PersonResult
+    from trainer.person.result import PersonResult
 
 _USE = """Made to tell one person who agreed to it from strangers. Not for identifying people in
 public, not for decisions about people's rights, and no door lock by itself: whoever holds a photo

@@ -26,7 +26,7 @@ from trainer.report.score_plot import ME, STRANGERS, score_det, score_histogram
 from trainer.run_folder import Run
 
 if TYPE_CHECKING:
-    from trainer.task.train import Answers, TaskResult
+    from trainer.task.result import Answers, TaskResult
 
 
 def write_task_report(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from trainer.photos.whose import names_by, pattern_of
 from trainer.report.contact_sheet import CONTACT_SHEET, write_contact_sheet
 from trainer.run_folder import Run
 from trainer.task.head import TaskExamples, best_threshold, fit_task_head
+from trainer.task.result import Answers, TaskResult
 from trainer.task.whitening import Whitening
 
 KINDS = {AUTO: (LINEAR, KERNEL), LINEAR: (LINEAR,), KERNEL: (KERNEL,)}
@@ -51,55 +51,6 @@ FEWEST_GROUPS = 4
 """Of each answer, below which nothing can be learned that holds for others."""
 
 FEW_GROUPS = 15
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """Labelled faces. looks: of both answers. answer: bool[N]. group: int[N], of what must not be
-    split. dropped: faces that could not be judged. copies: smaller copies of other pictures.
-    ignored: files that are no pictures. people: who is shown, where a pattern says so.
-    """
-
-    looks: FaceSamples
-    answer: np.ndarray
-    group: np.ndarray
-    dropped: int
-    copies: int
-    ignored: int
-    people: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class TaskResult:
-    """For people (`text`) and programs (`to_json`)."""
-
-    out: Path
-    name: str
-    figures: dict[str, Any]
-    warnings: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "run": str(self.out),
-            "name": self.name,
-            "figures": self.figures,
-            "warnings": list(self.warnings),
-        }
-
-    def text(self) -> str:
-        facts = self.figures
-        return "\n".join(
-            [
-                f"{self.name}: {facts['positive']} faces with and {facts['negative']} without, "
-                f"{facts['groups']} groups; {facts['dropped']} faces could not be judged, "
-                f"{facts['copies']} files are smaller copies, {facts['ignored']} are no pictures",
-                f"out of fold: accuracy {facts['accuracy']:.3f} (always the majority: "
-                f"{facts['majority_accuracy']:.3f}), balanced {facts['balanced_accuracy']:.3f} "
-                f"(chance: 0.5), FAR {facts['far']:.3f}, FRR {facts['frr']:.3f}",
-                *(f"warning: {text}" for text in self.warnings),
-                f"wrote {self.out}",
-            ]
-        )
 
 
 def train_task(

@@ -1,0 +1,68 @@
+"""The result of enrolling a person on the workstation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.enrolment.conditions import Origin
+from edge.heads.head import Head
+from trainer.person.evaluation import PersonEvaluation, Sample
+from trainer.photos.samples import FaceSamples
+
+
+@dataclass(frozen=True, eq=False)
+class PersonResult:
+    """What came out, for people (`text`) and programs (`to_json`).
+
+    looks: all kept ones, also those that enrolment left out. not_me: their scores. test: figures on
+    a part that was kept back.
+    """
+
+    head: Head
+    looks: FaceSamples
+    origin: Origin
+    out: Path
+    warnings: tuple[str, ...] = ()
+    figures: dict[str, Any] = field(default_factory=dict)
+    not_me: Sample | None = None
+    test: PersonEvaluation | None = None
+
+    @property
+    def enrolled(self) -> FaceSamples:
+        """The looks that the head was fitted on, in the order of its held-out scores."""
+        keep = np.ones(len(self.looks.kept), bool)
+        keep[self.head.calibration["left_out"]] = False
+        return self.looks.select(keep)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "run": str(self.out),
+            "name": self.head.name,
+            "figures": self.figures,
+            "origin": self.origin.to_json(),
+            "warnings": list(self.warnings),
+            "dropped": [{"file": one.name, "reason": one.reason} for one in self.looks.dropped],
+            "left_out": [self.looks.kept[n].name for n in self.head.calibration["left_out"]],
+        }
+
+    def text(self) -> str:
+        """A few lines, each figure beside what a trivial answer gives."""
+        facts = self.figures
+        far, frr = facts["far"], facts["frr"]
+        within = " within this one sitting" if self.looks.one_sitting else ""
+        lines = [
+            f"{self.head.name}: {facts['looks']} looks in {facts['independent_looks']} independent "
+            f"groups, {len(self.looks.dropped)} dropped; {self.origin.describe()}",
+            f"strangers accepted: {far['events']} of {far['trials']} people (at most "
+            f"{100 * far['upper_95']:.2g} % with 95 % confidence; accepting everybody: 100 %)",
+            f"own looks rejected{within}: {frr['events']} of {frr['trials']} groups, out of fold "
+            "(rejecting everybody: 100 %)",
+            *([] if self.test is None else self.test.lines()),
+            *(f"warning: {text}" for text in self.warnings),
+            f"wrote {self.out}",
+        ]
+        return "\n".join(lines)

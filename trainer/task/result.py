@@ -1,0 +1,60 @@
+"""The faces that a task is learned from, and the result of learning it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer.photos.samples import FaceSamples
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Labelled faces. looks: of both answers. answer: bool[N]. group: int[N], of what must not be
+    split. dropped: faces that could not be judged. copies: smaller copies of other pictures.
+    ignored: files that are no pictures. people: who is shown, where a pattern says so.
+    """
+
+    looks: FaceSamples
+    answer: np.ndarray
+    group: np.ndarray
+    dropped: int
+    copies: int
+    ignored: int
+    people: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """For people (`text`) and programs (`to_json`)."""
+
+    out: Path
+    name: str
+    figures: dict[str, Any]
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "run": str(self.out),
+            "name": self.name,
+            "figures": self.figures,
+            "warnings": list(self.warnings),
+        }
+
+    def text(self) -> str:
+        facts = self.figures
+        return "\n".join(
+            [
+                f"{self.name}: {facts['positive']} faces with and {facts['negative']} without, "
+                f"{facts['groups']} groups; {facts['dropped']} faces could not be judged, "
+                f"{facts['copies']} files are smaller copies, {facts['ignored']} are no pictures",
+                f"out of fold: accuracy {facts['accuracy']:.3f} (always the majority: "
+                f"{facts['majority_accuracy']:.3f}), balanced {facts['balanced_accuracy']:.3f} "
+                f"(chance: 0.5), FAR {facts['far']:.3f}, FRR {facts['frr']:.3f}",
+                *(f"warning: {text}" for text in self.warnings),
+                f"wrote {self.out}",
+            ]
+        )
