@@ -193,6 +193,13 @@ def test_edge_stands_on_the_plain_install(path: Path) -> None:
     assert roots(imports_of(tree)) <= allowed | EDGE_WHEN_NEEDED
 
 
+def test_onnx_runtime_has_one_door() -> None:
+    """Its telemetry is switched off there, see `edge.models.onnx_runtime`."""
+    for path in MODULES:
+        assert "onnxruntime" not in roots(imports_of(tree_of(path))), name_of(path)
+    assert '"onnxruntime"' in (ROOT / "edge/models/onnx_runtime.py").read_text("utf-8")
+
+
 def loaded_by(code: str) -> set[str]:
     """Root names of the modules that a fresh interpreter has loaded after `code`."""
     script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"

@@ -59,6 +59,17 @@ def current_link() -> Path:
     return data_folder() / CURRENT
 
 
+def before(located: Located) -> Located | None:
+    """The flashed bundle before this one; None where this is not the flashed one, or the first."""
+    current, previous = current_link(), data_folder() / PREVIOUS
+    if located.path is None or not current.is_file() or not previous.is_file():
+        return None
+    path = previous.resolve()
+    if current.resolve() != located.path or path == located.path:
+        return None
+    return Located(path, f"bundle {path.name} (flashed before)")
+
+
 def installed_name(name: str, sha256: str) -> str:
     """`NAME-HASH.edge`: name of the bundle (see `file_stem`) and start of its file's SHA-256."""
     from edge.bundle.writer import file_stem

@@ -107,11 +107,15 @@ def _check(options: RunOptions) -> None:
 def _run(options: RunOptions, signals: Signals) -> None:
     from edge.bundle.locate import locate
     from edge.service.loop import Loop
+    from edge.service.probation import proved
     from edge.sinks.base import FanOut
     from edge.tracking.budget import Budget
 
     source = open_source(options, signals)
+    notifier = Notifier() if options.systemd else SilentNotifier()
     located = locate(options.bundle)
+    if source.live:
+        located = proved(located)
     if not options.quiet:
         click.echo(located.line, err=True)
     judge = open_judge(located, options)
@@ -129,8 +133,11 @@ def _run(options: RunOptions, signals: Signals) -> None:
                 signals=signals,
                 tracker=tracker,
                 budget=budget,
-                notifier=Notifier() if options.systemd else SilentNotifier(),
-                reload=lambda: open_judge(locate(options.bundle), options),
+                notifier=notifier,
+                reload=lambda: open_judge(
+                    proved(locate(options.bundle), fall_back=False, on_wait=notifier.progress),
+                    options,
+                ),
                 limit=options.frames,
                 most_fps=options.fps if tracker is None else None,
             )

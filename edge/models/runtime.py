@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from edge.errors import ModelError, RuntimeMissing
+from edge.models.onnx_runtime import onnx_runtime
 
 TFLITE_MODULES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
@@ -64,7 +65,7 @@ class OnnxModel:
     """An ONNX file under ONNX Runtime."""
 
     def __init__(self, data: bytes, threads: int) -> None:
-        runtime = importlib.import_module("onnxruntime")
+        runtime = onnx_runtime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3

@@ -196,6 +196,9 @@ class Loop:
             log.info("the bundle was read again")
         except ToolkitError as problem:
             log.error("the bundle was not read again, the old one stays: %s", problem)
+        except Exception as problem:  # whatever a file makes a library raise, the service goes on
+            words = " ".join(f"{type(problem).__name__}: {problem}".split())
+            log.error("the bundle was not read again, the old one stays: unexpected %s", words)
         self._notifier.ready()
 
     def _idle(self) -> None:

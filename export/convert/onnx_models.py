@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.enrolment.degrade import with_ends
 from edge.errors import ModelError
+from edge.models.onnx_runtime import forbid_telemetry, onnx_runtime
 from edge.models.spec import NetworkInput
 from export.convert.float_model import INPUT_NAME, FloatModel
 from export.inputs.crops import tensors
@@ -37,6 +38,7 @@ def convert_frozen(frozen: Any, widths: dict[str, int], properties: dict[str, st
     tf2onnx's `from_function` freezes variables alone: the mean and variance of a Normalization
     layer, which are constants, would become inputs of the file.
     """
+    forbid_telemetry()
     import tf2onnx
 
     outputs = [tensor.name for tensor in frozen.outputs]
@@ -97,23 +99,25 @@ def _quantized(data: bytes, name: str, inputs: Iterator[np.ndarray]) -> Any:
     mean cosine 0.19 instead of 0.996).
     """
     import onnx
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    quantization = onnx_runtime("quantization")
+    quant_pre_process = onnx_runtime("quantization.shape_inference").quant_pre_process
+    quant_type = quantization.QuantType
 
     with tempfile.TemporaryDirectory(prefix="edge-export-") as folder:
         plain, ready, done = (Path(folder) / name for name in ("plain", "ready", "done"))
         plain.write_bytes(data)
         try:
             quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
-            quantize_static(
+            quantization.quantize_static(
                 str(ready),
                 str(done),
                 _Reader(name, inputs),
-                quant_format=QuantFormat.QDQ,
+                quant_format=quantization.QuantFormat.QDQ,
                 op_types_to_quantize=list(_QUANTIZED),
                 per_channel=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QUInt8,
+                activation_type=quant_type.QUInt8,
+                weight_type=quant_type.QUInt8,
             )
         except Exception as problem:  # onnxruntime raises anything
             first = (str(problem).strip().splitlines() or [type(problem).__name__])[0]

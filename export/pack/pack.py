@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,8 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
     """Write the bundle, whole or not at all. report: told each step before it begins.
 
     Raises `InputError` for a wrong run, `RefusedError` for heads of another embedder that cannot
-    be enrolled again, and `ParityMissed` when a file that has to travel misses its limits.
+    be enrolled again, `ParityMissed` when a file that has to travel misses its limits, and
+    `ModelError` when one ends the process that runs it, see `edge.recognition.trial`.
     """
     from export.pack.assembly import assemble
     from export.pack.embedder import judged, with_embedder
@@ -85,6 +87,8 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
     key = None if options.sign is None else PrivateKey.load(options.sign)
     own = RunFolder.open(options.run)
     run = own if options.embedder is None else with_embedder(own, options.embedder)
+    report("trying the model files")
+    _try_files(run, options, key)
     persons = gather(run, options, report)
     if measures_on_pictures(run, options, persons):
         from export.inputs.crops import with_pictures
@@ -134,15 +138,41 @@ def measures_on_pictures(run: RunFolder, options: PackOptions, persons: Persons)
 def write_checked(
     writer: BundleWriter, out: Path, key: PrivateKey | None, public: PublicKey | None
 ) -> tuple[str, int]:
-    """Write, read everything back, and only then give the file its name: (SHA-256, size)."""
+    """Write, read everything back, run all parts, and only then give the file its name.
+
+    Returns (SHA-256, size in bytes). Raises `ModelError` as `edge.recognition.trial.try_bundle`.
+    """
     from edge.files.model_file import sha256_of
+    from edge.recognition.trial import try_bundle
 
     with atomic_file(out) as temporary:
         writer.write(temporary, key=key)
         with Bundle.open(temporary, public) as bundle:
             bundle.verify()
+        try_bundle(temporary, public, everything=True)
         data = temporary.read_bytes()
     return sha256_of(data), len(data)
+
+
+def _try_files(run: RunFolder, options: PackOptions, key: PrivateKey | None) -> None:
+    """The run's own files and the detector, before this process runs any of them."""
+    from edge.faces.detector import DetectorConfig, detector_bytes
+    from edge.recognition.trial import try_bundle
+
+    writer = BundleWriter(
+        name=run.name,
+        base=(run.network, run.deployed_data()),
+        embedder=None if run.external is None else (run.external, run.embedder_data()),
+        detector=(
+            "detector.onnx",
+            detector_bytes(options.detector),
+            DetectorConfig.score_threshold,
+        ),
+    )
+    with tempfile.TemporaryDirectory(prefix="edge-export-") as folder:
+        path = Path(folder) / f"files of {run.name}{SUFFIX}"
+        writer.write(path, key=key)
+        try_bundle(path, None if key is None else key.public)
 
 
 def _check_out(out: Path) -> None:

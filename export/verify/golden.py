@@ -12,8 +12,10 @@ import numpy as np
 from edge.bundle.entry import ModelEntry
 from edge.bundle.golden import Golden, GoldenDifference, resized
 from edge.bundle.reader import Bundle
+from edge.bundle.signature import as_public_key
 from edge.errors import GateFailed, ToolkitError
 from edge.models.embedder import Embedder
+from edge.recognition.trial import try_bundle
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Verification:
         signed = f"signature of key {self.verified_by}, " if self.verified_by else ""
         found = [f"{self.path}: {signed}{self.members} members as the manifest promises"]
         if self.difference is None:
-            found.append("no golden crops: nothing was run")
+            found.append("no golden crops: all parts run here, their results were not compared")
         else:
             d = self.difference
             found.append(
@@ -104,11 +106,15 @@ class Verification:
 def verify(
     path: Path, public_key: Path | None = None, limits: GoldenLimits | None = None
 ) -> Verification:
-    """Read every member, run the golden crops, compare. Raises a `BundleError` for what is wrong
-    with the file, `ModelError` or `RuntimeMissing` where its networks cannot run here.
+    """Read every member, run all parts in a process of their own, then the golden crops, compare.
+
+    Raises a `BundleError` for what is wrong with the file, `ModelError` or `RuntimeMissing` where
+    its networks cannot run here or end the process that runs them, see `edge.recognition.trial`.
     """
-    with Bundle.open(path, public_key) as bundle:
+    key = None if public_key is None else as_public_key(public_key)
+    with Bundle.open(path, key) as bundle:
         bundle.verify()
+        try_bundle(path, key, everything=True)
         golden = bundle.golden
         common: dict[str, Any] = {
             "path": Path(path),

@@ -30,6 +30,7 @@ from edge.errors import (
     RefusedError,
     UsageError,
 )
+from edge.faces.detector import detector_bytes
 from edge.files.model_file import sha256_of
 from edge.models.embedder import Embedder
 from edge.models.runtime import open_model
@@ -535,3 +536,24 @@ def test_the_same_run_gives_the_same_bytes(base: Path, anna: Path, tmp_path: Pat
         assert done.returncode == 0, done.stderr
         made.append(out.read_bytes())
     assert made[0] == made[1]
+
+
+def test_a_model_that_crashes_its_runtime_is_neither_packed_nor_verified(
+    anna: Path, everything: tuple[Path, Any, Path], tmp_path: Path
+) -> None:
+    """The detector here; the bundle's hashes are all right."""
+    model = onnx.load_from_string(detector_bytes())
+    first = next(node for node in model.graph.node if node.op_type == "Conv")
+    next(each for each in first.attribute if each.name == "group").i = 0
+    detector = tmp_path / "d.onnx"
+    detector.write_bytes(model.SerializeToString())
+    out = tmp_path / "x.edge"
+    done = command("pack", anna, "-o", out, "--detector-model", detector, state=tmp_path)
+    assert done.returncode == 1
+    assert "detector: ended its process by SIG" in done.stderr
+    assert not out.exists()
+    with Bundle.open(everything[0]) as bundle:
+        bundle.write(out, detector=("d.onnx", detector.read_bytes(), 0.6))
+    done = command("verify", out, "--json", state=tmp_path)
+    assert done.returncode == 1
+    assert "detector: ended its process by SIG" in json.loads(done.stdout)["error"]["message"]
