@@ -28,7 +28,7 @@ FORBIDDEN = {
 
 ROOMS = {
     "edge": (
-        *("errors", "files", "console", "faces", "models", "heads", "bundle", "recognition"),
+        *("errors", "console", "files", "faces", "models", "heads", "bundle", "recognition"),
         *("sources", "tracking", "enrolment", "people", "sinks", "doctor", "service", "cli"),
     ),
     "trainer": (
@@ -52,6 +52,8 @@ EDGE_WHEN_NEEDED = {
     "libcamera",
     "onnxruntime",
     "paho",
+    "PIL",
+    "pillow_heif",
     "picamera2",
     "psutil",
     "tflite_runtime",

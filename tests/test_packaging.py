@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SELF = "edge-recognize"
 
 OF_PACKAGE = {
-    "edge": {"secure", "mqtt", "bench", "export"},
+    "edge": {"secure", "mqtt", "bench", "export", "heic"},
     "trainer": {"train", "bench"},
     "export": {"export", "secure"},
     "benchmarks": {"bench", "export"},

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from edge import __version__
+from edge.console.json_text import json_text
 from edge.errors import InputError
 from edge.files.atomic import atomic_file
-from edge.files.json_text import json_text
 from edge.models.spec import Network, NetworkInput
 
 SCHEMA = 1

@@ -18,7 +18,7 @@ import click
 
 from edge.errors import InputError
 from edge.files.atomic import atomic_file
-from edge.files.image import is_picture
+from edge.files.formats import is_picture
 
 IDENTITY, ATTRIBUTES = "identity_CelebA.txt", "list_attr_celeba.txt"
 

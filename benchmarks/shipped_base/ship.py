@@ -23,8 +23,8 @@ import numpy as np
 
 import edge.bundle.locate
 import trainer.inference.source
+from edge.console.json_text import json_text
 from edge.files.atomic import atomic_file
-from edge.files.json_text import json_text
 from edge.heads.cohort import Cohort
 from trainer.run_folder import COHORT, MODEL_KERAS, MODEL_TFLITE, Run
 

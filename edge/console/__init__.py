@@ -1,1 +1,1 @@
-"""What all five commands share: grammar, progress bars, native output."""
+"""What all five commands share: grammar, progress bars, JSON, native output."""

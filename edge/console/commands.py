@@ -25,8 +25,8 @@ from typing import Any, TypeVar
 import click
 
 from edge import __version__
+from edge.console.json_text import emit_json
 from edge.errors import ToolkitError
-from edge.files.json_text import emit_json
 
 DEBUG_VARIABLE = "EDGE_DEBUG"
 """Set to 1, an unexpected failure shows its traceback."""

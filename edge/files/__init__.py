@@ -1,1 +1,1 @@
-"""Files: images, model files, JSON and folders that appear whole or not at all."""
+"""Files: images, model files and folders that appear whole or not at all."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
+from edge.console.native_output import stderr_hidden
 from edge.errors import ModelError, RuntimeMissing
 from edge.models.onnx_runtime import onnx_runtime
 
@@ -41,7 +39,7 @@ class TFLiteModel:
     def __init__(self, data: bytes, distribution: str, threads: int) -> None:
         module = importlib.import_module(TFLITE_MODULES[distribution])
         self.runtime = f"{distribution} {_version(distribution)}"
-        with _native_chatter_hidden():
+        with stderr_hidden():
             self._interpreter = module.Interpreter(model_content=data, num_threads=threads)
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
@@ -188,26 +186,6 @@ def _dequantized(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     if np.issubdtype(values.dtype, np.integer) and scale:
         return (values.astype(np.float32) - np.float32(zero)) * np.float32(scale)
     return np.array(values, np.float32)
-
-
-@contextmanager
-def _native_chatter_hidden() -> Iterator[None]:
-    """Keep lines such as "Created XNNPACK delegate" of native code off the error stream.
-
-    They are written past Python to file descriptor 2, so that is what is turned away meanwhile.
-    """
-    try:
-        saved = os.dup(2)
-    except OSError:  # no error stream at all, as under some service managers
-        yield
-        return
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def _version(distribution: str) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 
 from edge.errors import InputError, RefusedError, UsageError
 from edge.files.atomic import atomic_file, atomic_folder
-from edge.files.image import PICTURE_SUFFIXES, write_picture
+from edge.files.formats import encoder_of, printable, written_name
+from edge.files.image import write_picture
 from edge.sinks.base import Judged, Sink
 from edge.sources.files import FALLBACK_FPS, FolderSource, Source
 
@@ -48,7 +49,8 @@ class PictureSaver(Sink):
 
 
 class FolderSaver(Sink):
-    """Writes the annotated pictures of a folder under their own names into a new folder."""
+    """Writes the annotated pictures of a folder under their own names into a new folder; those in
+    formats that are only read, such as `a.heic`, as `a.heic.jpg`."""
 
     name = "--save"
     wants_images = True
@@ -67,8 +69,8 @@ class FolderSaver(Sink):
     def write(self, judged: Judged) -> None:
         image = judged.annotated_bgr
         if image is not None:
-            inside = Path(judged.result.source).relative_to(self._source_folder)
-            write_picture(self._folder / inside, image)
+            inside = Path(judged.result.source).relative_to(printable(self._source_folder))
+            write_picture(written_name(self._folder / inside), image)
 
     def __exit__(
         self,
@@ -188,7 +190,7 @@ def saver_for(target: Path, source: Source) -> Sink:
         raise UsageError(f"--save {target} is a folder", hint="name a file in it")
     suffix = target.suffix.lower()
     if source.kind == "picture":
-        _check_suffix(target, suffix in PICTURE_SUFFIXES, "a picture", "NAME.png or NAME.jpg")
+        _check_suffix(target, encoder_of(target) is not None, "a picture", "NAME.png or NAME.jpg")
         return PictureSaver(target)
     _check_suffix(target, suffix in VIDEO_CODECS, "a video", f"NAME{', NAME'.join(VIDEO_CODECS)}")
     return VideoSaver(target, source.fps, live=source.live)

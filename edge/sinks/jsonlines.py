@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
-from edge.files.json_text import json_text
+from edge.console.json_text import json_text
 from edge.sinks.base import Judged, Sink
 
 

@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from edge import __version__
+from edge.console.json_text import json_text
 from edge.errors import ToolkitError, UsageError
-from edge.files.json_text import json_text
 from edge.recognition.annotate import plain_text
 from edge.sinks.base import Judged, Sink, SinkError
 from edge.tracking.presence import UNKNOWN, Event

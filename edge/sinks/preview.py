@@ -21,8 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import cv2
 
+from edge.console.json_text import json_text
 from edge.errors import UsageError
-from edge.files.json_text import json_text
 from edge.recognition.result import FrameResult
 from edge.sinks.base import Judged, Sink, SinkError
 from edge.sinks.preview_page import PAGE

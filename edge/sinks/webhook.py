@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
 
+from edge.console.json_text import json_text
 from edge.errors import UsageError
-from edge.files.json_text import json_text
 from edge.sinks.base import Judged, Sink, SinkError
 from edge.sources.files import without_password
 from edge.tracking.presence import Event

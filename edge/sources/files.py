@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ import cv2
 import numpy as np
 
 from edge.errors import PictureError, SourceError, UsageError
-from edge.files.image import is_picture, read_picture
+from edge.files.formats import READ_NAMES, PictureFormat, is_picture, printable
+from edge.files.image import picture_header, read_picture
+from edge.files.listing import list_folder
 
 URL_SCHEMES = ("http", "https", "rtsp", "rtsps")
 """Network sources that OpenCV's FFmpeg reads."""
@@ -23,6 +26,8 @@ FALLBACK_FPS = 25.0
 """Assumed for files that do not say their rate."""
 
 _Self = TypeVar("_Self", bound="Source")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ class PictureSource(Source):
     kind = "picture"
 
     def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
+        super().__init__(printable(path))
         self.total = 1
         self._path = path
         self._image: np.ndarray | None = None
@@ -135,7 +140,7 @@ class PictureSource(Source):
 
 
 class FolderSource(Source):
-    """The pictures of a folder and of those in it, by name; hidden files are left out.
+    """The pictures of a folder and of those in it, by name; what is left out is logged.
 
     Each one stands for itself: `time_s` is always 0. A file that cannot be decoded is a grab with
     an error.
@@ -144,24 +149,23 @@ class FolderSource(Source):
     kind = "folder"
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(str(folder))
+        super().__init__(printable(folder))
         self.folder = folder
         self._paths: list[Path] = []
         self._next = 0
 
     def open(self) -> None:
-        self._paths = [path for path in sorted(self.folder.rglob("*")) if self._is_wanted(path)]
-        if not self._paths:
+        listing = list_folder(self.folder, is_picture)
+        said = listing.words()
+        if not listing.files:
             raise SourceError(
-                f"the folder {self.folder} holds no pictures",
-                hint="give a folder with JPEG, PNG, WebP, BMP or PGM files",
+                f"the folder {self.name} holds no pictures{f' ({said})' if said else ''}",
+                hint=f"give a folder with {READ_NAMES} files",
             )
+        if said:
+            log.warning("%s", said)
+        self._paths = list(listing.files)
         self.total = len(self._paths)
-
-    def _is_wanted(self, path: Path) -> bool:
-        inside = path.relative_to(self.folder).parts
-        hidden = any(part.startswith(".") for part in inside)
-        return not hidden and is_picture(path) and path.is_file()
 
     def take(self, wait_s: float) -> Frame | None:
         if self._next >= len(self._paths):
@@ -171,9 +175,9 @@ class FolderSource(Source):
         self._next += 1
         self.ended = self._next >= len(self._paths)
         try:
-            return Frame(read_picture(path), number, 0.0, None, str(path))
+            return Frame(read_picture(path), number, 0.0, None, printable(path))
         except PictureError as problem:
-            return Frame(None, number, 0.0, None, str(path), str(problem))
+            return Frame(None, number, 0.0, None, printable(path), str(problem))
 
     def close(self) -> None:
         self._next = len(self._paths)
@@ -185,7 +189,7 @@ class VideoSource(Source):
     kind = "video"
 
     def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
+        super().__init__(printable(path))
         self._path = path
         self._capture: cv2.VideoCapture | None = None
         self._number = 0
@@ -254,9 +258,14 @@ def file_source(path: Path) -> Source:
     if path.is_dir():
         return FolderSource(path)
     if not path.exists():
-        raise SourceError(f"there is no file or folder {path}", hint="check the path of --source")
+        raise SourceError(
+            f"there is no file or folder {printable(path)}", hint="check the path of --source"
+        )
     if not path.is_file():
         raise UsageError(
             f"{path} is neither a file nor a folder", hint="open devices with --camera instead"
         )
-    return PictureSource(path) if is_picture(path) else VideoSource(path)
+    header = picture_header(path)
+    if is_picture(path) or (header is not None and header.format is not PictureFormat.GIF):
+        return PictureSource(path)
+    return VideoSource(path)

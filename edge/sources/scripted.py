@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from edge.errors import SourceError, UsageError
-from edge.files.image import is_picture, read_picture
+from edge.files.formats import is_picture
+from edge.files.image import read_picture
 from edge.sources.v4l2 import RawFrame
 
 ACTIONS = ("frames", "stall", "vanish", "end")

@@ -19,7 +19,8 @@ from edge.enrolment.degrade import degrade_every, with_ends
 from edge.errors import InputError, PictureError
 from edge.faces.alignment import align
 from edge.faces.detector import Detector
-from edge.files.image import is_picture, read_picture
+from edge.files.formats import is_picture
+from edge.files.image import read_picture
 from edge.files.model_file import sha256_of
 from edge.models.spec import Network, NetworkInput
 from export.inputs.find_photos import files_in

@@ -11,7 +11,9 @@ import numpy as np
 
 from edge.console.progress import progress
 from edge.errors import InputError, RefusedError
-from edge.files.image import is_picture, read_picture
+from edge.files.formats import is_picture
+from edge.files.image import read_picture
+from edge.files.listing import list_folder
 from edge.files.model_file import sha256_of
 from edge.sources.files import VideoSource
 
@@ -58,8 +60,7 @@ def files_in(roots: Sequence[Path]) -> list[Path]:
         root = Path(root).expanduser()
         if not root.exists():
             raise InputError(f"there is no file or folder {root}", hint="check --pictures")
-        inside = sorted(root.rglob("*")) if root.is_dir() else [root]
-        found += [path for path in inside if path.is_file() and not _hidden(path, root)]
+        found += list_folder(root, lambda _: True).files if root.is_dir() else [root]
     return list(dict.fromkeys(found))
 
 
@@ -142,7 +143,3 @@ def _frames(path: Path, those: Sequence[Named]) -> Iterator[tuple[Named, np.ndar
         f"{path} has no frame at {', '.join(wanted)} s: it is another video than the run's",
         hint="give --pictures with the video as it was",
     )
-
-
-def _hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(root).parts)

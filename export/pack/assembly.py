@@ -12,11 +12,11 @@ import numpy as np
 from edge.bundle.entry import FileEntry
 from edge.bundle.golden import Golden
 from edge.bundle.writer import BundleWriter, file_stem
+from edge.console.native_output import output_into
 from edge.errors import InputError
 from edge.faces.detector import YUNET_NAME, DetectorConfig, detector_bytes
 from edge.models.embedder import Embedder
 from edge.models.spec import Network
-from export.console.noise import into_log
 from export.convert import fused
 from export.gate.candidate import Candidate
 from export.heads.gather import Persons
@@ -121,7 +121,7 @@ def _files(
                 hint="pack the base's own run, with --head RUN for the person",
             )
         return []
-    with tempfile.TemporaryDirectory(prefix="edge-export-") as folder, into_log(log):
+    with tempfile.TemporaryDirectory(prefix="edge-export-") as folder, output_into(log):
         others = other_files(options.formats, run, made.model, Path(folder))
         found = [(FileEntry(member, kind), data) for member, (kind, data) in others.items()]
         if options.fused:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.bundle.golden import resized
+from edge.console.json_text import json_text
+from edge.console.native_output import output_into
 from edge.errors import InputError, ModelError, RefusedError, UsageError
 from edge.files.atomic import atomic_file
-from edge.files.json_text import json_text
 from edge.files.model_file import read_model_file, sha256_of
 from edge.models.spec import Network
-from export.console.noise import default_log, into_log, start_log
+from export.console.noise import default_log, start_log
 from export.gate.candidate import Candidate, Judge, ParityMissed, choose, reason, table
 from export.gate.limits import Recipe
 from export.gate.parity import answers_of_file, constant_outputs
@@ -94,7 +95,7 @@ def quantize(options: QuantizeOptions, report: Report = lambda line: None) -> Qu
     """
     run = RunFolder.open(options.run)
     log = start_log(options.log or default_log())
-    with into_log(log):
+    with output_into(log):
         network, data, formats = _source(run, options)
     report("looking for faces")
     found = enough_faces(options.pictures, network, options.detector)
@@ -105,7 +106,7 @@ def quantize(options: QuantizeOptions, report: Report = lambda line: None) -> Qu
     candidates = [judge.judge(with_runtimes(network, data), data)]
     for kind in formats:
         report(f"converting to {kind}")
-        with into_log(log):
+        with output_into(log):
             make = partial(_made, data, kind, network, crops)
             candidates.append(judge.converted(network, kind, make, _described))
     report("timing")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge.console.native_output import output_into
 from edge.errors import InputError, UsageError
 from edge.models.spec import FORMATS, Network
-from export.console.noise import into_log
 from export.convert.operators import minimal_runtimes
 from export.gate.candidate import DEPLOYED, Candidate, Judge, reference_answers
 from export.gate.parity import Answers
@@ -95,7 +95,7 @@ def make_candidates(
                 hint="train again with this version's edge-train",
             )
         report("loading the float model")
-        with into_log(log):
+        with output_into(log):
             from export.convert.float_model import FloatModel
 
             model = FloatModel(run.keras)
@@ -107,7 +107,7 @@ def make_candidates(
     candidates: list[Candidate] = []
     for name, make in _makers(formats, run, model, crops, candidates):
         report(f"{'measuring' if make is None else 'converting'} {name}")
-        with into_log(log):
+        with output_into(log):
             if make is None:
                 candidates.append(judge.judge(deployed, data))
             else:

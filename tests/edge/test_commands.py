@@ -28,8 +28,8 @@ from click.testing import CliRunner, Result
 from edge import __version__
 from edge.console import commands as grammar
 from edge.console import progress
+from edge.console.json_text import json_text
 from edge.errors import GateFailed, InputError, ToolkitError, UsageError
-from edge.files.json_text import json_text
 
 ENTRY_POINTS = {
     "edge-train": "trainer.cli.main",

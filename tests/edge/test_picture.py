@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from edge.errors import PictureError
-from edge.files.image import is_picture, read_picture, write_picture
+from edge.files.formats import is_picture
+from edge.files.image import read_picture, write_picture
 
 
 @pytest.fixture

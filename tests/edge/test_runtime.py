@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import types
 
 import numpy as np
 import pytest
 
+from edge.console.native_output import stderr_hidden
 from edge.errors import ModelError, RuntimeMissing
 from edge.models import runtime
 from edge.models.runtime import available_runtimes, open_model
@@ -50,9 +53,7 @@ def test_no_runtime_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_native_lines_are_hidden_and_the_stream_comes_back(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    import os
-
-    with runtime._native_chatter_hidden():
+    with stderr_hidden():
         os.write(2, b"chatter")
     os.write(2, b"heard")
     assert capfd.readouterr().err == "heard"
@@ -69,3 +70,26 @@ def test_integers_are_scaled_both_ways() -> None:
     packed = runtime._quantized(values, detail)
     assert packed.tolist() == [-128, -3, -1, 127]
     assert runtime._dequantized(packed, detail).tolist() == [-62.5, 0.0, 1.0, 65.0]
+
+
+def test_threads_hide_together_and_the_stream_comes_back(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The first one out does not turn the stream back for the others, the last one does."""
+    first_out = threading.Event()
+    both_in = threading.Barrier(2)
+
+    def stay() -> None:
+        with stderr_hidden():
+            both_in.wait(10)
+            first_out.wait(10)
+            os.write(2, b"lost\n")
+
+    other = threading.Thread(target=stay)
+    other.start()
+    with stderr_hidden():
+        both_in.wait(10)
+    first_out.set()
+    other.join(10)
+    os.write(2, b"heard\n")
+    assert capfd.readouterr().err == "heard\n"

@@ -210,6 +210,15 @@ def test_folders_by_identity_without_labels(tmp_path: Path) -> None:
         read_faces(tmp_path, need_labels=True)
 
 
+def test_pictures_beside_folders_are_not_guessed_about(tmp_path: Path) -> None:
+    """A flat folder of strangers with two sub-folders does not become two people."""
+    for number in range(4):
+        picture(tmp_path / f"{number}.jpg", number)
+        picture(tmp_path / ("2019" if number % 2 else "2020") / f"{number}.jpg", 10 + number)
+    with pytest.raises(DataError, match=r"4 pictures .* beside 2 folders"):
+        read_folder(tmp_path)
+
+
 def test_folders_by_celeba_number_with_a_list(tmp_path: Path) -> None:
     for number, name in ((7201, "000093"), (7201, "000114"), (88, "000200")):
         picture(tmp_path / str(number) / f"{name}.jpg", int(name))

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from edge.files.image import is_picture
+from edge.files.formats import is_picture
 from edge.heads.calibration import recalibrate
 from edge.heads.cohort import Cohort
 from edge.heads.head import Head

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge.console.json_text import json_text
 from edge.errors import InputError, UsageError
 from edge.faces.canonical import CROP_REGIONS
 from edge.files.atomic import atomic_file
-from edge.files.json_text import json_text
 
 if TYPE_CHECKING:
     from trainer.base.data import DataConfig

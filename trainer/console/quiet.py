@@ -1,12 +1,12 @@
-"""Native libraries kept quiet."""
+"""Native libraries kept quiet, and Python's warnings with them."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import warnings
 from collections.abc import Iterator
+
+from edge.console.native_output import stderr_hidden
 
 
 @contextlib.contextmanager
@@ -15,19 +15,6 @@ def quiet_native() -> Iterator[None]:
 
     Errors arrive as exceptions, as ever.
     """
-    sys.stderr.flush()
-    try:
-        kept = os.dup(2)
-    except OSError:  # a process without standard error
+    with stderr_hidden(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

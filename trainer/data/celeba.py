@@ -111,6 +111,8 @@ def read_folder(
         layout, found = "celeba" if listed else "flat", pictures(pictures_in)
     else:
         layout, found = "identities", pictures_below(folder)
+        if listed is None:
+            _refuse_mixed(folder, found)
     if not found:
         raise DataError(f"{folder} holds no pictures", hint="give the folder that holds them")
     table, missing = _table(folder, layout, found, listed)
@@ -124,6 +126,26 @@ def read_folder(
         keep[list(bad)] = False
         return Reading(table.select(keep), layout, missing, undecodable)
     return Reading(table, layout, missing, ())
+
+
+def _refuse_mixed(folder: Path, below: Sequence[Path]) -> None:
+    """Pictures beside folders of pictures: whether a folder is a person or an album is not said.
+
+    Fewer pictures than folders, such as a contact sheet, are left out with a warning.
+    """
+    beside = pictures(folder)
+    folders = sorted({path.relative_to(folder).parts[0] for path in below})
+    if not beside or not folders:
+        return
+    names = [path.name for path in beside]
+    if len(beside) < len(folders):
+        _LOG.warning("%s: skipped %s", folder, _listed("in no person's folder", names))
+        return
+    raise DataError(
+        f"{folder} holds {_listed('pictures', names)} beside {_listed('folders', folders)} "
+        f"with {len(below)} pictures",
+        hint="put each person into a folder, or all pictures right into one",
+    )
 
 
 def _table(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.files.image import is_picture
+from edge.files.formats import is_picture
+from edge.files.listing import list_folder
 
 _LIST_FOLDERS = (".", "Anno", "Eval", "anno", "eval")
 _PICTURE_FOLDERS = tuple(
@@ -44,11 +45,4 @@ def pictures(folder: Path) -> list[Path]:
 
 def pictures_below(folder: Path) -> list[Path]:
     """The pictures in the folder's sub-folders, at any depth, by name."""
-    subfolders = (path for path in folder.iterdir() if path.is_dir())
-    return sorted(
-        path
-        for sub in subfolders
-        if not sub.name.startswith(".")
-        for path in sub.rglob("*")
-        if is_picture(path) and path.is_file()
-    )
+    return [path for path in list_folder(folder, is_picture).files if path.parent != folder]

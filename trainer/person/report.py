@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.files.json_text import json_text
+from edge.console.json_text import json_text
 from edge.heads.cohort import Cohort
 from trainer.report.page import (
     HARDEST,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import InputError
-from edge.files.image import is_picture
+from edge.files.formats import READ_NAMES, is_picture, is_video
+from edge.files.listing import list_folder
 
-VIDEO_SUFFIXES = frozenset({".mkv", ".mp4", ".avi", ".mov", ".webm", ".m4v", ".gif"})
+_LOG = logging.getLogger("edge.trainer")
 
 PARTS = ("train", "validation", "test")
 ME, OTHERS = "me", "others"
@@ -100,25 +102,17 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             found.setdefault(path)
             continue
-        inside = sorted(p for p in path.rglob("*") if is_shown(p, path))
-        if not inside:
+        listing = list_folder(path, lambda one: is_picture(one) or is_video(one))
+        said = listing.words()
+        if not listing.files:
             raise InputError(
-                f"the folder {path} holds no pictures or videos",
-                hint="give photos (JPEG, PNG, WebP, BMP, PGM) or a short clip",
+                f"the folder {path} holds no pictures or videos{f' ({said})' if said else ''}",
+                hint=f"give photos ({READ_NAMES}) or a short clip",
             )
-        found.update(dict.fromkeys(inside))
+        if said:
+            _LOG.warning("%s", said)
+        found.update(dict.fromkeys(listing.files))
     return list(found)
-
-
-def is_shown(path: Path, folder: Path) -> bool:
-    """Whether a file inside `folder` is a picture or video and not hidden."""
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.is_file() and (is_picture(path) or is_video(path))
-
-
-def is_video(path: Path) -> bool:
-    """Whether the file's name says that it is a video."""
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
 
 
 def _subfolders(path: Path) -> dict[str, Path]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge.files.image import picture_header
+
 SMALLER_COPY = "a smaller copy of another picture"
 """Why such a file is not used."""
 
@@ -39,10 +41,5 @@ def _is_scaled(path: Path, original: Path, times: int) -> bool:
 
 def _size(path: Path) -> tuple[int, int] | None:
     """Width and height in pixels, None of what is no picture."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            return picture.size
-    except (OSError, ValueError):
-        return None
+    header = picture_header(path)
+    return None if header is None else (header.width_px, header.height_px)

@@ -17,11 +17,12 @@ from edge.errors import InputError, PictureError, SourceError
 from edge.faces.detector import Detector
 from edge.faces.face import Face
 from edge.faces.quality import Quality, QualityGate
+from edge.files.formats import is_video
 from edge.files.image import read_picture
 from edge.files.model_file import sha256_of
 from edge.models.embedder import Embedder
 from edge.sources.files import file_source
-from trainer.photos.album import find_files, is_video
+from trainer.photos.album import find_files
 from trainer.photos.copies import SMALLER_COPY, smaller_copies
 from trainer.photos.grouping import BLOCK_S, Print, bits_of, group_numbers
 from trainer.photos.origin import camera_model

@@ -19,7 +19,8 @@ from edge.bundle.writer import file_stem
 from edge.enrolment.augment import PER_PICTURE
 from edge.errors import InputError, RefusedError
 from edge.files.atomic import atomic_folder
-from edge.files.image import is_picture
+from edge.files.formats import is_picture, is_video
+from edge.files.listing import list_folder
 from edge.heads.head import KERNEL, LINEAR, Head
 from trainer.cohort.choose import stored_cohort
 from trainer.data.attribute_metrics import USEFUL_MARGIN
@@ -27,7 +28,7 @@ from trainer.finetune.base import TUNED_ON_THESE, TunedBase, tune_base
 from trainer.inference.embeddings import embeddings_of
 from trainer.person.pipeline import Pipeline, write_models
 from trainer.person.settings import AUTO, FINETUNE, PersonSettings
-from trainer.photos.album import expanded, is_video
+from trainer.photos.album import expanded
 from trainer.photos.copies import SMALLER_COPY
 from trainer.photos.grouping import Print, group_numbers, prints_to_json
 from trainer.photos.samples import FaceSamples, read_looks
@@ -132,15 +133,21 @@ def variations_per_look(pictures: int) -> int:
 
 def ignored_files(paths: Sequence[Path]) -> int:
     """How many files of the folders are neither pictures nor videos, such as `.bad` ones."""
-    inside = [p for root in expanded(paths) if root.is_dir() for p in root.rglob("*")]
-    return sum(p.is_file() and not is_picture(p) and not is_video(p) for p in inside)
+    folders = [root for root in expanded(paths) if root.is_dir()]
+    listings = [list_folder(one, lambda p: is_picture(p) or is_video(p)) for one in folders]
+    return sum(len(listing.left_out) for listing in listings)
 
 
 def picture_files(paths: Sequence[Path]) -> list[Path]:
     """The pictures among files and in folders."""
     roots = expanded(paths)
-    inside = [p for root in roots for p in (root.rglob("*") if root.is_dir() else [root])]
-    return [p for p in inside if is_picture(p)]
+    found: list[Path] = []
+    for root in roots:
+        if root.is_dir():
+            found += list_folder(root, is_picture).files
+        elif is_picture(root):
+            found.append(root)
+    return found
 
 
 def fit_task(
