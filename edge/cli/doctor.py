@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edge.console.commands import bundle_option, command, detector_option, emit_json, json_option
+from edge.console.display_text import for_terminal
 from edge.doctor.report import OK, PROBLEM, SKIPPED, WARNING, Finding, Patient, examine, is_healthy
 
 MARKS = {OK: ("✓", "green"), WARNING: ("!", "yellow"), PROBLEM: ("✗", "red"), SKIPPED: ("–", None)}
@@ -43,9 +44,9 @@ def doctor(bundle: Path | None, detector_model: Path | None, as_json: bool) -> N
 
 def _say(finding: Finding) -> None:
     mark, colour = MARKS[finding.state]
-    click.echo(f"{click.style(mark, fg=colour)} {finding.check}: {finding.text}")
+    click.echo(f"{click.style(mark, fg=colour)} {finding.check}: {for_terminal(finding.text)}")
     if finding.remedy:
-        click.echo(f"    {click.style('→', fg=colour)} {finding.remedy}")
+        click.echo(f"    {click.style('→', fg=colour)} {for_terminal(finding.remedy)}")
 
 
 def _verdict(findings: list[Finding]) -> str:

@@ -17,6 +17,7 @@ from edge.console.commands import (
     json_option,
     out_option,
     quiet_option,
+    say,
     threads_option,
 )
 from edge.people.encryption import KEY_FILE_VARIABLE
@@ -76,7 +77,7 @@ def enrol(as_json: bool, **options: Any) -> None:
     if as_json:
         emit_json(done.to_json())
     else:
-        click.echo(done.text())
+        say(done.text())
 
 
 @command(
@@ -118,7 +119,7 @@ def not_me(as_json: bool, **options: Any) -> None:
     if as_json:
         emit_json({"schema": 1, **done.to_json()})
         return
-    click.echo(
+    say(
         f"{done.name}: {done.pictures} pictures of others; accepted before {done.accepted_before}, "
         f"now {done.accepted_after}\nown looks rejected: before {done.rejected_before}, now "
         f"{done.rejected_after} of {done.groups}"
@@ -149,13 +150,13 @@ def people(bundle: Path | None, key_file: Path | None, as_json: bool) -> None:
         facts = each.to_json()
         words = [f"{facts['looks']} looks" if facts["looks"] else "", each.origin]
         words += [f"{facts['not_me']} pictures of others taken back" if facts["not_me"] else ""]
-        click.echo(f"{each.head.name}: {', '.join(word for word in words if word)}")
+        say(f"{each.head.name}: {', '.join(word for word in words if word)}")
         for warning in facts["warnings"]:
-            click.echo(f"    warning: {warning}")
+            say(f"    warning: {warning}")
     if not known:
-        click.echo("nobody is known; enrol somebody: edge-recognize enrol --name ana --camera 0")
+        say("nobody is known; enrol somebody: edge-recognize enrol --name ana --camera 0")
     if sealed is False:
-        click.echo("enrolled on this device without encryption; see 'edge-recognize keygen -h'")
+        say("enrolled on this device without encryption; see 'edge-recognize keygen -h'")
 
 
 @command(
@@ -187,7 +188,7 @@ def forget(name: str | None, everybody: bool, as_json: bool, **options: Any) -> 
     if as_json:
         emit_json(done.to_json())
         return
-    click.echo(done.text())
+    say(done.text())
 
 
 @command(
@@ -219,7 +220,7 @@ def keygen(out: Path, as_json: bool) -> None:
             {"schema": 1, "key_id": key_id, "file": str(out), "encrypted": len(known.persons)}
         )
     else:
-        click.echo(f"wrote the key {key_id} to {out}; set {KEY_FILE_VARIABLE} to that file")
+        say(f"wrote the key {key_id} to {out}; set {KEY_FILE_VARIABLE} to that file")
 
 
 def _register(bundle: Path | None, key_file: Path | None) -> Any:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from edge.console.commands import say
 from edge.errors import UsageError
 from edge.service.service import Notifier, Signals, SilentNotifier, logging_to_stderr
 
@@ -117,7 +116,7 @@ def _run(options: RunOptions, signals: Signals) -> None:
     if source.live:
         located = proved(located)
     if not options.quiet:
-        click.echo(located.line, err=True)
+        say(located.line, err=True)
     judge = open_judge(located, options)
     budget = None if options.max_cpu is None else Budget(options.max_cpu)
     tracker = open_tracker(options, source, budget)
@@ -147,7 +146,7 @@ def _run(options: RunOptions, signals: Signals) -> None:
         from edge.tracking.challenge import LIMITS
 
         passed, failed = getattr(tracker, "passed", 0), getattr(tracker, "failed", 0)
-        click.echo(f"challenges passed: {passed}, failed: {failed}; {LIMITS}", err=options.as_json)
+        say(f"challenges passed: {passed}, failed: {failed}; {LIMITS}", err=options.as_json)
 
 
 def open_source(options: RunOptions, signals: Signals) -> Source:
@@ -294,7 +293,7 @@ def _summarize(options: RunOptions, tally: Tally, source: Source, fan: FanOut) -
     """The last words: on standard output for people, on standard error beside JSON."""
     if options.quiet:
         return
-    click.echo(_summary(tally, source, fan), err=options.as_json)
+    say(_summary(tally, source, fan), err=options.as_json)
 
 
 def _summary(tally: Tally, source: Source, fan: FanOut) -> str:

@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 import click
 
 from edge import __version__
+from edge.console.display_text import for_terminal, without_secrets_of
 from edge.console.json_text import emit_json
 from edge.errors import ToolkitError
 
@@ -82,6 +83,7 @@ __all__ = [
     "json_option",
     "out_option",
     "quiet_option",
+    "say",
     "seed_option",
     "threads_option",
 ]
@@ -296,13 +298,19 @@ def _report_usage(problem: click.ClickException, as_json: bool) -> int:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(str(text).split())
+    return for_terminal(" ".join(str(text).split()))
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a text for people, on standard error with `err`; what a terminal would obey in it, as
+    in the names of a bundle or the words of a device, is spelt out (`for_terminal`)."""
+    click.echo(for_terminal(text), err=err)
 
 
 def _words_of_os_error(problem: OSError) -> tuple[str, str | None]:
     what = problem.strerror or str(problem) or type(problem).__name__
     where = [str(name) for name in (problem.filename, problem.filename2) if name is not None]
-    message = f"{' -> '.join(where)}: {what}" if where else what
+    message = without_secrets_of(f"{' -> '.join(where)}: {what}" if where else what)
     return message, _HINT_OF_ERRNO.get(problem.errno or 0)
 
 
@@ -316,7 +324,7 @@ def _words_of_missing_module(problem: ModuleNotFoundError) -> tuple[str, str]:
 
 def _words_of_bug(problem: Exception) -> tuple[str, str]:
     return (
-        f"unexpected {type(problem).__name__}: {problem}",
+        without_secrets_of(f"unexpected {type(problem).__name__}: {problem}"),
         f"rerun with {DEBUG_VARIABLE}=1 for the traceback",
     )
 

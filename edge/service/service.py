@@ -13,6 +13,8 @@ import time
 from types import FrameType, TracebackType
 from typing import Any
 
+from edge.console.display_text import for_terminal
+
 LOG_SAME_EVERY_S = 60.0
 """The same message is logged at most this often."""
 
@@ -165,7 +167,14 @@ class RateLimit(logging.Filter):
         return True
 
 
-class _Priority(logging.Formatter):
+class _Plain(logging.Formatter):
+    """One message, without codes that a terminal would obey."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return for_terminal(super().format(record))
+
+
+class _Priority(_Plain):
     """`<4>message`, as journald reads priorities from standard error."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -181,7 +190,7 @@ def logging_to_stderr(*, journal: bool = False, quiet: bool = False) -> Any:
     """
     logger = logging.getLogger("edge")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Priority("%(message)s") if journal else logging.Formatter("%(message)s"))
+    handler.setFormatter(_Priority("%(message)s") if journal else _Plain("%(message)s"))
     handler.addFilter(RateLimit())
     level = logger.level
     logger.setLevel(logging.ERROR if quiet else logging.INFO)

@@ -13,6 +13,7 @@ from types import TracebackType
 
 import numpy as np
 
+from edge.console.display_text import without_secrets_of
 from edge.errors import ToolkitError
 from edge.recognition.result import FrameResult
 from edge.tracking.presence import Event
@@ -176,7 +177,7 @@ class _Lane:
             if self.sink.essential:
                 self.problem = problem
             else:
-                log.warning("%s: %s", self.sink.name, problem)
+                log.warning("%s: %s", self.sink.name, without_secrets_of(str(problem)))
 
 
 class FanOut:
@@ -282,4 +283,5 @@ class FanOut:
             if lane.sink.essential and lane.problem is None:
                 lane.problem = failure
             else:
-                log.warning("closing %s failed: %s", lane.sink.name, failure)
+                said = without_secrets_of(str(failure))
+                log.warning("closing %s failed: %s", lane.sink.name, said)

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TextIO
 
+from edge.console.display_text import for_terminal
 from edge.recognition.annotate import clock
 from edge.recognition.result import FrameResult
 from edge.sinks.base import Judged, Sink
@@ -38,7 +39,7 @@ class TextLines(Sink):
 
     def _say(self, line: str) -> None:
         stream = self._stream or sys.stdout
-        stream.write(line + "\n")
+        stream.write(for_terminal(line) + "\n")
         stream.flush()
 
 

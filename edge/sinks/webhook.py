@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
+from edge.console.display_text import without_secrets, without_secrets_of
 from edge.console.json_text import json_text
 from edge.errors import UsageError
 from edge.sinks.base import Judged, Sink, SinkError
-from edge.sources.files import without_password
 from edge.tracking.presence import Event
 
 WORTH_A_RETRY = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -29,7 +32,12 @@ class WebhookConfig:
 
 
 class Webhook(Sink):
-    """Posts events, one request each. Pictures are never sent."""
+    """Posts events, one request each. Pictures are never sent.
+
+    `user:password@` of the URL becomes Basic authentication (RFC 7617). An event counts as
+    delivered where the address itself answers with 2xx; a redirection is not followed, as it would
+    turn the POST into a GET without the event.
+    """
 
     name = "webhook"
     only_events = True
@@ -42,10 +50,10 @@ class Webhook(Sink):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Raises `UsageError` for what is no URL of http or https."""
-        if not url.lower().startswith(("http://", "https://")):
-            raise UsageError(f"--webhook {url} is no URL", hint="give http://… or https://…")
-        self.name = f"webhook {without_password(url)}"
-        self._url = url
+        self._given = url
+        self._url, self._authorization = _parts(url)
+        self.name = f"webhook {without_secrets(url)}"
+        self._opener = urllib.request.build_opener(_NoRedirection)
         self._config = config or WebhookConfig()
         self._sleep = sleep
 
@@ -63,20 +71,62 @@ class Webhook(Sink):
             except urllib.error.HTTPError as problem:
                 problem.close()
                 if left == 0 or problem.code not in WORTH_A_RETRY:
-                    raise SinkError(f"the answer was {problem.code} {problem.reason}") from None
+                    raise self._refused(problem) from None
             except (OSError, HTTPException) as problem:
                 if left == 0:
                     reason = getattr(problem, "reason", None) or problem
-                    raise SinkError(f"not delivered: {reason}") from None
+                    said = without_secrets_of(str(reason), self._given)
+                    raise SinkError(f"not delivered: {said}") from None
             self._sleep(pause_s)
             pause_s *= 2
 
-    def _post(self, event: Event) -> None:
-        request = urllib.request.Request(
-            self._url,
-            data=json_text(event.to_json()).encode(),
-            headers={"Content-Type": "application/json", "User-Agent": "edge-recognize"},
-            method="POST",
+    def _refused(self, problem: urllib.error.HTTPError) -> SinkError:
+        said = without_secrets_of(f"{problem.code} {problem.reason}", self._given)
+        if not 300 <= problem.code < 400:
+            return SinkError(f"the answer was {said}")
+        where = without_secrets(problem.headers.get("Location", ""))
+        return SinkError(
+            f"not delivered: the answer was {said}, a redirection to {where}",
+            hint="give the address that it leads to",
         )
-        with urllib.request.urlopen(request, timeout=self._config.timeout_s) as answer:
+
+    def _post(self, event: Event) -> None:
+        headers = {"Content-Type": "application/json", "User-Agent": "edge-recognize"}
+        if self._authorization:
+            headers["Authorization"] = self._authorization
+        body = json_text(event.to_json()).encode()
+        request = urllib.request.Request(self._url, data=body, headers=headers, method="POST")
+        with self._opener.open(request, timeout=self._config.timeout_s) as answer:
             answer.read(1024)
+
+
+class _NoRedirection(urllib.request.HTTPRedirectHandler):
+    """Leaves every 3xx the error that it is for a POST."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """The URL without user and password, and what they become as a header, "" without any.
+
+    Raises `UsageError`, without the URL's secrets.
+    """
+    shown, hint = without_secrets(url), "give http://… or https://…"
+    if not url.lower().startswith(("http://", "https://")):
+        raise UsageError(f"--webhook {shown} is no URL", hint=hint)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise UsageError(
+            f"--webhook {shown} is no URL", hint="write / and @ of a password as %2F and %40"
+        ) from None
+    if not parts.hostname or not url.isascii() or any(not c.isprintable() or c == " " for c in url):
+        raise UsageError(f"--webhook {shown} is no URL", hint=hint)
+    if parts.username is None:
+        return url, ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    plain = urlunsplit(parts._replace(netloc=host if port is None else f"{host}:{port}"))
+    words = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return plain, f"Basic {base64.b64encode(words.encode()).decode()}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import logging
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,14 +239,6 @@ class VideoSource(Source):
 def is_url(text: str) -> bool:
     """Whether `text` names a network stream."""
     return text.partition("://")[0].lower() in URL_SCHEMES and "://" in text
-
-
-def without_password(url: str) -> str:
-    """A URL as it may be shown: user, password and values of secret parameters become `***`."""
-    url = re.sub(r"^(\w+://)[^/]*@", r"\1***@", url)
-    return re.sub(
-        r"(?i)([?&](?:user|usr|pass|passwd|password|pwd|token|key)=)[^&#]*", r"\1***", url
-    )
 
 
 def file_source(path: Path) -> Source:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.console.display_text import without_secrets, without_secrets_of
 from edge.errors import SourceError, UsageError
 from edge.sources.files import Frame, Source, is_url
 from edge.sources.v4l2 import Camera, CameraOptions, RawFrame, V4L2Camera
@@ -265,7 +266,7 @@ class LiveSource(Source):
             if self._lost and str(loss) != self._said:
                 log.warning("%s; trying again", loss)
             self._said = str(loss)
-            self._lose(str(loss))
+            self._lose(without_secrets_of(str(loss)))
             self._start(self._pause_s())
 
 
@@ -289,7 +290,8 @@ def camera_by_name(which: str, options: CameraOptions | None = None) -> Camera:
         from edge.sources.stream import StreamCamera
 
         return StreamCamera(which)
+    shown = without_secrets(which) if "://" in which or "@" in which else which
     raise UsageError(
-        f"'{which}' names no camera",
+        f"'{shown}' names no camera",
         hint="give a number, a path such as /dev/v4l/by-id/…, csi, or a URL of http or rtsp",
     )

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import cv2
 
+from edge.console.display_text import without_secrets
 from edge.errors import SourceError
-from edge.sources.files import VideoSource, without_password
+from edge.sources.files import VideoSource
 from edge.sources.v4l2 import RawFrame
 
 OPEN_TIMEOUT_S = 8.0
@@ -16,7 +17,7 @@ READ_TIMEOUT_S = 4.0
 
 
 class StreamCamera:
-    """A camera by its URL. The name hides user and password."""
+    """A camera by its URL. The name hides all that may be secret."""
 
     def __init__(
         self,
@@ -26,7 +27,7 @@ class StreamCamera:
         read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
         self.url = url
-        self.name = without_password(url)
+        self.name = without_secrets(url)
         self.fps: float | None = None
         self._timeouts_s = (open_timeout_s, read_timeout_s)
         self._capture: cv2.VideoCapture | None = None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge.console.commands import PATH, emit_json, group, json_option, quiet_option
+from edge.console.commands import PATH, emit_json, group, json_option, quiet_option, say
+from edge.console.display_text import for_terminal
 
 if TYPE_CHECKING:
     from export.flash.device import Outcome, Report, Shelf, Switched
@@ -182,19 +183,19 @@ def _show(outcome: Outcome, *, asked: bool) -> None:
         _show_switched(outcome.result, asked=asked)
     if outcome.error is not None:
         text = " ".join(str(outcome.error).split())
-        click.echo(f"error: {text}", err=True)
+        say(f"error: {text}", err=True)
 
 
 def _show_switched(done: Switched, *, asked: bool) -> None:
-    click.echo(f"{done.host}: {_sentence(done)}")
+    say(f"{done.host}: {_sentence(done)}")
     states = {process.state for process in done.processes}
     if "running" in states and done.changed:
-        click.echo("  edge-recognize runs there with the old bundle; restart it, or use --reload")
+        say("  edge-recognize runs there with the old bundle; restart it, or use --reload")
     if "asked" in states:
         numbers = ", ".join(str(p.number) for p in done.processes if p.state == "asked")
-        click.echo(f"  asked edge-recognize there to load it (SIGHUP to process {numbers})")
+        say(f"  asked edge-recognize there to load it (SIGHUP to process {numbers})")
     if asked and not states and not done.dry_run:
-        click.echo("  no edge-recognize runs there; it takes this bundle when it starts")
+        say("  no edge-recognize runs there; it takes this bundle when it starts")
 
 
 def _sentence(done: Switched) -> str:
@@ -216,19 +217,19 @@ def _sentence(done: Switched) -> str:
 def _show_shelf(shelf: Shelf) -> None:
     from datetime import datetime
 
-    click.echo(f"{shelf.host}: {shelf.folder}")
+    say(f"{shelf.host}: {shelf.folder}")
     for bundle in shelf.bundles:
         when = datetime.fromtimestamp(bundle.written_s).strftime("%Y-%m-%d %H:%M")
         mark = {shelf.current: "current", shelf.previous: "previous"}.get(bundle.name, "")
         damaged = "DAMAGED" if bundle.sound is False else ""
         line = f"  {mark:8} {bundle.name}  {bundle.size_bytes / _MIB:.1f} MiB  {when}  {damaged}"
-        click.echo(line.rstrip())
+        say(line.rstrip())
     names = {bundle.name for bundle in shelf.bundles}
     for mark, name in (("current", shelf.current), ("previous", shelf.previous)):
         if name is not None and name not in names:
-            click.echo(f"  {mark:8} {name}  (not in this folder)")
+            say(f"  {mark:8} {name}  (not in this folder)")
     if not shelf.bundles:
-        click.echo("  no bundles")
+        say("  no bundles")
 
 
 def _show_table(report: Report) -> None:
@@ -238,7 +239,7 @@ def _show_table(report: Report) -> None:
     table = Table("device", "state", "current bundle", box=None, pad_edge=False)
     for outcome in report.outcomes:
         state = "ok" if outcome.error is None else "failed"
-        table.add_row(outcome.host, state, _current(outcome))
+        table.add_row(outcome.host, state, for_terminal(_current(outcome)))
     Console(markup=False, highlight=False).print(table)
 
 

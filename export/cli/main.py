@@ -17,6 +17,7 @@ from edge.console.commands import (
     json_option,
     out_option,
     quiet_option,
+    say,
 )
 
 FORMATS = ("auto", "all", "tflite-float32", "tflite-float16", "tflite-dynamic", "tflite-int8",
@@ -129,7 +130,7 @@ def pack_command(
     if as_json:
         emit_json(result.to_json())
     else:
-        click.echo("\n".join(result.lines()))
+        say("\n".join(result.lines()))
 
 
 @main.command(
@@ -178,7 +179,7 @@ def quantize_command(
     if as_json:
         emit_json(result.to_json())
     else:
-        click.echo("\n".join(result.lines()))
+        say("\n".join(result.lines()))
 
 
 @main.command(
@@ -196,7 +197,7 @@ def inspect_command(bundle: Path, card: bool, public_key: Path | None, as_json: 
     if as_json:
         emit_json(found.to_json())
     else:
-        click.echo(found.card if card else "\n".join(found.lines()))
+        say(found.card if card else "\n".join(found.lines()))
 
 
 @main.command(
@@ -216,12 +217,12 @@ def verify_command(bundle: Path, public_key: Path | None, as_json: bool) -> None
     found = verify(bundle, public_key)
     if found.problems:
         for line in found.lines():
-            click.echo(line, err=True)
+            say(line, err=True)
     found.require()
     if as_json:
         emit_json(found.to_json())
     else:
-        click.echo("\n".join(found.lines()))
+        say("\n".join(found.lines()))
 
 
 @main.command("keygen", examples="edge-export keygen -o maker.key")
@@ -240,7 +241,7 @@ def keygen_command(out: Path, as_json: bool) -> None:
     if as_json:
         emit_json(pair.to_json())
     else:
-        click.echo("\n".join(pair.lines()))
+        say("\n".join(pair.lines()))
 
 
 @contextmanager
@@ -250,13 +251,13 @@ def _shown(quiet: bool) -> Iterator[Callable[[str], None]]:
 
     def report(line: str) -> None:
         if not quiet:
-            click.echo(f"{line} ...", err=True)
+            say(f"{line} ...", err=True)
 
     try:
         yield report
     except ParityMissed as problem:
         for line in table(problem.candidates, None):
-            click.echo(line, err=True)
+            say(line, err=True)
         raise
 
 

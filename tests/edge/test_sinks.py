@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import stat
@@ -22,7 +23,7 @@ from faked import ADA, BEN, BLURRED, NOBODY, STRANGER, picture, result, write_vi
 from edge.errors import InputError, RefusedError, UsageError
 from edge.sinks import files as saving
 from edge.sinks import window
-from edge.sinks.base import QUEUE_EVENTS, QUEUE_FRAMES, FanOut, Judged, Sink
+from edge.sinks.base import QUEUE_EVENTS, QUEUE_FRAMES, FanOut, Judged, Sink, SinkError
 from edge.sinks.command import MatchCommand
 from edge.sinks.event_pictures import EventPictures
 from edge.sinks.files import FolderSaver, PictureSaver, VideoSaver, saver_for
@@ -498,21 +499,29 @@ def hook() -> Iterator[SimpleNamespace]:
     """A server that answers with the codes in `answers` and remembers what it was told."""
     told: list[tuple[str, dict[str, object]]] = []
     answers: list[int] = []
+    asked: list[str | None] = []
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *args: object) -> None: ...
 
+        def do_GET(self) -> None:
+            told.append(("GET", {}))
+            self.send_response(200)
+            self.end_headers()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             told.append((self.headers["Content-Type"], json.loads(body)))
+            asked.append(self.headers["Authorization"])
             self.send_response(answers.pop(0) if answers else 200)
+            self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}/"
-    yield SimpleNamespace(url=url, told=told, answers=answers)
+    yield SimpleNamespace(url=url, told=told, answers=answers, asked=asked)
     server.shutdown()
     server.server_close()
 
@@ -548,6 +557,34 @@ def test_a_webhook_gives_up(hook: SimpleNamespace) -> None:
     assert (len(hook.told), len(pauses)) == (4, 2), "a refusal is not worth a retry"
 
 
+def test_a_webhook_with_user_and_password_asks_as_such(hook: SimpleNamespace) -> None:
+    url = hook.url.replace("//", "//me:s%2Fcr%20t@")
+    Webhook(url).write(judged(events=(ARRIVAL,)))
+    assert base64.b64decode(hook.asked[0].removeprefix("Basic ")) == b"me:s/cr t"
+    Webhook(hook.url).write(judged(events=(ARRIVAL,)))
+    assert hook.asked[1] is None
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirection_is_no_delivery(hook: SimpleNamespace, code: int) -> None:
+    hook.answers += [code]
+    with pytest.raises(SinkError, match=f"not delivered: the answer was {code}"):
+        Webhook(hook.url).write(judged(events=(ARRIVAL,)))
+    assert [kind for kind, _ in hook.told] == ["application/json"], "and nothing else was asked"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://me:S3cretS3cret@nowhere.invalid/x", "http://nowhere.invalid/hook/S3cretS3cret",
+     "http://127.0.0.1:9/x?access_token=S3cretS3cret", "http://me:S3cretS3cret@127.0.0.1:9/"],
+)  # fmt: skip
+def test_a_webhook_that_fails_shows_no_secret(url: str) -> None:
+    sink = Webhook(url, WebhookConfig(tries=1))
+    with pytest.raises(SinkError, match="not delivered") as found:
+        sink.write(judged(events=(ARRIVAL,)))
+    assert "S3cret" not in f"{found.value} {sink.name}"
+
+
 def test_a_dead_webhook_is_counted_and_slows_nobody() -> None:
     sink = Webhook("http://me:secret@127.0.0.1:9/", sleep=lambda seconds: None)
     assert "secret" not in sink.name
@@ -562,6 +599,10 @@ def test_a_dead_webhook_is_counted_and_slows_nobody() -> None:
 def test_a_webhook_wants_a_url() -> None:
     with pytest.raises(UsageError, match="is no URL"):
         Webhook("file:///etc/passwd")
+    for url in ("http://me:S3cret/x@h/", "ftp://me:S3cret@h", "http://me:S3cret @h/"):
+        with pytest.raises(UsageError, match="is no URL") as found:
+            Webhook(url)
+        assert "S3cret" not in str(found.value)
 
 
 def test_a_headless_opencv_names_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:

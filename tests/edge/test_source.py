@@ -15,7 +15,6 @@ from edge.sources.files import (
     PictureSource,
     VideoSource,
     file_source,
-    without_password,
 )
 
 
@@ -90,19 +89,6 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 def test_a_device_is_no_file() -> None:
     with pytest.raises(UsageError, match="--camera"):
         file_source(Path("/dev/null"))
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("rtsp://10.0.0.1/live", "rtsp://10.0.0.1/live"),
-        ("rtsp://me:p@ss@10.0.0.1:554/live?x=1", "rtsp://***@10.0.0.1:554/live?x=1"),
-        ("http://h/v.mjpg?user=a&pwd=b%20c&res=hd", "http://h/v.mjpg?user=***&pwd=***&res=hd"),
-        ("http://h/a@b", "http://h/a@b"),
-    ],
-)
-def test_passwords_are_not_shown(url: str, shown: str) -> None:
-    assert without_password(url) == shown
 
 
 def test_closing_twice_is_fine_and_ends(tmp_path: Path) -> None:

@@ -553,7 +553,7 @@ def test_a_model_that_crashes_its_runtime_is_neither_packed_nor_verified(
     assert "detector: ended its process by SIG" in done.stderr
     assert not out.exists()
     with Bundle.open(everything[0]) as bundle:
-        bundle.write(out, detector=("d.onnx", detector.read_bytes(), 0.6))
+        BundleWriter.of(bundle, detector=("d.onnx", detector.read_bytes(), 0.6)).write(out)
     done = command("verify", out, "--json", state=tmp_path)
     assert done.returncode == 1
     assert "detector: ended its process by SIG" in json.loads(done.stdout)["error"]["message"]
