@@ -125,13 +125,18 @@ class Archive:
             raise BundleMembersWrong(f"{self.path} has no {name}", hint=_REFETCH) from None
 
 
-def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
+def write_archive(path: Path, members: Mapping[str, bytes], *, private: bool = False) -> None:
     """Write `members` in their order, whole or not at all; same members, same bytes.
+
+    private: readable by its owner alone, and so are folders that are made for it.
 
     Raises `BundlePathEscape` for a name and `BundleOversized` for a size that `Archive` refuses.
     """
     _check_sizes(path, {checked_name(name): len(data) for name, data in members.items()})
-    with atomic_file(Path(path)) as temporary, zipfile.ZipFile(temporary, "w") as file:
+    with (
+        atomic_file(Path(path), private=private) as temporary,
+        zipfile.ZipFile(temporary, "w") as file,
+    ):
         for name, data in members.items():
             entry = zipfile.ZipInfo(name, _DATE)
             entry.create_system, entry.create_version = _UNIX, _VERSION_2_0

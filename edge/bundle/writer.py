@@ -112,8 +112,9 @@ class BundleWriter:
     def write(self, path: Path, *, key: PrivateKey | None = None) -> None:
         """Write the bundle, whole or not at all; the same content gives the same bytes.
 
-        Signed where a key is given. Raises `BundleManifestInvalid` when the parts do not fit
-        together, `BundleSignatureError` when an unsigned bundle could not be opened here.
+        Readable by its owner alone where it holds people. Signed where a key is given. Raises
+        `BundleManifestInvalid` when the parts do not fit together, `BundleSignatureError` when an
+        unsigned bundle could not be opened here.
         """
         required = configured_key()
         if required is not None and (key is None or key.public != required):
@@ -130,7 +131,7 @@ class BundleWriter:
         if key is not None:
             head[SIGNATURE_MEMBER] = key.sign(data)
         Manifest.from_bytes(data)  # what could not be read is never written
-        write_archive(path, {**head, **members})
+        write_archive(path, {**head, **members}, private=bool(self.heads))
 
     def _manifest(self, members: dict[str, bytes]) -> Manifest:
         """The manifest; `members` is filled with the files on the way."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,13 @@ from edge.people.erasure import (
     without_pictures_of,
 )
 from edge.people.registry import Registry
-from edge.people.store import load_people, only_writer, people_folder, save_people
+from edge.people.store import (
+    load_people,
+    only_writer,
+    people_folder,
+    remove_people,
+    save_people,
+)
 
 
 def run_forget(
@@ -41,9 +46,8 @@ def run_forget(
         device, changed = _from_device(name, heads_of(name, found), vault)
         pictures = forget_pictures(name, events_folder)
         written = forget_in_bundles(found, name, () if used is None else (used,))
-        _follow({old: new for each in written for old, new in each.heads.items()}, vault)
         _settle(bundle, vault, tuple(changed))
-    paths = tuple(str(each.path) for each in written)
+    paths = tuple(map(str, written))
     done = Forgotten(name, device, paths, pictures, sum(changed.values()))
     if done.nothing:
         raise InputError(f"there is nothing of {name} on this device", hint="edge-recognize people")
@@ -57,7 +61,7 @@ def run_forget_all(name: str | None) -> Forgotten:
     folder = people_folder()
     with only_writer(folder):
         there = folder.exists()
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_people(folder)
     if not there:
         raise InputError("nobody is enrolled on this device")
     return Forgotten("", True, (), 0)
@@ -87,15 +91,6 @@ def _from_device(
     if own or changed:
         save_people(folder, replace(known, persons=tuple(left), calibrated_for=""), vault)
     return bool(own), changed
-
-
-def _follow(moved: Mapping[str, str], vault: Encryption) -> None:
-    """Let corrections of a bundle's heads stand for these heads as they are now."""
-    folder = people_folder()
-    known = load_people(folder, vault)
-    persons = tuple(replace(p, replaces=moved.get(p.replaces, p.replaces)) for p in known.persons)
-    if any(new.replaces != old.replaces for new, old in zip(persons, known.persons, strict=True)):
-        save_people(folder, replace(known, persons=persons, calibrated_for=""), vault)
 
 
 def _settle(bundle: Path | None, vault: Encryption, changed: Sequence[str]) -> None:

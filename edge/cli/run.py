@@ -178,8 +178,10 @@ def open_judge(located: Located, options: RunOptions) -> Recognizer:
     """The recognizer with the bundle that was found. Raises `ToolkitError`."""
     from edge.people.encryption import Encryption
     from edge.people.registry import Registry
+    from edge.people.store import people_folder, tidy_people
     from edge.recognition.recognizer import Recognizer
 
+    tidy_people(people_folder())
     with located.open() as bundle:
         register = Registry(bundle, Encryption.open(options.key_file))
         if register.people.persons:

@@ -175,8 +175,10 @@ def _decoded_avif(data: np.ndarray, name: str) -> np.ndarray:
     return np.ascontiguousarray(rgb[..., ::-1])
 
 
-def write_picture(path: Path, image_bgr: np.ndarray) -> None:
+def write_picture(path: Path, image_bgr: np.ndarray, *, private: bool = False) -> None:
     """Write uint8[H, W, 3] BGR in the format of the suffix, whole or not at all; `.pgm` and `.pbm`
+
+    private: readable by its owner alone, from the first byte on.
     without colours.
 
     Raises `PictureError` when no such format can be written.
@@ -193,5 +195,5 @@ def write_picture(path: Path, image_bgr: np.ndarray) -> None:
     done, encoded = cv2.imencode(encoder, image_bgr)
     if not done:
         raise PictureError(f"cannot write {printable(path)}")
-    with atomic_file(path) as temporary:
+    with atomic_file(path, private=private) as temporary:
         temporary.write_bytes(encoded.tobytes())

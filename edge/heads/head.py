@@ -156,8 +156,8 @@ class Head:
         return buffer.getvalue()
 
     def save(self, path: Path) -> None:
-        """Write the file, whole or not at all."""
-        with atomic_file(Path(path)) as temporary:
+        """Write the file, whole or not at all, readable by its owner alone."""
+        with atomic_file(Path(path), private=True) as temporary:
             temporary.write_bytes(self.to_bytes())
 
     @classmethod

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import InputError, RuntimeMissing, ToolkitError
+from edge.files.atomic import write_new_private
 
 log = logging.getLogger(__name__)
 
@@ -115,13 +116,10 @@ def write_key(path: Path) -> str:
     """
     path = Path(path).expanduser()
     key = os.urandom(KEY_BYTES)
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_new_private(path, base64.b64encode(key) + b"\n")
     except FileExistsError:
         raise InputError(f"{path} exists", hint="keep it, or choose another name") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(base64.b64encode(key) + b"\n")
     return Encryption(key).key_id
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from edge.bundle.reader import SUFFIX, Bundle
 from edge.bundle.signature import configured_key
 from edge.bundle.writer import BundleWriter
 from edge.errors import RefusedError, ToolkitError
+from edge.files.atomic import flush_folder, remove_files
 from edge.files.model_file import sha256_of
 from edge.heads.calibration import recalibrate
 from edge.heads.head import Head
@@ -62,15 +63,6 @@ class Forgotten:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class Rewritten:
-    """A bundle without somebody. heads: of those who stay, SHA-256 before to SHA-256 now: their
-    thresholds were set again."""
-
-    path: Path
-    heads: Mapping[str, str]
-
-
 def bundles_with(name: str, also: Path | None = None) -> tuple[Path, ...]:
     """Bundles of the user, and the file `also`, that know somebody. What cannot be opened is left
     out: it is no bundle that recognizes anybody here."""
@@ -111,8 +103,8 @@ def without_pictures_of(heads: Sequence[Head], person: Person) -> Person:
 
 def forget_in_bundles(
     paths: Iterable[Path], name: str, links: Iterable[Path] = ()
-) -> tuple[Rewritten, ...]:
-    """Write bundles again without somebody. Those of `links` that point to one
+) -> tuple[Path, ...]:
+    """Write bundles again without somebody; where they are now. Those of `links` that point to one
     of them point to the new file then, as the device's own links do.
 
     Raises `RefusedError` where only signed bundles are opened, as this device cannot sign.
@@ -130,13 +122,12 @@ def forget_in_bundles(
 
 def forget_pictures(name: str, folder: Path | None = None) -> int:
     """Remove the event pictures that show or name somebody; how many there were."""
-    found = pictures_of(folder or events_folder(), name)
-    for path in found:
-        path.unlink(missing_ok=True)
-    return len(found)
+    return remove_files(pictures_of(folder or events_folder(), name))
 
 
-def _without(path: Path, name: str, links: Iterable[Path]) -> Rewritten:
+def _without(path: Path, name: str, links: Iterable[Path]) -> Path:
+    """The new file is whole and has its name before a link leads to it, and all links lead to it
+    before the old one goes."""
     installed = path.resolve().parent == bundles_folder().resolve()
     target = path.resolve()
     temporary = target.with_name(f".{target.name}.new")
@@ -145,26 +136,20 @@ def _without(path: Path, name: str, links: Iterable[Path]) -> Rewritten:
             heads = _others(bundle, name)
             BundleWriter.of(bundle, heads=heads, **_neutral(bundle, name)).write(temporary)
             title = _neutral(bundle, name).get("name", bundle.name)
-            moved = _moved(bundle, temporary)
         if not installed:
             os.replace(temporary, target)
-            return Rewritten(path, moved)
+            flush_folder(target.parent)
+            return path
         new = target.with_name(installed_name(title, sha256_of(temporary.read_bytes())))
         os.replace(temporary, new)
+        flush_folder(new.parent)
     finally:
         temporary.unlink(missing_ok=True)
     for link in links:
         _point(link, target, new)
     if new != target:
-        target.unlink(missing_ok=True)
-    return Rewritten(new, moved)
-
-
-def _moved(before: Bundle, after: Path) -> dict[str, str]:
-    with Bundle.open(after) as bundle:
-        now = {entry.name: entry.sha256 for entry in bundle.manifest.heads}
-    entries = before.manifest.heads
-    return {entry.sha256: now[entry.name] for entry in entries if entry.name in now}
+        remove_files([target])
+    return new
 
 
 def _others(bundle: Bundle, name: str) -> Sequence[Head]:
@@ -209,3 +194,4 @@ def _point(link: Path, old: Path, new: Path) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
     os.replace(fresh, link)
+    flush_folder(link.parent)

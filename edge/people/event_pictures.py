@@ -1,8 +1,10 @@
 """Event pictures: the files that `--keep-events` keeps, by whom they show.
 
-Each event is an annotated picture `event-TIME-WHO.jpg` for people, and for each person who was
-recognized in it `event-TIME-WHO=NAME.face.png`, the face as the camera saw it, from which a wrong
-recognition can be taken back, and by which the picture is found when NAME is to be forgotten.
+Each event is an annotated picture `event-NUMBER-TIME-WHO.jpg` for people, and for each person who
+was recognized in it `event-NUMBER-TIME-WHO=NAME.face.png`, the face as the camera saw it, from
+which a wrong recognition can be taken back, and by which the picture is found when NAME is to be
+forgotten. NUMBER says the order of events; the time cannot, as a Raspberry Pi without a network
+starts with a clock that is behind.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from edge.bundle.writer import file_stem
 from edge.recognition.result import FaceResult
 
 PREFIX, PICTURE, FACE = "event-", ".jpg", ".face.png"
+
+_NUMBERED = re.compile(rf"{PREFIX}(?:(\d{{8}})-)?(\d{{8}}T[0-9.]+)-(.*)")
+"""An event's name: its number, which names of version 0.1.0 lack, its time, and who came."""
 
 AROUND = 0.75
 """What is kept around a face, in sizes of its box, to each side: enough to find it again."""
@@ -52,10 +57,26 @@ def face_name(stem: str, person: str) -> str:
     return f"{stem}={person_key(person)}{FACE}"
 
 
+def order_of(path: Path) -> tuple[int, str]:
+    """By which files of events are sorted, the oldest first: number, then name."""
+    found = _NUMBERED.match(path.name)
+    return (int(found[1]) if found and found[1] else -1, path.name)
+
+
+def next_number(folder: Path) -> int:
+    """The number of the next event in a folder: larger than all that are there."""
+    return max((order_of(path)[0] for path in folder.glob(f"{PREFIX}*")), default=-1) + 1
+
+
+def event_pictures(folder: Path) -> list[Path]:
+    """The annotated pictures of a folder, the oldest first."""
+    return sorted(folder.glob(f"{PREFIX}*{PICTURE}"), key=order_of)
+
+
 def kept_faces(folder: Path, person: str | None = None) -> tuple[EventFace, ...]:
     """The kept faces of a folder, the oldest first; of one person alone where one is given."""
     found = []
-    for path in sorted(folder.glob(f"{PREFIX}*{FACE}")):
+    for path in sorted(folder.glob(f"{PREFIX}*{FACE}"), key=order_of):
         stem, _, key = path.name.removesuffix(FACE).rpartition("=")
         if person is None or key == person_key(person):
             found.append(EventFace(path, stem, key))
@@ -67,9 +88,11 @@ def pictures_of(folder: Path, person: str) -> tuple[Path, ...]:
     same event left out."""
     stems = {face.stem for face in kept_faces(folder, person)}
     found = [face.path for face in kept_faces(folder, person)]
-    for path in sorted(folder.glob(f"{PREFIX}*{PICTURE}")):
-        who = path.name.removesuffix(PICTURE).removeprefix(PREFIX).partition("-")[2]
-        if path.name.removesuffix(PICTURE) in stems or slug(person) in who.split("-"):
+    for path in event_pictures(folder):
+        stem = path.name.removesuffix(PICTURE)
+        named = _NUMBERED.fullmatch(stem)
+        who = named[3] if named else stem.removeprefix(PREFIX).partition("-")[2]
+        if stem in stems or slug(person) in who.split("-"):
             found.append(path)
     return tuple(found)
 

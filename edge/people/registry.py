@@ -189,7 +189,8 @@ class Registry:
         """
         self.check_name(name, add=add)
         self.cohort()
-        before = next((p for p in self.people.persons if p.name == name), None)
+        here = [each for each in self.people.persons if not each.replaces]
+        before = next((each for each in here if each.name == name), None)
         not_me, not_me_of = self._nobody()
         if before is not None and before.album is not None:
             album = joined([before.album, album])
@@ -203,8 +204,7 @@ class Registry:
             not_me,
             not_me_of,
         )
-        others = [each for each in self.people.persons if each.name != name]
-        self._settle([*others, person])
+        self._settle([*(each for each in self.people.persons if each is not before), person])
         return self.find(name).head
 
     def correct(self, name: str, vectors: np.ndarray, picture_of: np.ndarray) -> Correction:
@@ -221,8 +221,8 @@ class Registry:
         facts = known.head.calibration
         rejected_before = int(facts.get("groups_rejected", 0))
         person = self._corrected(known, vectors, picture_of)
-        others = [each for each in self.people.persons if each.name != name]
-        self._settle([*others, person])
+        old = known.person
+        self._settle([*(each for each in self.people.persons if each is not old), person])
         head = self.find(name).head
         return Correction(
             name=name,
@@ -298,7 +298,10 @@ class Registry:
         )
 
     def _settle(self, persons: Sequence[Person]) -> None:
-        """Set the thresholds of everybody, keep them, and go on with these people."""
+        """Set the thresholds of everybody, keep them, and go on with these people.
+
+        Corrections of people whom another bundle knows are kept as they are, for that bundle.
+        """
         if not persons:
             self.people = People()
             save_people(self.folder, self.people, self.vault)
@@ -308,9 +311,12 @@ class Registry:
         kept, thresholds = [], {}
         for known, head in zip(everybody, heads, strict=True):
             if known.person is not None:
-                kept.append(replace(known.person, head=head))
+                replaces = self._sha256_of(head.name) if known.origin == CORRECTED else ""
+                kept.append(replace(known.person, head=head, replaces=replaces))
             else:
                 thresholds[self._sha256_of(head.name)] = float(head.threshold)
+        used = [known.person for known in everybody]
+        kept += [each for each in persons if not any(each is one for one in used)]
         self.people = People(
             tuple(kept), self.bundle.embedder.sha256, thresholds, self._fingerprint(kept)
         )
@@ -319,18 +325,21 @@ class Registry:
     def _everybody(self, persons: Sequence[Person]) -> tuple[Known, ...]:
         """The bundle's people, corrected where they were, then the device's.
 
-        Corrections of heads that the bundle no longer has are left out, and of two people of one
+        Corrections of heads that this bundle does not have are left out, and of two people of one
         name the one enrolled here counts.
         """
-        corrected = {person.replaces: person for person in persons if person.replaces}
+        corrected = [person for person in persons if person.replaces]
         here = [person for person in persons if not person.replaces]
         names = {person.name for person in here}
         found = []
         for entry, head in zip(self.bundle.manifest.heads, self.bundle.heads, strict=True):
             if entry.name in names:
                 log.warning("%s of the bundle is left out: enrolled on this device", entry.name)
-            elif entry.sha256 in corrected:
-                person = corrected[entry.sha256]
+                continue
+            of_head = [each for each in corrected if _corrects(each, entry.sha256, head)]
+            person = next((each for each in of_head if each.replaces == entry.sha256), None)
+            person = person or next(iter(of_head), None)
+            if person is not None:
                 found.append(Known(person.head, CORRECTED, person))
             else:
                 found.append(Known(head, BUNDLE))
@@ -354,3 +363,16 @@ class Registry:
     def _nobody(self) -> tuple[np.ndarray, np.ndarray]:
         size = self.bundle.embedder.embedding_size
         return np.zeros((0, size), np.float32), np.zeros(0, np.int64)
+
+
+def _corrects(person: Person, sha256: str, head: Head) -> bool:
+    """Whether a correction is of a bundle's head: of its file, or of the same weights, as where the
+    bundle was written again with another threshold after somebody else was forgotten."""
+    if person.replaces == sha256:
+        return True
+    pairs = zip(person.head.layers, head.layers, strict=False)
+    return (
+        (person.name, person.head.kind) == (head.name, head.kind)
+        and len(person.head.layers) == len(head.layers)
+        and all(np.array_equal(one.weights, other.weights) for one, other in pairs)
+    )

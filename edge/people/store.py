@@ -1,8 +1,9 @@
 """People: who is enrolled on this device, kept in a folder beside the bundles.
 
 `state.json` names one file a person, by a random number and not by name; a change writes new files,
-then `state.json`, then removes the old ones, so that it happens whole or not at all. The files are
-encrypted where the vault has a key.
+then `state.json`, then removes the old ones, each flushed to the disk before the next, so that it
+happens whole or not at all. What a kill or a power cut leaves besides is removed by the next
+command and at the next start. The files are encrypted where the vault has a key.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -24,7 +24,7 @@ import numpy as np
 from edge.bundle.archive import check_npz
 from edge.bundle.locate import data_folder
 from edge.errors import ToolkitError
-from edge.files.atomic import atomic_file
+from edge.files.atomic import atomic_file, flush_folder, make_folder, remove_files
 from edge.files.model_file import sha256_of
 from edge.heads.enrol import Album
 from edge.heads.head import Head
@@ -155,13 +155,14 @@ def load_people(folder: Path, vault: Encryption) -> People:
 
 
 def save_people(folder: Path, people: People, vault: Encryption) -> None:
-    """Write who is known in place of what was known before; with nobody left, remove the folder."""
+    """Write who is known in place of what was known before; with nobody left, remove the folder.
+
+    Raises `PeopleError` where the folder cannot be removed.
+    """
     if not people.persons:
-        shutil.rmtree(folder, ignore_errors=True)
-        if folder.exists():
-            raise PeopleError(f"{folder} cannot be removed", hint="check its permissions")
+        remove_people(folder)
         return
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder, private=True)
     members: dict[str, dict[str, Any]] = {}
     for person in people.persons:
         name = secrets.token_hex(8) + SUFFIX
@@ -177,15 +178,40 @@ def save_people(folder: Path, people: People, vault: Encryption) -> None:
         "calibrated_for": people.calibrated_for,
     }
     _write(folder / STATE, json.dumps(state, indent=1).encode())
-    for path in folder.iterdir():
-        if path.name not in {*members, STATE, LOCK}:
-            path.unlink(missing_ok=True)
+    remove_files(_left_behind(folder, members))
+
+
+def remove_people(folder: Path) -> None:
+    """Remove everybody: `state.json` first, so that whoever reads meanwhile finds all or nobody.
+
+    Raises `PeopleError` where something stays.
+    """
+    try:
+        remove_files([folder / STATE])
+        remove_files(_left_behind(folder, ()))
+        if folder.exists():
+            folder.rmdir()
+            flush_folder(folder.parent)
+    except OSError as problem:
+        raise PeopleError(
+            f"{folder} cannot be removed: {problem.strerror}", hint="check its permissions"
+        ) from None
+
+
+def tidy_people(folder: Path) -> None:
+    """Remove what a change that was cut off has left: files that `state.json` does not name, and
+    the folder where it names nobody. Does nothing while another command changes who is known, or
+    where this user may not."""
+    with contextlib.suppress(PeopleError, OSError):
+        if folder.is_dir() and _is_untidy(folder):
+            with only_writer(folder):
+                pass
 
 
 @contextlib.contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Held while people are changed, so that two commands do not undo each other's work."""
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder.parent, private=True)
     descriptor = os.open(folder.parent / f".{folder.name}{LOCK}", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
@@ -194,9 +220,35 @@ def only_writer(folder: Path) -> Iterator[None]:
             raise PeopleError(
                 "another command is changing who is known", hint="wait until it is done"
             ) from None
+        with contextlib.suppress(PeopleError, OSError):
+            _tidy(folder)
         yield
     finally:
         os.close(descriptor)
+
+
+def _is_untidy(folder: Path) -> bool:
+    state = _read_state(folder)
+    return state is None or bool(_left_behind(folder, state["members"]))
+
+
+def _tidy(folder: Path) -> None:
+    """Raises `PeopleError` where `state.json` is damaged, and nothing is removed."""
+    if not folder.is_dir():
+        return
+    state = _read_state(folder)
+    if state is None:
+        remove_people(folder)
+    else:
+        remove_files(_left_behind(folder, state["members"]))
+
+
+def _left_behind(folder: Path, members: Iterable[str]) -> list[Path]:
+    """Files of a folder of people that are not among its members; a folder in it is not ours."""
+    kept = {*members, STATE}
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if path.name not in kept and not path.is_dir()]
 
 
 def _read_state(folder: Path) -> dict[str, Any] | None:
@@ -244,6 +296,5 @@ def _people_of(folder: Path, state: Mapping[str, Any], vault: Encryption) -> Peo
 
 
 def _write(path: Path, data: bytes) -> None:
-    with atomic_file(path) as temporary:
+    with atomic_file(path, private=True) as temporary:
         temporary.write_bytes(data)
-    path.chmod(0o600)

@@ -7,8 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.files.atomic import make_folder, remove_files
 from edge.files.image import write_picture
-from edge.people.event_pictures import FACE, PICTURE, PREFIX, face_name, region_of, slug
+from edge.people.event_pictures import (
+    FACE,
+    PICTURE,
+    PREFIX,
+    event_pictures,
+    face_name,
+    next_number,
+    region_of,
+    slug,
+)
 from edge.sinks.base import Judged, Sink
 
 
@@ -17,8 +27,7 @@ class EventPictures(Sink):
 
     Beside each lie the faces of all who are recognized in it, new or not, unannotated, see
     `edge.people.event_pictures`. The folder and the files can be read by their owner alone. Names
-    begin with the
-    time (UTC), so that they sort by it.
+    begin with the event's number, by which they sort, and its time (UTC).
     """
 
     name = "--keep-events"
@@ -30,7 +39,7 @@ class EventPictures(Sink):
         self._count = count
 
     def __enter__(self) -> EventPictures:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self._folder, private=True)
         return self
 
     def write(self, judged: Judged) -> None:
@@ -40,7 +49,7 @@ class EventPictures(Sink):
             return
         time = re.sub(r"[^0-9T.]", "", arrivals[0].at.partition("+")[0])
         who = "-".join(slug(event.person or "unknown") for event in arrivals)
-        stem = f"{PREFIX}{time}-{who[:80]}"
+        stem = f"{PREFIX}{next_number(self._folder):08d}-{time}-{who[:80]}"
         for face in judged.result.faces:
             person = face.decision.person
             if person is not None:
@@ -51,13 +60,9 @@ class EventPictures(Sink):
         self._prune()
 
     def _keep(self, name: str, image_bgr: np.ndarray) -> None:
-        path = self._folder / name
-        write_picture(path, np.ascontiguousarray(image_bgr))
-        path.chmod(0o600)
+        write_picture(self._folder / name, np.ascontiguousarray(image_bgr), private=True)
 
     def _prune(self) -> None:
         """Remove the oldest; only files that this sink has named."""
-        for path in sorted(self._folder.glob(f"{PREFIX}*{PICTURE}"))[: -self._count]:
-            for face in self._folder.glob(f"{path.stem}=*{FACE}"):
-                face.unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+        for path in event_pictures(self._folder)[: -self._count]:
+            remove_files([*self._folder.glob(f"{path.stem}=*{FACE}"), path])

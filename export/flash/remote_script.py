@@ -21,7 +21,7 @@ _SCRIPT = """
 set -u
 LC_ALL=C
 export LC_ALL
-umask 022
+umask 077
 say() { echo "MARK $*"; }
 fail() { say "error $*"; exit 9; }
 

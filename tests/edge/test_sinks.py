@@ -21,6 +21,7 @@ import pytest
 from faked import ADA, BEN, BLURRED, NOBODY, STRANGER, picture, result, write_video
 
 from edge.errors import InputError, RefusedError, UsageError
+from edge.people.event_pictures import event_pictures, kept_faces, pictures_of
 from edge.sinks import files as saving
 from edge.sinks import window
 from edge.sinks.base import QUEUE_EVENTS, QUEUE_FRAMES, FanOut, Judged, Sink, SinkError
@@ -443,7 +444,7 @@ def test_the_last_events_are_kept(tmp_path: Path) -> None:
     names = sorted(path.name for path in folder.iterdir())
     assert names == [
         *(
-            f"event-20260102T03040{second}.000-zoe_b{end}"
+            f"event-0000000{second}-20260102T03040{second}.000-zoe_b{end}"
             for second in (2, 3, 4)
             for end in (".jpg", "=Ada.face.png")
         ),
@@ -451,6 +452,22 @@ def test_the_last_events_are_kept(tmp_path: Path) -> None:
     ]
     assert cv2.imread(str(folder / names[0])).shape == (120, 160, 3)
     assert stat.S_IMODE((folder / names[0]).stat().st_mode) == 0o600
+
+
+def test_events_go_by_their_number_where_the_clock_is_behind(tmp_path: Path) -> None:
+    """A Raspberry Pi without a network starts in the past; names of 0.1.0 have no number."""
+    old = "event-20260301T000000.000-ada"
+    (tmp_path / f"{old}.jpg").write_bytes(b"")
+    (tmp_path / f"{old}=Ada.face.png").write_bytes(b"")
+    with EventPictures(tmp_path, 2) as sink:
+        for year in (2026, 1970, 1971):
+            at = f"{year}-06-02T03:04:05.000+00:00"
+            sink.write(judged(ADA, events=(Event("arrived", "Ada", 1.0, "x", at=at),)))
+            newest = max(event_pictures(tmp_path), key=lambda path: path.stat().st_mtime_ns)
+            assert f"{year}0602" in newest.name, "the newest is never the one that goes"
+    assert [path.name[15:19] for path in event_pictures(tmp_path)] == ["1970", "1971"]
+    assert [face.path.name[15:19] for face in kept_faces(tmp_path, "Ada")] == ["1970", "1971"]
+    assert len(pictures_of(tmp_path, "Ada")) == 4
 
 
 def test_a_command_gets_words_not_a_shell(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from edge.errors import InputError, UsageError
+from edge.files.atomic import publish_folder
 from trainer.base.settings import CHECKPOINT, SETTINGS_JSON, BaseSettings
 from trainer.networks.start import start_tensorflow
 from trainer.networks.workers import worker_number
@@ -116,12 +117,7 @@ def _prepared_folder(settings: BaseSettings) -> Path:
 
 def _publish(working: Path, out: Path) -> None:
     """Give the finished run its name; a run that was there before goes only then."""
-    old = out.parent / f".{out.name}.replaced"
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    working.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+    publish_folder(working, out, replace=True)
 
 
 def _check(settings: BaseSettings) -> None:
