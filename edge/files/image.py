@@ -177,9 +177,7 @@ def _decoded_avif(data: np.ndarray, name: str) -> np.ndarray:
 
 def write_picture(path: Path, image_bgr: np.ndarray, *, private: bool = False) -> None:
     """Write uint8[H, W, 3] BGR in the format of the suffix, whole or not at all; `.pgm` and `.pbm`
-
-    private: readable by its owner alone, from the first byte on.
-    without colours.
+    without colours. private: readable by its owner alone, from the first byte on.
 
     Raises `PictureError` when no such format can be written.
     """
