@@ -9,6 +9,7 @@ import click
 
 from edge.cli.doctor import doctor
 from edge.cli.people import COMMANDS, key_file_option
+from edge.cli.self_test import self_test
 from edge.cli.service import service
 from edge.console.commands import (
     PATH,
@@ -175,7 +176,7 @@ def _refuse_options_before(ctx: click.Context) -> None:
         )
 
 
-for _command in (doctor, *COMMANDS, service):
+for _command in (doctor, *COMMANDS, self_test, service):
     main.add_command(_command)
 
 

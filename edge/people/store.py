@@ -128,6 +128,31 @@ def people_folder() -> Path:
     return data_folder() / FOLDER
 
 
+def refuse_to_lose(bundle: Path, folder: Path | None = None) -> None:
+    """Raise `PeopleError` where the people enrolled here were enrolled on another base than the
+    bundle's, so that nobody of them would be recognized.
+    """
+    from edge.bundle.reader import Bundle
+
+    folder = folder or people_folder()
+    state = _read_state(folder)
+    if state is None or not state["members"]:
+        return
+    with Bundle.open(bundle) as opened:
+        theirs, new = str(state["embedder_sha256"]), opened.embedder.sha256
+    if theirs != new:
+        count = len(state["members"])
+        names = "one person" if count == 1 else f"{count} people"
+        if not state["key_id"]:
+            names = ", ".join(p.name for p in load_people(folder, Encryption()).persons)
+        raise PeopleError(
+            f"{names} of this device were enrolled on the base {theirs[:12]}, and {bundle} has "
+            f"{new[:12]}: they would not be recognized any more",
+            hint="forget them there with 'edge-recognize forget' first and enrol them again "
+            "afterwards, or push a bundle with that base",
+        )
+
+
 def is_sealed(folder: Path) -> bool | None:
     """Whether the people of a folder are encrypted; None where nobody is known."""
     state = _read_state(folder)

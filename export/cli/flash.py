@@ -77,18 +77,28 @@ def main() -> None:
     help="How many bundles stay there, the current one and the one before it among them.",
 )  # fmt: skip
 @reload_option
+@click.option(
+    "--watch",
+    "watch_s",
+    type=click.IntRange(0),
+    default=20,
+    metavar="SECONDS",
+    show_default=True,
+    help="With --reload: watch what runs there for so long, and take the bundle back if it ends.",
+)
 @dry_run_option
 @ssh_options
 @json_option()
 @quiet_option()
 def push_command(
-    bundle: Path, hosts: tuple[str, ...], keep: int, reload: bool, dry_run: bool, as_json: bool,
-    quiet: bool, **ssh_words: Any,
+    bundle: Path, hosts: tuple[str, ...], keep: int, reload: bool, watch_s: int, dry_run: bool,
+    as_json: bool, quiet: bool, **ssh_words: Any,
 ) -> None:  # fmt: skip
     """Check a bundle, upload it, and make it the current one.
 
-    The upload is compared by its SHA-256 on the device before anything is switched; the bundle
-    before it stays there for 'rollback'. A bundle that is there already is not uploaded again.
+    Before anything is switched, the device compares the upload by its SHA-256, and its own software
+    runs it once (edge-recognize self-test). The bundle before it stays there for 'rollback'. A
+    bundle that is there already is not uploaded again.
     """
     from edge.console.progress import progress_bar
     from export.flash.push import BundleFile, push
@@ -103,8 +113,9 @@ def push_command(
                 bar.advance(count_bytes // 1024)
 
             return push(
-                checked, host, ssh, keep=keep, reload=reload, dry_run=dry_run, on_sent=on_sent
-            )
+                checked, host, ssh, keep=keep, reload=reload, watch_s=watch_s, dry_run=dry_run,
+                on_sent=on_sent,
+            )  # fmt: skip
 
     _run(hosts, action, as_json, bundle=checked.to_json(), asked=reload)
 
@@ -207,6 +218,8 @@ def _sentence(done: Switched) -> str:
         parts.append("nothing to upload" if done.dry_run else "nothing uploaded")
     if done.changed and done.before:
         parts.append(f"before it {done.before}")
+    if done.proved:
+        parts.append("passed its self-test there")
     if not done.changed:
         parts.append("as before")
     if done.pruned:

@@ -34,7 +34,9 @@ class Switched:
 
     current: the file that is current now. before: the one that was, None where there was none.
     uploaded_bytes: 0 where the device had the file. changed: whether `current` was moved. pruned:
-    older files that were removed. dry_run: nothing of it was done.
+    older files that were removed. proved: the software of the device has run the bundle in a
+    self-test before the switch; False where there is none that can. dry_run: nothing of it was
+    done.
     """
 
     host: str
@@ -45,6 +47,7 @@ class Switched:
     pruned: tuple[str, ...] = ()
     processes: tuple[Process, ...] = ()
     dry_run: bool = False
+    proved: bool = False
 
     @property
     def stale(self) -> tuple[Process, ...]:
@@ -61,6 +64,7 @@ class Switched:
             "pruned": list(self.pruned),
             "processes": [process.to_json() for process in self.processes],
             "dry_run": self.dry_run,
+            "proved": self.proved,
         }
 
 

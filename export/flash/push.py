@@ -29,6 +29,9 @@ from export.flash.device import (
 from export.flash.remote import CHUNK_BYTES, ConnectionCut, RemoteError, Ssh, checked_host
 from export.flash.remote_script import Answer
 
+WATCH_S = 20
+"""How long a service that was asked to load a new bundle is watched."""
+
 KEEP = 3
 """How many bundles stay on a device, the current one and the one before it among them."""
 
@@ -49,6 +52,14 @@ class NotWritable(DeviceError):
 
 class UploadDamaged(DeviceError):
     """What arrived is not what was sent; the device has thrown it away."""
+
+
+class BundleUnfit(DeviceError):
+    """The device's own software refused the bundle in a self-test; nothing was switched."""
+
+
+class ServiceDied(DeviceError):
+    """What runs on the device ended when it loaded the new bundle."""
 
 
 class NothingBefore(RefusedError):
@@ -106,13 +117,18 @@ def push(
     *,
     keep: int = KEEP,
     reload: bool = False,
+    watch_s: int = WATCH_S,
     dry_run: bool = False,
     on_sent: Callable[[int], None] = lambda count: None,
 ) -> Switched:
     """Put a bundle onto a device and make it the current one.
 
-    Uploads only what the device lacks. keep: bundles that stay. reload: ask a running
-    `edge-recognize` to load it. on_sent: told how many more bytes went to ssh.
+    Uploads only what the device lacks. Before anything is switched, the software of the device runs
+    the bundle ('edge-recognize self-test'), where there is one.
+
+    keep: bundles that stay. reload: ask a running `edge-recognize` to load it. watch_s: seconds for
+    which that one must then live on; where it ends, the bundle before becomes current again.
+    on_sent: told how many more bytes went to ssh.
     Raises `RemoteError` where the device cannot be reached or cannot take it; the device is then
     as it was.
     """
@@ -126,9 +142,9 @@ def push(
         sent = 0 if there else bundle.size_bytes
         return Switched(host, bundle.installed, current, sent, changed, dry_run=True)
     if there:
-        answer = _ask(host, ssh, "switch", bundle.installed, keep, int(reload))
+        answer = _ask(host, ssh, "switch", bundle.installed, keep, int(reload), watch_s)
     else:
-        answer = _upload(bundle, host, ssh, (keep, int(reload)), on_sent)
+        answer = _upload(bundle, host, ssh, (keep, int(reload), watch_s), on_sent)
     was = answer.first("switched")
     return Switched(
         host,
@@ -138,6 +154,7 @@ def push(
         was is not None,
         answer.all("pruned"),
         processes_of(answer),
+        proved=answer.first("proved") is not None,
     )
 
 
@@ -204,7 +221,7 @@ def _upload(
     bundle: BundleFile,
     host: str,
     ssh: Ssh,
-    then: tuple[int, int],
+    then: tuple[int, int, int],
     on_sent: Callable[[int], None],
 ) -> Answer:
     arguments = (bundle.installed, bundle.sha256, bundle.size_bytes, *then)
@@ -270,6 +287,22 @@ def _device_error(host: str, kind: str, said: str) -> RemoteError | RefusedError
         return DeviceError(
             f"{host} has neither sha256sum nor python3, so the upload cannot be checked",
             hint="install coreutils there",
+        )
+    if kind == "unfit":
+        return BundleUnfit(
+            f"{host} refused the bundle in its self-test: {said.removeprefix('error: ')}",
+            hint="the bundle it had stays current",
+        )
+    if kind in ("died", "fellback"):
+        now = "the bundle before is current again" if kind == "fellback" else "it had no other"
+        return ServiceDied(
+            f"edge-recognize on {host} (process {said}) ended after it was asked to load the "
+            f"bundle; {now}",
+            hint="look at 'journalctl --user -u edge-recognize' there",
+        )
+    if kind == "busy":
+        return DeviceError(
+            f"another push or rollback is under way on {host}", hint="run it again afterwards"
         )
     if kind == "nothing":
         return NothingBefore(

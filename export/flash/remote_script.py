@@ -15,6 +15,9 @@ from edge.bundle.locate import APPLICATION, BUNDLES, CURRENT, HASH_DIGITS, PREVI
 MARK = "edge-flash"
 """First word of every line that the script says."""
 
+LOCK_S = 120
+"""Longest wait for another push or rollback on the same device to end."""
+
 _HEX = "[0-9a-f]" * HASH_DIGITS
 
 _SCRIPT = """
@@ -76,6 +79,32 @@ put() {
     fail write "$root/$1"
 }
 
+settle() { sync "$1" 2>/dev/null || sync; }
+
+# one at a time: two pushes at once must leave one of them current
+lock() {
+    command -v flock >/dev/null 2>&1 || return 0
+    { exec 9>"$root/.lock"; } 2>/dev/null || fail write "$root"
+    flock -w LOCK_S 9 || fail busy
+}
+
+recognizer() {
+    for place in "$(command -v APPLICATION)" "${HOME:-}/edge/bin/APPLICATION" \
+        "${HOME:-}/.local/bin/APPLICATION"; do
+        case $place in /*) [ -x "$place" ] && echo "$place" && return ;; esac
+    done
+    return 1
+}
+# runs the bundle with the software of this device; status 2 is that of one without the command
+prove() {
+    tool=$(recognizer) || { say untried; return; }
+    said=$("$tool" self-test "$1" 2>&1) && { say "proved $tool"; return; }
+    [ "$?" = 2 ] && { say "untried $tool"; return; }
+    set -f
+    set -- $said
+    fail unfit "$*"
+}
+
 make_folder() {
     mkdir -p "$shelf" 2>/dev/null && [ -w "$shelf" ] && [ -w "$root" ] || fail write "$shelf"
     for left in "$shelf"/.upload-*; do
@@ -124,8 +153,11 @@ upload() {
     [ "$got" = "$3" ] || fail short "$got"
     hash=$(digest "$part") || fail digest
     [ "$hash" = "$2" ] || fail corrupt "$hash"
-    sync "$part" 2>/dev/null || sync
+    settle "$part"
+    lock
+    prove "$part"
     mv -f "$part" "$shelf/$1" 2>/dev/null || fail write "$shelf"
+    settle "$shelf"
     say "uploaded $got"
 }
 
@@ -139,6 +171,7 @@ switch() {
     else
         exists "$was" && put PREVIOUS "$was"
         put CURRENT "BUNDLES/$1"
+        settle "$root"
         say "switched $was"
     fi
 }
@@ -175,8 +208,10 @@ rollback() {
     esac
     [ -w "$root" ] || fail write "$root"
     [ "$DRY" = 1 ] && { say "switched $was"; say "current $back"; return; }
+    lock
     put CURRENT "$back"
     if exists "$was"; then put PREVIOUS "$was"; else rm -f "$root/PREVIOUS"; fi
+    settle "$root"
     say "switched $was"
     say "current $back"
 }
@@ -207,18 +242,37 @@ catches_hup() {
     done <"/proc/$1/status"
     return 1
 } 2>/dev/null
+asked=
 notify() {
     for process in $(running | sort -u); do
         [ -d "/proc/$process" ] || continue
         if [ "$1" = 0 ]; then
             say "process running $process"
         elif catches_hup "$process"; then
-            kill -HUP "$process" 2>/dev/null && say "process asked $process" ||
-                say "process denied $process"
+            kill -HUP "$process" 2>/dev/null && asked="$asked $process" &&
+                say "process asked $process" || say "process denied $process"
         else
             say "process deaf $process"
         fi
     done
+}
+
+# whoever was asked to load the new bundle must live on; else the one before is current again
+watch() {
+    [ -n "$asked" ] || return 0
+    left=$1
+    while [ "$left" -gt 0 ]; do
+        sleep 1
+        left=$((left - 1))
+        for process in $asked; do
+            [ -d "/proc/$process" ] && continue
+            exists "$was" || fail died "$process"
+            put CURRENT "$was"
+            settle "$root"
+            fail fellback "$process"
+        done
+    done
+    say "watched $1"
 }
 
 DRY=0
@@ -226,8 +280,16 @@ verb=$1
 shift
 case $verb in
 state) state "$@" ;;
-upload) upload "$1" "$2" "$3"; switch "$1"; prune "$4"; notify "$5" ;;
-switch) switch "$1"; prune "$2"; notify "$3" ;;
+upload) upload "$1" "$2" "$3"; switch "$1"; prune "$4"; notify "$5"; watch "$6" ;;
+switch)
+    make_folder
+    lock
+    [ -f "$shelf/$1" ] && [ "$(target CURRENT)" != "BUNDLES/$1" ] && prove "$shelf/$1"
+    switch "$1"
+    prune "$2"
+    notify "$3"
+    watch "$4"
+    ;;
 rollback) DRY=$1; rollback; [ "$DRY" = 1 ] || notify "$2" ;;
 list) list ;;
 esac
@@ -241,6 +303,7 @@ _WORDS = {
     "CURRENT": CURRENT,
     "PREVIOUS": PREVIOUS,
     "HEX": _HEX,
+    "LOCK_S": str(LOCK_S),
 }
 
 
@@ -255,8 +318,8 @@ def script() -> str:
 def command(verb: str, *arguments: object) -> str:
     """The command line for ssh: the script with a verb and its arguments.
 
-    `state NAME SHA256`, `upload NAME SHA256 BYTES KEEP RELOAD` (the file on standard input),
-    `switch NAME KEEP RELOAD`, `rollback DRY RELOAD`, `list`.
+    `state NAME SHA256`, `upload NAME SHA256 BYTES KEEP RELOAD WATCH` (the file on standard input),
+    `switch NAME KEEP RELOAD WATCH`, `rollback DRY RELOAD`, `list`.
     """
     words = ["sh", "-c", script(), MARK, verb, *(str(argument) for argument in arguments)]
     return "exec " + " ".join(shlex.quote(word) for word in words)

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from export.flash.remote_script import Answer
 HEX = "0123456789ab"
 TOOLS = (
     *("cat", "df", "ln", "ls", "mkdir", "mv", "readlink", "rm", "rmdir", "sort", "stat", "sync"),
-    *("tail", "touch", "wc"),
+    *("sleep", "tail", "touch", "wc"),
 )
 """All that the far side calls, besides something that computes SHA-256."""
 
@@ -39,7 +40,10 @@ def devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "devices"
     folder.mkdir()
     write_program(tmp_path / "bin" / "ssh", FAKE_SSH)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    path = [
+        p for p in os.environ["PATH"].split(os.pathsep) if not Path(p, "edge-recognize").exists()
+    ]
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path / "bin"), *path]))
     monkeypatch.setenv("DEVICES", str(folder))
     monkeypatch.delenv("EDGE_PUBLIC_KEY", raising=False)
     return folder
@@ -371,7 +375,8 @@ def test_a_folder_where_the_link_should_be(devices: Path, bundle: Path) -> None:
     assert result.exit_code == 1
     assert f"cannot write to {root}/current on door" in result.stderr
     assert (root / "current" / "kept").is_dir()
-    assert [path.name for path in root.iterdir() if path.name.startswith(".")] == []
+    hidden = [path.name for path in root.iterdir() if path.name.startswith(".")]
+    assert hidden in ([], [".lock"]), "no half-made link"
 
 
 def test_device_without_any_digest(devices: Path, bundle: Path, tmp_path: Path) -> None:
@@ -439,6 +444,81 @@ def test_report_saves_itself(devices: Path, bundle: Path, tmp_path: Path) -> Non
     assert "error" not in saved
 
 
+# The device's own software
+
+
+def software(devices: Path, text: str) -> None:
+    """An `edge-recognize` on the device."""
+    stub(devices, "door", "edge-recognize", text)
+
+
+def test_the_device_tries_a_bundle_before_it_switches(devices: Path, tmp_path: Path) -> None:
+    first, second = (make_bundle(tmp_path / f"{n}.edge", fill=n) for n in (1, 2))
+    software(devices, f'echo "$*" >>"{devices}/asked"; exit 0')
+    assert "passed its self-test there" in done(flash("push", first, "door"))
+    device = Device(devices / "door")
+    asked = (devices / "asked").read_text()
+    assert re.fullmatch(r"self-test \S+/bundles/\.upload-\d+\n", asked), "before it has its name"
+    software(devices, 'echo "error: 2 decisions differ * here; run doctor" >&2; exit 1')
+    result = flash("push", second, "door")
+    assert result.exit_code == 1
+    assert "refused the bundle in its self-test: 2 decisions differ * here" in result.stderr
+    assert device.bundles == [installed(first)]
+    assert device.link("current") == installed(first)
+
+
+def test_the_real_software_refuses_a_base_that_does_not_run(devices: Path, bundle: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    run = f'PYTHONPATH="{root}" exec "{sys.executable}" -m edge.cli.main "$@"'
+    software(devices, run)
+    result = flash("push", bundle, "door")
+    assert result.exit_code == 1
+    assert "refused the bundle in its self-test" in result.stderr
+    assert Device(devices / "door").bundles == []
+
+
+def test_software_that_knows_no_self_test_is_no_hindrance(devices: Path, bundle: Path) -> None:
+    software(devices, "exit 2")
+    report = json.loads(done(flash("push", bundle, "door", "--json")))
+    assert report["devices"][0]["proved"] is False
+    assert Device(devices / "door").link("current") == installed(bundle)
+
+
+def test_a_bundle_that_is_there_is_tried_before_it_becomes_current_again(
+    devices: Path, tmp_path: Path
+) -> None:
+    first, second = (make_bundle(tmp_path / f"{n}.edge", fill=n) for n in (1, 2))
+    for path in (first, second):
+        done(flash("push", path, "door"))
+    software(devices, "exit 1")
+    assert flash("push", first, "door").exit_code == 1
+    device = Device(devices / "door")
+    assert device.link("current") == installed(second)
+    assert installed(first) in device.bundles
+    assert flash("push", second, "door").exit_code == 0, "what is current stays current"
+
+
+def test_two_pushes_at_once_leave_one_of_them_current(devices: Path, tmp_path: Path) -> None:
+    needed("flock")
+    bundles = [make_bundle(tmp_path / f"{n}.edge", fill=n) for n in range(1, 5)]
+    root = Path(__file__).resolve().parents[2]
+    words = [sys.executable, "-m", "export.cli.flash", "push"]
+    for _ in range(3):
+        pushes = [
+            subprocess.Popen([*words, str(path), "door", "--keep", "2"], cwd=root,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            for path in bundles
+        ]  # fmt: skip
+        for push_ in pushes:
+            assert push_.communicate(timeout=60)[1] == b""
+            assert push_.returncode == 0
+        device = Device(devices / "door")
+        current = device.link("current")
+        assert current in [installed(path) for path in bundles]
+        assert current in device.bundles, "it points to a bundle that is there"
+        assert device.link("previous") in device.bundles
+
+
 # A running edge-recognize
 
 
@@ -463,7 +543,7 @@ def test_reload_asks_a_process_that_listens(devices: Path, bundle: Path) -> None
         text = done(flash("push", bundle, "door"))
         assert "edge-recognize runs there with the old bundle" in text
         assert not heard.exists()
-        text = done(flash("push", bundle, "door", "--reload"))
+        text = done(flash("push", bundle, "door", "--reload", "--watch", 0))
         assert f"SIGHUP to process {process.pid}" in text
         subprocess.run(["sh", "-c", f"while [ ! -e {heard} ]; do sleep 0.02; done"], timeout=5)
         assert process.poll() is None
@@ -485,10 +565,37 @@ def test_reload_never_kills_a_process_that_does_not_listen(devices: Path, bundle
         process.communicate()
 
 
+def test_a_service_that_ends_gets_the_bundle_before(devices: Path, tmp_path: Path) -> None:
+    first, second = (make_bundle(tmp_path / f"{n}.edge", fill=n) for n in (1, 2))
+    done(flash("push", first, "door"))
+    process = fake_service(devices, "import os; signal.signal(1, lambda *_: os._exit(7))")
+    waiting = threading.Thread(target=process.wait)  # so that it is gone when it has ended
+    waiting.start()
+    try:
+        result = flash("push", second, "door", "--reload", "--watch", 10)
+    finally:
+        process.kill()
+        waiting.join()
+        process.communicate()
+    assert result.exit_code == 1
+    assert "the bundle before is current again" in result.stderr
+    device = Device(devices / "door")
+    assert device.link("current") == installed(first)
+
+
+def test_a_service_that_lives_on_is_watched(devices: Path, bundle: Path) -> None:
+    process = fake_service(devices, "signal.signal(1, lambda *_: None)")
+    try:
+        done(flash("push", bundle, "door", "--reload", "--watch", 1))
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_reload_says_so_where_nothing_runs(devices: Path, bundle: Path) -> None:
     for name in ("systemctl", "pgrep"):
         stub(devices, "door", name, "exit 1")
-    text = done(flash("push", bundle, "door", "--reload"))
+    text = done(flash("push", bundle, "door", "--reload", "--watch", 0))
     assert "no edge-recognize runs there" in text
     assert "runs there" not in done(flash("push", bundle, "door"))
 

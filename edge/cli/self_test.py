@@ -1,0 +1,37 @@
+"""`edge-recognize self-test`: may this bundle run on this device?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge.console.commands import PATH, command, emit_json, json_option
+
+
+@command(
+    "self-test",
+    examples="""
+    edge-recognize self-test anna.edge
+    edge-recognize self-test anna.edge --json
+    """,
+)
+@click.argument("bundle", type=PATH, metavar="NAME.edge")
+@json_option()
+def self_test(bundle: Path, as_json: bool) -> None:
+    """Run a bundle once, before it is used, and say whether it may replace the current one.
+
+    Checks hashes and signature, runs detector, networks and heads in a process of their own,
+    compares the decisions on the golden crops with the recorded ones, and refuses a bundle on whose
+    base the people enrolled on this device could not be recognized. 'edge-flash push' calls this
+    on the device before it switches.
+    """
+    from edge.people.store import refuse_to_lose
+    from edge.recognition.self_test import self_test as run
+
+    done = run(bundle)
+    refuse_to_lose(bundle)
+    if as_json:
+        emit_json(done.to_json())
+    else:
+        click.echo(done.text())
