@@ -15,6 +15,7 @@ from edge.bundle.reader import Bundle
 from edge.bundle.signature import as_public_key
 from edge.errors import GateFailed, ToolkitError
 from edge.models.embedder import Embedder
+from edge.recognition.self_test import LEAST_COSINE, rerun
 from edge.recognition.trial import try_bundle
 
 
@@ -26,7 +27,7 @@ class GoldenLimits:
     cosine: of every embedding. decisions: how many may differ.
     """
 
-    cosine: float = 0.99
+    cosine: float = LEAST_COSINE
     decisions: int = 0
 
 
@@ -124,7 +125,7 @@ def verify(
         }
         if golden is None:
             return Verification(**common, recorded_on="", runtime="", difference=None)
-        found = _rerun(bundle, golden)
+        found = rerun(bundle, golden)
         difference = golden.compare(found)
         return Verification(
             **common,
@@ -134,14 +135,6 @@ def verify(
             alternatives=tuple(_alternatives(bundle, golden)),
             problems=tuple(_problems(difference, limits or GoldenLimits())),
         )
-
-
-def _rerun(bundle: Bundle, golden: Golden) -> Golden:
-    base = Embedder(bundle.base, bundle.base_data)
-    own = bundle.embedder.sha256 == bundle.base.sha256
-    embedder = base if own else Embedder(bundle.embedder, bundle.embedder_data)
-    heads = [head for head in bundle.heads if head.name in golden.heads]
-    return Golden.record(golden.crops, base, embedder, heads)
 
 
 def _problems(difference: GoldenDifference, limits: GoldenLimits) -> list[str]:
