@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 def main() -> None:
     """Measure latency, memory and formats of bundles on this device."""
-    from edge.cli.run import set_library_settings
+    from edge.service.libraries import set_library_settings
 
     set_library_settings()
 

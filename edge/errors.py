@@ -1,5 +1,32 @@
 """The exception tree of the toolkit: everything that a user can cause is a `ToolkitError`.
 
+    ToolkitError
+    ├── UsageError
+    ├── InputError
+    │   ├── PictureError
+    │   └── DataError
+    ├── ModelError
+    │   └── DetectorError
+    ├── RuntimeMissing
+    ├── SourceError
+    ├── RefusedError
+    ├── GateFailed
+    ├── BundleError
+    │   ├── BundleTruncated
+    │   ├── BundleHashMismatch
+    │   ├── BundleSchemaUnknown
+    │   ├── BundlePathEscape
+    │   ├── BundleOversized
+    │   ├── BundleSignatureError
+    │   ├── BundleMembersWrong
+    │   └── BundleManifestInvalid
+    ├── SinkError
+    ├── PeopleError
+    └── EncryptionError
+
+`export` adds what only the way onto a device can meet: `ParityMissed`, a `GateFailed`, and
+`RemoteError` with its kinds.
+
 A message says what is wrong, where, and what to do next; commands print it as one line and leave
 with `exit_code` (0 done, 1 refused or gate failed, 2 usage).
 """
@@ -92,3 +119,23 @@ class BundleOversized(BundleError):
 
 class BundleSignatureError(BundleError):
     """The signature is missing although required, or does not verify."""
+
+
+class BundleMembersWrong(BundleError):
+    """A member is there twice, or is missing, or is there without being declared."""
+
+
+class BundleManifestInvalid(BundleError):
+    """The manifest is no JSON, lacks a field, or contradicts itself."""
+
+
+class SinkError(ToolkitError):
+    """A result cannot be handed on: nobody listens, or something in between failed."""
+
+
+class PeopleError(ToolkitError):
+    """What this device knows of people is damaged or does not fit."""
+
+
+class EncryptionError(ToolkitError):
+    """Something is encrypted, and the key is missing, wrong, or the file was changed."""

@@ -21,7 +21,7 @@ class PackOptions:
     write. pictures: files and folders, for a run without float model and crops
     (`export.inputs.crops`) and to enrol persons of another embedder again (`export.heads.gather`).
     cohort: strangers for these. embedder: in place of the run's external one
-    (`export.pack.embedder`).
+    (`export.packing.embedder`).
     """
 
     run: Path

@@ -49,6 +49,19 @@ def shared() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def ana(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one drawn person as the product makes her, for the whole session.
+
+    `photos/` (12 images), `runs/ana` (enrolled on the shipped base), `ana.edge` (packed), `ana.jpg`
+    (an image that she was not enrolled with) and `clip.mkv` (two seconds of her).
+    """
+    from ana_factory import make_ana
+
+    base = tmp_path_factory.getbasetemp()
+    return make_ana(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+
+
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of twelve photos of one drawn person."""

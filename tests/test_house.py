@@ -36,7 +36,7 @@ ROOMS = {
         *("cohort", "evaluation", "training", "finetune", "person", "task", "base", "cli"),
     ),
     "export": (
-        *("console", "verify", "flash", "inputs", "convert", "gate", "options", "heads", "pack"),
+        *("console", "verify", "flash", "inputs", "convert", "gate", "options", "heads", "packing"),
         "cli",
     ),
     "benchmarks": ("device", "shipped_base", "studies", "demo", "cli"),

@@ -97,8 +97,9 @@ def recognizer_judge(recognizer: Recognizer, face: Face | None = None) -> Judge:
     """
 
     def judge(image_bgr: np.ndarray) -> tuple[int, Latency]:
-        results, latency = recognizer.judge(image_bgr)
-        return sum(result.decision.state != "rejected" for result in results), latency
+        result = recognizer.recognize(image_bgr)
+        usable = sum(face.decision.state != "rejected" for face in result.faces)
+        return usable, result.latency
 
     def judge_given(image_bgr: np.ndarray) -> tuple[int, Latency]:
         assert face is not None

@@ -22,6 +22,7 @@ from pathlib import Path
 from edge.errors import (
     BundleError,
     BundleHashMismatch,
+    BundleMembersWrong,
     BundleOversized,
     BundlePathEscape,
     BundleTruncated,
@@ -47,10 +48,6 @@ _REFETCH = "copy the bundle again from where it was made"
 
 class BundleCompressed(BundleOversized):
     """A member is compressed, so that its declared size promises nothing (zip bombs)."""
-
-
-class BundleMembersWrong(BundleError):
-    """A member is there twice, or is missing, or is there without being declared."""
 
 
 @dataclass(frozen=True)

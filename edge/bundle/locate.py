@@ -7,12 +7,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.bundle.archive import BundleMembersWrong
 from edge.bundle.entry import MemberEntry, ModelEntry
 from edge.bundle.manifest import Manifest
 from edge.bundle.reader import SUFFIX, Bundle
 from edge.bundle.signature import PublicKey
-from edge.errors import BundleError, ModelError, ToolkitError
+from edge.errors import BundleError, BundleMembersWrong, ModelError, ToolkitError
 from edge.files.model_file import sha256_of
 from edge.models.spec import Network
 

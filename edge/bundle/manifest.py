@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge.bundle.archive import BundleMembersWrong, checked_name
+from edge.bundle.archive import checked_name
 from edge.bundle.entry import (
     DetectorEntry,
     FileEntry,
@@ -20,7 +20,13 @@ from edge.bundle.entry import (
     as_name,
     as_text,
 )
-from edge.errors import BundleError, BundleHashMismatch, BundleSchemaUnknown, ModelError
+from edge.errors import (
+    BundleHashMismatch,
+    BundleManifestInvalid,
+    BundleMembersWrong,
+    BundleSchemaUnknown,
+    ModelError,
+)
 
 SCHEMA = 1
 """Version of the manifest. Fields may be added within a version; none is renamed or removed."""
@@ -31,10 +37,6 @@ SCHEMA_FILE = Path(__file__).parents[1] / "schema" / f"manifest-{SCHEMA}.json"
 MANIFEST_MEMBER, SIGNATURE_MEMBER = "manifest.json", "manifest.sig"
 MAX_MANIFEST_BYTES = 2**20
 Entry = TypeVar("Entry")
-
-
-class BundleManifestInvalid(BundleError):
-    """The manifest is no JSON, lacks a field, or contradicts itself."""
 
 
 @dataclass(frozen=True)

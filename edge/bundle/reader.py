@@ -10,15 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from edge.bundle.archive import Archive, BundleMembersWrong, check_npz
+from edge.bundle.archive import Archive, check_npz
 from edge.bundle.entry import HeadEntry
-from edge.bundle.manifest import (
-    MANIFEST_MEMBER,
-    MAX_MANIFEST_BYTES,
-    SIGNATURE_MEMBER,
-    BundleManifestInvalid,
-    Manifest,
-)
+from edge.bundle.manifest import MANIFEST_MEMBER, MAX_MANIFEST_BYTES, SIGNATURE_MEMBER, Manifest
 from edge.bundle.signature import (
     SIGNATURE_BYTES,
     PublicKey,
@@ -27,6 +21,8 @@ from edge.bundle.signature import (
 )
 from edge.errors import (
     BundleHashMismatch,
+    BundleManifestInvalid,
+    BundleMembersWrong,
     BundleOversized,
     BundleSignatureError,
     BundleTruncated,
@@ -58,7 +54,13 @@ class Store(Protocol):
 
 
 class Bundle:
-    """An open bundle. Use it as a context manager, or `close` it; safe to use from threads."""
+    """An open bundle. Use it as a context manager, or `close` it; safe to use from threads.
+
+    Example:
+        >>> with edge.Bundle.open("ana.edge") as bundle:
+        ...     print(*(head.name for head in bundle.heads))
+        ana
+    """
 
     def __init__(self, store: Store, manifest: Manifest, *, verified_by: str = "") -> None:
         """`open` and not this is how a bundle is opened. verified_by: id of the key, or ""."""
@@ -68,14 +70,19 @@ class Bundle:
         self._store = store
 
     @classmethod
-    def open(cls, path: Path, public_key: PublicKey | Path | str | None = None) -> Bundle:
+    def open(cls, path: Path | str, public_key: PublicKey | Path | str | None = None) -> Bundle:
         """Read and check the manifest, none of the members.
 
-        public_key: what the bundle must be signed with: a key, a key file or 64 hexadecimal
-        digits; None for the configured one, see `edge.bundle.signature.configured_key`. Where
-        there is none, signatures are not checked.
-        Raises a `BundleError` by its kind: truncated, oversized, compressed, path escape, members
-        wrong, schema unknown, manifest invalid, hash mismatch, signature.
+        Args:
+            path: The file `NAME.edge`.
+            public_key: The key that the bundle must be signed with: a key, a key file or 64
+                hexadecimal digits; None for the configured one, see
+                `edge.bundle.signature.configured_key`. Where there is none, signatures are not
+                checked.
+
+        Raises:
+            BundleError: By its kind: truncated, oversized, compressed, path escape, members wrong,
+                schema unknown, manifest invalid, hash mismatch, signature.
         """
         key = configured_key() if public_key is None else as_public_key(public_key)
         archive = Archive.open(Path(path))

@@ -17,10 +17,10 @@ from edge.bundle.entry import (
     ModelEntry,
     SignatureEntry,
 )
-from edge.bundle.manifest import MANIFEST_MEMBER, SIGNATURE_MEMBER, BundleManifestInvalid, Manifest
+from edge.bundle.manifest import MANIFEST_MEMBER, SIGNATURE_MEMBER, Manifest
 from edge.bundle.reader import Bundle
 from edge.bundle.signature import PrivateKey, configured_key
-from edge.errors import BundleHashMismatch, BundleSignatureError
+from edge.errors import BundleHashMismatch, BundleManifestInvalid, BundleSignatureError
 from edge.files.model_file import sha256_of
 from edge.models.spec import Network
 

@@ -89,7 +89,7 @@ class Enrolled:
 
 def run_enrol(options: EnrolOptions) -> Enrolled:
     """Look, gate, fit, and set all thresholds. Raises a `ToolkitError` for whatever cannot be."""
-    from edge.cli.run import set_library_settings
+    from edge.service.libraries import set_library_settings
 
     set_library_settings()
     _check(options)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.console.commands import say
 from edge.errors import UsageError
+from edge.service.libraries import set_library_settings
 from edge.service.service import Notifier, Signals, SilentNotifier, logging_to_stderr
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from edge.tracking.budget import Budget
     from edge.tracking.challenge import Challenger
     from edge.tracking.follower import Follower
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,21 +57,6 @@ class RunOptions:
     systemd: bool = False
     wait_for_camera: bool = False
     quiet: bool = False
-
-
-LIBRARY_SETTINGS = {
-    "OPENCV_LOG_LEVEL": "SILENT",
-    "OPENCV_FFMPEG_LOGLEVEL": "-8",
-    "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "3",
-}
-"""What OpenCV reads from the environment when it is loaded. It says nothing itself: its words
-would stand beside ours, with passwords of URLs in them. A camera may be silent for 3 s, not 10."""
-
-
-def set_library_settings() -> None:
-    """Set `LIBRARY_SETTINGS`, where the user has not, before OpenCV is loaded."""
-    for name, value in LIBRARY_SETTINGS.items():
-        os.environ.setdefault(name, value)
 
 
 def run(options: RunOptions) -> None:
@@ -117,23 +99,23 @@ def _run(options: RunOptions, signals: Signals) -> None:
         located = proved(located)
     if not options.quiet:
         say(located.line, err=True)
-    judge = open_judge(located, options)
+    recognizer = open_recognizer(located, options)
     budget = None if options.max_cpu is None else Budget(options.max_cpu)
     tracker = open_tracker(options, source, budget)
-    sinks = open_sinks(options, source, [head.name for head in judge.heads], signals)
+    sinks = open_sinks(options, source, [head.name for head in recognizer.heads], signals)
     with source:
         sinks += savers(options, source)
         hurried = lambda: signals.stopping  # noqa: E731
         with FanOut(sinks, lossless=not source.live, hurried=hurried) as fan:
             loop = Loop(
                 source,
-                judge,
+                recognizer,
                 fan,
                 signals=signals,
                 tracker=tracker,
                 budget=budget,
                 notifier=notifier,
-                reload=lambda: open_judge(
+                reload=lambda: open_recognizer(
                     proved(locate(options.bundle), fall_back=False, on_wait=notifier.progress),
                     options,
                 ),
@@ -151,49 +133,33 @@ def _run(options: RunOptions, signals: Signals) -> None:
 
 def open_source(options: RunOptions, signals: Signals) -> Source:
     """The source that the options name, not yet opened. Raises `SourceError`, `UsageError`."""
-    from edge.sources.files import file_source, is_url
-    from edge.sources.live import CaptureConfig, LiveSource, camera_by_name
-    from edge.sources.stream import FileCamera
+    from edge.sources import opener
     from edge.sources.v4l2 import CameraOptions
 
-    wanted = options.camera if options.camera is not None else options.source
-    assert wanted is not None
-    config = CaptureConfig(wait_for_camera=options.wait_for_camera or options.systemd)
-    if options.camera is not None or is_url(wanted):
-        width_px, height_px = options.size or (None, None)
-        asked = CameraOptions(
+    width_px, height_px = options.size or (None, None)
+    return opener.open_source(
+        camera=options.camera,
+        source=options.source,
+        options=CameraOptions(
             width_px, height_px, options.fps, options.pixel_format, options.exposure
-        )
-        camera = camera_by_name(wanted, asked)
-        return LiveSource(camera, config, interrupted=lambda: signals.stopping)
-    source = file_source(Path(wanted).expanduser())
-    if not options.realtime:
-        return source
-    if source.kind != "video":
-        raise UsageError(f"--realtime plays videos, and {wanted} is none", hint="leave it out")
-    return LiveSource(FileCamera(Path(source.name)), CaptureConfig())
+        ),
+        realtime=options.realtime,
+        wait_for_camera=options.wait_for_camera or options.systemd,
+        interrupted=lambda: signals.stopping,
+    )
 
 
-def open_judge(located: Located, options: RunOptions) -> Recognizer:
+def open_recognizer(located: Located, options: RunOptions) -> Recognizer:
     """The recognizer with the bundle that was found. Raises `ToolkitError`."""
-    from edge.people.encryption import Encryption
-    from edge.people.registry import Registry
-    from edge.people.store import people_folder, tidy_people
-    from edge.recognition.recognizer import Recognizer
+    from edge.service import watch
 
-    tidy_people(people_folder())
-    with located.open() as bundle:
-        register = Registry(bundle, Encryption.open(options.key_file))
-        if register.people.persons:
-            names = ", ".join(person.name for person in register.people.persons)
-            log.info("enrolled on this device: %s", names)
-        return Recognizer.open(
-            bundle,
-            heads=register.heads,
-            detector_model=options.detector_model,
-            threads=options.threads or os.cpu_count() or 1,
-            attributes=options.attributes,
-        )
+    return watch.open_recognizer(
+        located,
+        key_file=options.key_file,
+        detector_model=options.detector_model,
+        threads=options.threads,
+        attributes=options.attributes,
+    )
 
 
 def open_tracker(

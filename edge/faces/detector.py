@@ -62,7 +62,13 @@ def detector_bytes(model: Path | None = None) -> bytes:
 
 
 class Detector:
-    """Finds faces in BGR pictures. Not thread-safe: one per thread."""
+    """Finds faces in BGR images. Not thread-safe: one per thread.
+
+    Example:
+        >>> faces = edge.Detector.open().detect(image)  # uint8[H, W, 3] BGR
+        >>> len(faces)
+        1
+    """
 
     def __init__(self, model: bytes, config: DetectorConfig | None = None) -> None:
         """Raises `DetectorError` when OpenCV cannot load `model`."""

@@ -11,11 +11,17 @@ from edge.faces.canonical import Points
 
 @dataclass(frozen=True)
 class Face:
-    """One detected face, in pixels of the picture it was found in.
+    """One detected face, in pixels of the image it was found in.
 
-    box_px: (x, y, width, height), may reach over the picture's edge.
-    landmarks_px: five (x, y) points in the order of `edge.faces.canonical`.
-    detector_score: 0..1.
+    Attributes:
+        box_px: (x, y, width, height); may reach over the image's edge.
+        landmarks_px: Five (x, y) points in the order of `edge.faces.canonical`.
+        detector_score: 0..1.
+
+    Example:
+        >>> face = edge.Detector.open().detect(image)[0]
+        >>> face.landmarks().shape
+        (5, 2)
     """
 
     box_px: tuple[float, float, float, float]

@@ -21,9 +21,20 @@ _WIDEST = 8192
 class Cohort:
     """N embeddings of strangers.
 
-    embeddings: float16[N, D] of length 1, by the embedder whose file has `embedder_sha256`.
-    identity: int32[N] >= 0, who it is, as shuffled numbers. variant: uint8[N], index into
-    `variants`, the look in which the face was seen. source, licence: for people.
+    Attributes:
+        embeddings: float16[N, D] of length 1, by the embedder whose file has `embedder_sha256`.
+        identity: int32[N] >= 0: shuffled numbers, no names.
+        variant: uint8[N], index into `variants`: how the face was degraded.
+        variants: Names of the variants.
+        embedder_sha256: Hash of the embedder's file.
+        source: For people: where the faces are from.
+        licence: For people: under which terms.
+
+    Example:
+        >>> with edge.Bundle.open("ana.edge") as bundle:
+        ...     cohort = bundle.cohort()
+        >>> cohort.vectors().shape == (len(cohort), cohort.size)
+        True
     """
 
     embeddings: np.ndarray

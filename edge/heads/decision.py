@@ -35,9 +35,16 @@ class HeadScore:
 class Decision:
     """The answer for one face.
 
-    state: one of `STATES`. person: the matched name, else None. score, threshold: of the best
-    head (the one with the largest excess), None where no head was asked. reason: why the face was
-    rejected or is uncertain, else None.
+    Attributes:
+        state: "match", "unknown", "uncertain" or "rejected".
+        person: The matched name, else None.
+        score: Of the nearest head (the largest excess), None where no head was asked.
+        threshold: Of the same head.
+        reason: Why the face was rejected or is uncertain, else None.
+
+    Example:
+        >>> edge.Decision("match", "ana", score=4.1, threshold=3.2).person
+        'ana'
     """
 
     state: str

@@ -104,17 +104,38 @@ def enrol(
 ) -> Head:
     """Enrol somebody; the same arguments give the same head, byte for byte.
 
-    embeddings, groups, varied, varied_of: see `Album`. cohort: strangers, by the same embedder, of
-    which half train the head and half set the threshold. target_far: wanted rate of strangers
-    accepted, None for what the cohort supports. not_me: float32[H, D], people who must not be
-    accepted; not_me_groups as groups, each picture its own by default. camera: what took the
-    pictures, one of `edge.heads.threshold.CAMERAS`. one_sitting: whether they are of one occasion.
-    strict: refuse a target that cannot be proven. fitter: how the layers are fitted.
+    Args:
+        name: The person's name.
+        embeddings: float32[N, D] of length 1, one row an image.
+        groups: int[N]: images that are not independent (bursts, near-duplicates) share a number.
+        cohort: Strangers, by the same embedder: half train the head, half set the threshold.
+        target_far: Wanted rate of strangers accepted; None for what the cohort supports.
+        not_me: float32[H, D], people who must not be accepted.
+        not_me_groups: As `groups`; by default each image is its own.
+        varied: float32[M, D], augmented variants of the images.
+        varied_of: int[M], of which row each is.
+        camera: What took the images, one of `edge.heads.threshold.CAMERAS`.
+        one_sitting: Whether the images are of one occasion.
+        strict: Refuse a target that cannot be proven.
+        fitter: How the layers are fitted.
+        seed: Of the folds and of the choice among strangers.
 
-    `Head.calibration` says what was found: `left_out` (rows that look like somebody else),
-    `warnings`, rates with bounds. Raises `RefusedError` with fewer than 5 independent looks, with
-    too many pictures that look like somebody else, or where the target cannot be had; `ModelError`
-    for embeddings of another size than the cohort's.
+    Returns:
+        The head; its `calibration` says what was found: `left_out` (rows that look like somebody
+        else), `warnings`, rates with bounds.
+
+    Raises:
+        RefusedError: Fewer than 5 independent looks, too many images of somebody else, or the
+            target cannot be had.
+        ModelError: Embeddings of another size than the cohort's.
+
+    Example:
+        >>> with edge.Bundle.open("ana.edge") as bundle:
+        ...     cohort = bundle.cohort()
+        >>> looks = cohort.vectors()[:1] + 0.01 * np.random.default_rng(0).normal(size=(6, 128))
+        >>> looks = (looks / np.linalg.norm(looks, axis=1, keepdims=True)).astype(np.float32)
+        >>> edge.enrol("ben", looks, np.arange(6), cohort).name
+        'ben'
     """
     album = Album(embeddings, groups, varied, varied_of)
     _check(album, cohort, camera)

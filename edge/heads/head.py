@@ -69,11 +69,24 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """Judges embeddings of the file with `embedder_sha256`: are they of `name`?
+    """Says whether embeddings of the file with `embedder_sha256` are of one person.
 
-    kind: one of `KINDS`. threshold: accepted from this score on. margin: half width of the band
-    around it in which the head does not commit itself. normalization: of the last layer's output.
-    calibration: facts for people and for `edge.heads.enrol.recalibrate`: JSON values alone.
+    Attributes:
+        name: The person's name, as results give it.
+        kind: One of `KINDS`.
+        embedder_sha256: Hash of the network's file whose embeddings it takes.
+        layers: Dense layers; the last one has one output.
+        threshold: Scores from here on are accepted.
+        margin: Half width of the band around the threshold in which the head does not commit
+            itself.
+        normalization: Of the last layer's output.
+        calibration: Facts for people and for `edge.heads.calibration.recalibrate`: JSON values.
+
+    Example:
+        >>> with edge.Bundle.open("ana.edge") as bundle:
+        ...     head = bundle.heads[0]
+        >>> head.score(np.zeros((3, head.size), np.float32)).shape
+        (3,)
     """
 
     name: str

@@ -26,7 +26,16 @@ class Perception:
 
 
 class Embedder:
-    """A network that is ready to look at faces. Not thread-safe: one per thread."""
+    """A network that is ready to embed faces. Not thread-safe: one per thread.
+
+    Example:
+        >>> with edge.Bundle.open("ana.edge") as bundle:
+        ...     embedder = edge.Embedder(bundle.embedder, bundle.embedder_data)
+        >>> face = edge.Detector.open().detect(image)[0]
+        >>> crop = embedder.crop(image, face)
+        >>> embedder.embed(crop[None]).embeddings.shape
+        (1, 128)
+    """
 
     def __init__(self, network: Network, data: bytes, *, threads: int = 1) -> None:
         """Raises `ModelError` or `RuntimeMissing`, see `edge.models.runtime.open_model`."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge.errors import InputError, RuntimeMissing, ToolkitError
+from edge.errors import EncryptionError, InputError, RuntimeMissing
 from edge.files.atomic import write_new_private
 
 log = logging.getLogger(__name__)
@@ -26,10 +26,6 @@ KEY_BYTES = 32
 _NONCE_BYTES = 12
 _MAGIC = b"edge-sealed-1\n"
 _MAX_KEY_FILE_BYTES = 4096
-
-
-class EncryptionError(ToolkitError):
-    """Something is encrypted, and the key is missing, wrong, or the file was changed."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 from edge.bundle.locate import locate
 from edge.bundle.reader import Bundle
 from edge.enrolment.samples import joined
-from edge.errors import InputError, RefusedError
+from edge.errors import InputError, PeopleError, RefusedError
 from edge.files.model_file import sha256_of
 from edge.heads.calibration import recalibrate
 from edge.heads.cohort import Cohort
@@ -28,7 +28,7 @@ from edge.heads.enrol import Album, enrol
 from edge.heads.head import Head
 from edge.heads.threshold import ONE, POOR, SEVERAL
 from edge.people.encryption import Encryption
-from edge.people.store import People, PeopleError, Person, load_people, people_folder, save_people
+from edge.people.store import People, Person, load_people, people_folder, save_people
 
 log = logging.getLogger(__name__)
 

@@ -23,21 +23,17 @@ import numpy as np
 
 from edge.bundle.archive import check_npz
 from edge.bundle.locate import data_folder
-from edge.errors import ToolkitError
+from edge.errors import EncryptionError, PeopleError
 from edge.files.atomic import atomic_file, flush_folder, make_folder, remove_files
 from edge.files.model_file import sha256_of
 from edge.heads.enrol import Album
 from edge.heads.head import Head
-from edge.people.encryption import Encryption, EncryptionError, key_missing
+from edge.people.encryption import Encryption, key_missing
 
 SCHEMA = 1
 FOLDER, STATE, LOCK = "people", "state.json", ".lock"
 SUFFIX = ".npz"
 _AGAIN = "restore the folder, or remove it and enrol again"
-
-
-class PeopleError(ToolkitError):
-    """What this device knows of people is damaged or does not fit."""
 
 
 @dataclass(frozen=True, eq=False)

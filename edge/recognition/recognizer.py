@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.errors import InputError
+from edge.errors import InputError, ModelError
 from edge.faces.detector import Detector, DetectorConfig
 from edge.faces.face import Face
 from edge.faces.quality import QualityGate
@@ -17,17 +17,23 @@ from edge.heads.decision import Decision, HeadScore, decide
 from edge.heads.head import Head
 from edge.models.embedder import Embedder, Perception
 from edge.recognition.observation import Observation, latency_of
-from edge.recognition.result import FaceResult, Latency
+from edge.recognition.result import FrameResult
 
 if TYPE_CHECKING:
     from edge.bundle.reader import Bundle
 
 
 class Recognizer:
-    """Judges the faces of pictures. Not thread-safe: one per thread.
+    """Recognizes the faces of images. Not thread-safe: one per thread.
 
     `embedder` feeds the heads; `base` gives the attributes and may be the same object, which then
     runs once per face. `base` None leaves attributes out.
+
+    Example:
+        >>> with edge.Recognizer.open("ana.edge") as recognizer:
+        ...     result = recognizer.recognize(image)  # uint8[H, W, 3] BGR
+        >>> [face.decision.person for face in result.faces]
+        ['ana']
     """
 
     def __init__(
@@ -44,21 +50,45 @@ class Recognizer:
         self.heads = tuple(heads)
         self.base = base
         self.gate = gate or QualityGate()
+        self._closed = False
 
     @classmethod
     def open(
         cls,
-        bundle: Bundle,
+        bundle: Bundle | Path | str,
         *,
         detector_model: Path | None = None,
         threads: int = 1,
         attributes: bool = True,
         heads: Sequence[Head] | None = None,
     ) -> Recognizer:
-        """From an open bundle. `detector_model` replaces its detector, `heads` its heads.
+        """A recognizer with the networks and heads of a bundle.
 
-        Raises `ModelError`, `DetectorError` or `RuntimeMissing` when a part cannot run here.
+        People enrolled on this device are not in a bundle; `edge.watch` brings them.
+
+        Args:
+            bundle: An open bundle, or the path of one, which is opened and closed again.
+            detector_model: YuNet's file in place of the bundle's detector.
+            threads: Threads of the runtime.
+            attributes: Whether to compute attributes, too.
+            heads: In place of the bundle's heads.
+
+        Raises:
+            BundleError: The file is no bundle, damaged, or not signed as this machine requires.
+            ModelError: A network or the detector cannot run here.
+            RuntimeMissing: No runtime on this machine can run the network.
         """
+        if isinstance(bundle, (str, Path)):
+            from edge.bundle.reader import Bundle
+
+            with Bundle.open(bundle) as opened:
+                return cls.open(
+                    opened,
+                    detector_model=detector_model,
+                    threads=threads,
+                    attributes=attributes,
+                    heads=heads,
+                )
         entry = bundle.manifest.detector
         if detector_model is not None or entry is None:
             detector = Detector.open(detector_model)
@@ -72,18 +102,42 @@ class Recognizer:
             base = embedder if same else Embedder(bundle.base, bundle.base_data, threads=threads)
         return cls(detector, embedder, bundle.heads if heads is None else heads, base=base)
 
-    def judge(self, image_bgr: np.ndarray) -> tuple[tuple[FaceResult, ...], Latency]:
-        """All faces of a picture, uint8[H, W, 3] BGR, largest first, and the time they took."""
+    def close(self) -> None:
+        """Give the networks' memory back; safe to call twice. Afterwards nothing is recognized."""
+        if not self._closed:
+            self._closed = True
+            del self.detector, self.embedder, self.base
+
+    def __enter__(self) -> Recognizer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def recognize(self, image_bgr: np.ndarray) -> FrameResult:
+        """Recognize all faces of one image, which stands for itself.
+
+        Args:
+            image_bgr: uint8[H, W, 3] in BGR order, as OpenCV reads it.
+
+        Returns:
+            The faces, largest first, with decisions, attributes and the time they took.
+
+        Raises:
+            ModelError: The recognizer is closed, or its network returns nonsense.
+        """
         started = perf_counter()
         faces = self.detect(image_bgr)
         detected = perf_counter()
         looks = [self.look(image_bgr, face) for face in faces]
         results = tuple(look.result() for look in looks)
         latency = latency_of(looks, detect_s=detected - started, total_s=perf_counter() - started)
-        return results, latency
+        return FrameResult(faces=results, latency=latency)
 
     def detect(self, image_bgr: np.ndarray) -> tuple[Face, ...]:
-        """All faces of a picture, uint8[H, W, 3] BGR, largest first."""
+        """All faces of an image, uint8[H, W, 3] BGR, largest first."""
+        if self._closed:
+            raise ModelError("this recognizer is closed", hint="open it again")
         return self.detector.detect(image_bgr)
 
     def look(self, image_bgr: np.ndarray, face: Face) -> Observation:

@@ -36,13 +36,15 @@ class Latency:
 
 @dataclass(frozen=True)
 class FaceResult:
-    """One face of a frame, judged.
+    """One face of a frame and the decision about it.
 
-    decision: of this face alone, or, where faces are tracked, what the track's looks have settled
-    on. track: number of the track that it belongs to, None where faces are not tracked. attributes:
-    name to probability (0..1), over the track where there is one; empty where no base was asked.
-    predicted: whether the detector did not run and the box is where the face should be by now.
-    look: what this frame's look alone said, None where the track was not looked at.
+    Attributes:
+        face: Where it is: box and landmarks in pixels of the frame.
+        decision: Of this face alone, or, where faces are tracked, what the track has settled on.
+        track: Number of the track that it belongs to, None where faces are not tracked.
+        attributes: Name to probability, 0..1, over the track where there is one.
+        predicted: Whether the detector did not run and the box is where the face should be by now.
+        look: The decision of this frame alone, None where the track was not examined.
     """
 
     face: Face
@@ -71,16 +73,27 @@ class FaceResult:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """One frame or picture, judged.
+    """One frame or image and who was recognized in it.
 
-    source: the camera, file or URL; for folders the picture's path. frame: number from 0. time_s:
-    seconds since the source's start (in files: the frame's own time). frame_age_ms: age of a live
-    frame when its processing began, None for files. error: why the frame could not be judged.
+    Attributes:
+        source: The camera, file or URL; for folders the image's path; "" for a bare image.
+        frame: Number of the frame, from 0.
+        time_s: Seconds since the source's start; in files the frame's own time.
+        faces: One `FaceResult` per face, largest first.
+        latency: Milliseconds spent, by step.
+        frame_age_ms: Age of a live frame when its processing began, None for files.
+        error: Why there is no image, else None.
+
+    Example:
+        >>> with edge.Recognizer.open("ana.edge") as recognizer:
+        ...     result = recognizer.recognize(image)
+        >>> sorted(result.to_json())[:4]
+        ['error', 'faces', 'frame', 'frame_age_ms']
     """
 
-    source: str
-    frame: int
-    time_s: float
+    source: str = ""
+    frame: int = 0
+    time_s: float = 0.0
     faces: tuple[FaceResult, ...] = ()
     latency: Latency = Latency()
     frame_age_ms: float | None = None

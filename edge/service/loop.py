@@ -31,15 +31,15 @@ KEPT_LATENCIES = 10_000
 """Latencies of so many last pictures are remembered for the summary."""
 
 
-class Judge(Observer, Protocol):
-    """What finds and judges faces; `edge.recognition.recognizer.Recognizer` is one. heads: of whom
-    it knows."""
+class ImageRecognizer(Observer, Protocol):
+    """Finds and recognizes faces; `edge.recognition.recognizer.Recognizer` is one. heads: of the
+    people it knows."""
 
     @property
     def heads(self) -> Sequence[Head]: ...
 
-    def judge(self, image_bgr: np.ndarray) -> tuple[tuple[FaceResult, ...], Latency]:
-        """All faces of a picture, uint8[H, W, 3] BGR, and the time they took."""
+    def recognize(self, image_bgr: np.ndarray) -> FrameResult:
+        """All faces of an image, uint8[H, W, 3] BGR, and the time they took."""
 
 
 class Tracker(Protocol):
@@ -79,19 +79,46 @@ class Tally:
         return float(np.percentile(self.latencies_ms, percent)) if self.latencies_ms else 0.0
 
 
+def recognized(
+    frame: Frame, recognizer: ImageRecognizer, tracker: Tracker | None = None
+) -> FrameResult:
+    """One frame of a source with everybody in it. tracker: follows faces; None where each frame
+    stands for itself."""
+    age_ms = None
+    if frame.captured_at_s is not None:
+        age_ms = max(0.0, 1000 * (time.monotonic() - frame.captured_at_s))
+    faces: tuple[FaceResult, ...] = ()
+    latency = Latency()
+    if frame.image_bgr is not None:
+        if tracker is None:
+            found = recognizer.recognize(frame.image_bgr)
+            faces, latency = found.faces, found.latency
+        else:
+            faces, latency = tracker.follow(recognizer, frame.image_bgr, frame.time_s)
+    return FrameResult(
+        source=frame.source,
+        frame=frame.number,
+        time_s=frame.time_s,
+        faces=faces,
+        latency=latency,
+        frame_age_ms=age_ms,
+        error=frame.error,
+    )
+
+
 class Loop:
     """Runs until the source ends, `limit` pictures are done, or a signal asks for a stop.
 
-    `tracker` follows faces, else each picture stands for itself. `budget` makes it pause where it
-    has used too much. `reload` makes a new judge when SIGHUP asks for it; when it fails, the old
-    one stays. `most_fps`: of a live source, no more pictures a second are judged; for where
-    there is no tracker that spaces them.
+    `tracker` follows faces, else each frame stands for itself. `budget` makes it pause where it has
+    used too much. `reload` makes a new recognizer when SIGHUP asks for it; when it fails, the old
+    one stays. `most_fps`: of a live source, no more frames a second are searched; for where there
+    is no tracker that spaces them.
     """
 
     def __init__(
         self,
         source: Source,
-        judge: Judge,
+        recognizer: ImageRecognizer,
         sinks: FanOut,
         *,
         signals: Signals,
@@ -99,14 +126,14 @@ class Loop:
         tracker: Tracker | None = None,
         budget: Budget | None = None,
         notifier: Notifier | None = None,
-        reload: Callable[[], Judge] | None = None,
+        reload: Callable[[], ImageRecognizer] | None = None,
         limit: int | None = None,
         most_fps: float | None = None,
     ) -> None:
         self.tally = Tally()
         self.presence = presence or Presence(alone=source.kind in ("picture", "folder"))
         self._source = source
-        self._judge = judge
+        self._recognizer = recognizer
         self._sinks = sinks
         self._signals = signals
         self._tracker = tracker
@@ -124,7 +151,7 @@ class Loop:
         self._notifier.ready()
         while not self._signals.stopping and not self._is_enough():
             if self._signals.take_reload():
-                self._reload_judge()
+                self._reload_recognizer()
             grab = self._source.take(WAIT_S)
             if grab is not None:
                 if self._is_due(grab):
@@ -141,26 +168,8 @@ class Loop:
 
     def judged(self, grab: Frame) -> Judged:
         """One picture, judged."""
-        age_ms = None
         self._number = grab.number
-        if grab.captured_at_s is not None:
-            age_ms = max(0.0, 1000 * (time.monotonic() - grab.captured_at_s))
-        faces: tuple[FaceResult, ...] = ()
-        latency, error = Latency(), grab.error
-        if grab.image_bgr is not None:
-            if self._tracker is None:
-                faces, latency = self._judge.judge(grab.image_bgr)
-            else:
-                faces, latency = self._tracker.follow(self._judge, grab.image_bgr, grab.time_s)
-        result = FrameResult(
-            source=grab.source,
-            frame=grab.number,
-            time_s=grab.time_s,
-            faces=faces,
-            latency=latency,
-            frame_age_ms=age_ms,
-            error=error,
-        )
+        result = recognized(grab, self._recognizer, self._tracker)
         self.tally.add(result)
         return Judged(grab.image_bgr, result, self.presence.update(result))
 
@@ -184,13 +193,13 @@ class Loop:
     def _is_enough(self) -> bool:
         return self._limit is not None and self.tally.frames >= self._limit
 
-    def _reload_judge(self) -> None:
+    def _reload_recognizer(self) -> None:
         if self._reload is None:
             return
         self._notifier.reloading()
         try:
-            self._judge = self._reload()
-            people = [head.name for head in self._judge.heads]
+            self._recognizer = self._reload()
+            people = [head.name for head in self._recognizer.heads]
             self.presence.keep(people)
             self._sinks.know(people)
             log.info("the bundle was read again")

@@ -14,7 +14,6 @@ from types import TracebackType
 import numpy as np
 
 from edge.console.display_text import without_secrets_of
-from edge.errors import ToolkitError
 from edge.recognition.result import FrameResult
 from edge.tracking.presence import Event
 
@@ -31,10 +30,6 @@ CLOSING_S = 1.0
 
 FINISHING_S = 15.0
 """How long a program that has come to its end waits for them."""
-
-
-class SinkError(ToolkitError):
-    """A result cannot be handed on: nobody listens, or something in between failed."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 
-from edge.errors import UsageError
-from edge.sinks.base import Judged, Sink, SinkError
+from edge.errors import SinkError, UsageError
+from edge.sinks.base import Judged, Sink
 from edge.tracking.presence import Event
 
 TIMEOUT_S = 30.0

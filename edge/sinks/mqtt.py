@@ -18,9 +18,9 @@ from urllib.parse import unquote, urlsplit
 
 from edge import __version__
 from edge.console.json_text import json_text
-from edge.errors import ToolkitError, UsageError
+from edge.errors import SinkError, ToolkitError, UsageError
 from edge.recognition.annotate import plain_text
-from edge.sinks.base import Judged, Sink, SinkError
+from edge.sinks.base import Judged, Sink
 from edge.tracking.presence import UNKNOWN, Event
 
 log = logging.getLogger(__name__)

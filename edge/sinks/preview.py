@@ -22,9 +22,9 @@ from urllib.parse import parse_qs, urlsplit
 import cv2
 
 from edge.console.json_text import json_text
-from edge.errors import UsageError
+from edge.errors import SinkError, UsageError
 from edge.recognition.result import FrameResult
-from edge.sinks.base import Judged, Sink, SinkError
+from edge.sinks.base import Judged, Sink
 from edge.sinks.preview_page import PAGE
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from edge.console.display_text import without_secrets, without_secrets_of
 from edge.console.json_text import json_text
-from edge.errors import UsageError
-from edge.sinks.base import Judged, Sink, SinkError
+from edge.errors import SinkError, UsageError
+from edge.sinks.base import Judged, Sink
 from edge.tracking.presence import Event
 
 WORTH_A_RETRY = frozenset({408, 425, 429, 500, 502, 503, 504})

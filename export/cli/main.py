@@ -116,17 +116,14 @@ def pack_command(
     base or embedder is enrolled again from --pictures. A file outside the limits is not packed, and
     where it is the one that has to run, nothing is (exit code 1).
     """
-    from export.options import PackOptions
-    from export.pack.pack import pack
-
-    options = PackOptions(
-        run=run, out=out, formats=formats, heads=heads, name=name, sign=sign, fused=fused,
-        detector=detector_model, recipe=_recipe(min_agreement, min_cosine), log=log,
-        pictures=pictures, cohort=cohort, embedder=embedder,
-    )  # fmt: skip
+    import export
 
     with _shown(quiet) as report:
-        result = pack(options, report)
+        result = export.pack(
+            run, out, formats=formats, heads=heads, name=name, sign=sign, fused=fused,
+            detector=detector_model, recipe=_recipe(min_agreement, min_cosine), log=log,
+            pictures=pictures, cohort=cohort, embedder=embedder, report=report,
+        )  # fmt: skip
     if as_json:
         emit_json(result.to_json())
     else:
@@ -168,7 +165,7 @@ def quantize_command(
     code 1). Heads belong to the file that they were enrolled on: enrol on the new one with
     'edge-train person --embedding', or again by 'edge-export pack --embedder'.
     """
-    from export.pack.embedder import QuantizeOptions, quantize
+    from export.packing.embedder import QuantizeOptions, quantize
 
     options = QuantizeOptions(
         run=run, out=out, pictures=pictures, format=kind, detector=detector_model, log=log,

@@ -194,7 +194,7 @@ def passed(
 ) -> Candidate:
     """The chosen candidate. Raises `ParityMissed` when one that must travel is not good.
 
-    required, choosable: see `export.pack.formats.Made`. bound: the format of the file that heads
+    required, choosable: see `export.packing.formats.Made`. bound: the format of the file that heads
     or a cohort are bound to, None where nothing is.
     """
     must = {*required, *([] if bound is None else [bound])}

@@ -30,9 +30,8 @@ class RunFolder:
     kind: "base" or "person". network: of the deployed file. external: of the external embedder,
     None where the base gives the embedding. info: all of run.json. float_model, given_crops: what
     `export.inputs.crops` brings to a run that has neither. given_embedder: the file of another
-    embedder in place of the run's, see `export.pack.embedder`; then the run's own persons stand on
-    it no
-    more.
+    embedder in place of the run's, see `export.packing.embedder`; then the run's own persons no
+    longer stand on it.
     """
 
     path: Path

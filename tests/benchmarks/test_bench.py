@@ -210,7 +210,7 @@ def test_plain_loop_does_the_same_work(bundle: Path, shared: Path) -> None:
     with Bundle.open(bundle) as opened:
         plain, ours = PlainLoop(opened), Recognizer.open(opened)
     count, _ = plain.judge(image)
-    results, _ = ours.judge(image)
+    results = ours.recognize(image).faces
     assert count == len(results) == len(plain.scores) > 0
     for scores, result in zip(plain.scores, results, strict=True):
         assert scores == [pytest.approx(result.decision.score, abs=1e-5)]

@@ -25,14 +25,15 @@ from bundle_factory import (
 )
 
 from edge.bundle import archive
-from edge.bundle.archive import BundleCompressed, BundleMembersWrong
+from edge.bundle.archive import BundleCompressed
 from edge.bundle.entry import FileEntry
-from edge.bundle.manifest import BundleManifestInvalid
 from edge.bundle.reader import Bundle
 from edge.bundle.writer import BundleWriter, file_stem
 from edge.errors import (
     BundleError,
     BundleHashMismatch,
+    BundleManifestInvalid,
+    BundleMembersWrong,
     BundleOversized,
     BundlePathEscape,
     BundleSchemaUnknown,

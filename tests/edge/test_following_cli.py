@@ -15,7 +15,7 @@ from faked import (
     BEN,
     NOBODY,
     STRANGER,
-    FakeJudge,
+    FakeRecognizer,
     install,
     picture,
     write_script,
@@ -25,7 +25,7 @@ from faked import (
 from edge.bundle import locate
 from edge.cli import run as recognize_cli
 from edge.cli.main import main
-from edge.recognition.result import FaceResult, Latency
+from edge.recognition.result import FrameResult
 from edge.sources.files import Frame, Source
 from edge.tracking import budget
 from edge.tracking.budget import BURST_S, Budget
@@ -35,8 +35,8 @@ FPS = 25
 
 @pytest.fixture(autouse=True)
 def fake_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The judge of `faked` with the real tracker, put back afterwards."""
-    monkeypatch.setattr(recognize_cli, "open_judge", recognize_cli.open_judge)
+    """The recognizer of `faked` with the real tracker, put back afterwards."""
+    monkeypatch.setattr(recognize_cli, "open_recognizer", recognize_cli.open_recognizer)
     monkeypatch.setattr(locate, "locate", locate.locate)
     install(track=True)
 
@@ -164,16 +164,16 @@ class Machine:
         self.now_s += self.cost_s
 
 
-class Costly(FakeJudge):
+class Costly(FakeRecognizer):
     """A judge whose detector costs what the machine says."""
 
     def __init__(self, machine: Machine) -> None:
         super().__init__()
         self._machine = machine
 
-    def judge(self, image_bgr: np.ndarray) -> tuple[tuple[FaceResult, ...], Latency]:
+    def recognize(self, image_bgr: np.ndarray) -> FrameResult:
         self._machine.work()
-        return super().judge(image_bgr)
+        return super().recognize(image_bgr)
 
 
 class Clocked(Source):
@@ -216,7 +216,7 @@ def on_a_machine(
     machine = Machine(cost_s)
     source = Clocked(machine, seconds, who)
     monkeypatch.setattr(budget, "Budget", machine.budget)
-    monkeypatch.setattr(recognize_cli, "open_judge", lambda *_: Costly(machine))
+    monkeypatch.setattr(recognize_cli, "open_recognizer", lambda *_: Costly(machine))
     monkeypatch.setattr(recognize_cli, "open_source", lambda *_: source)
     monkeypatch.setattr(
         "edge.sinks.base.QUEUE_FRAMES", 10_000
@@ -271,7 +271,7 @@ def test_a_budget_slows_files_and_leaves_nothing_out(
     for share in ("10%", "1000%"):
         machine = Machine(0.1)
         monkeypatch.setattr(budget, "Budget", machine.budget)
-        monkeypatch.setattr(recognize_cli, "open_judge", lambda *_, m=machine: Costly(m))
+        monkeypatch.setattr(recognize_cli, "open_recognizer", lambda *_, m=machine: Costly(m))
         found[share] = machine, judged("--source", ada, "--max-cpu", share)
     (slow, sparing), (fast, usual) = found["10%"], found["1000%"]
     assert slow.detections == fast.detections

@@ -12,9 +12,9 @@ import pytest
 from bundle_factory import a_network, a_writer, with_alternative
 
 from edge.bundle.entry import FileEntry, HeadEntry, MemberEntry, ModelEntry, SignatureEntry
-from edge.bundle.manifest import SCHEMA_FILE, BundleManifestInvalid, Manifest
+from edge.bundle.manifest import SCHEMA_FILE, Manifest
 from edge.bundle.reader import Bundle
-from edge.errors import BundleError, BundlePathEscape
+from edge.errors import BundleError, BundleManifestInvalid, BundlePathEscape
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text("utf-8")))
 

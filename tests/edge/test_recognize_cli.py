@@ -28,8 +28,8 @@ FAKED = ROOT / "tests" / "factories" / "faked.py"
 
 @pytest.fixture(autouse=True)
 def fake_judge(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """The judge of `faked`, put back afterwards."""
-    monkeypatch.setattr(recognize_cli, "open_judge", recognize_cli.open_judge)
+    """The recognizer of `faked`, put back afterwards."""
+    monkeypatch.setattr(recognize_cli, "open_recognizer", recognize_cli.open_recognizer)
     monkeypatch.setattr(recognize_cli, "open_tracker", recognize_cli.open_tracker)
     monkeypatch.setattr(locate, "locate", locate.locate)
     if request.node.get_closest_marker("shared") is None:

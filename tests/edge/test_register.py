@@ -21,12 +21,12 @@ from register_factory import (
     write_bundle,
 )
 
-from edge.errors import InputError, RefusedError
+from edge.errors import EncryptionError, InputError, PeopleError, RefusedError
 from edge.heads.head import Head, linear_layers
 from edge.heads.threshold import ONE, POOR, SEVERAL
-from edge.people.encryption import Encryption, EncryptionError
+from edge.people.encryption import Encryption
 from edge.people.registry import BUNDLE, CORRECTED, DEVICE, Registry
-from edge.people.store import PeopleError, Person, load_people, only_writer
+from edge.people.store import Person, load_people, only_writer
 
 WORLD = World(3)
 COHORT = a_cohort(WORLD, people=160)

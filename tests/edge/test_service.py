@@ -14,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from faked import ADA, FakeJudge, picture, write_script
+from faked import ADA, FakeRecognizer, picture, write_script
 
 from edge.errors import BundleError
 from edge.service.loop import Loop
@@ -184,7 +184,7 @@ def run_loop(
     config = CaptureConfig(stall_s=stall_s, first_backoff_s=0.05, longest_backoff_s=0.1)
     source = LiveSource(FakeCamera([picture(ADA)], steps, fps=50), config)
     with source, FanOut([Recorder()]) as fan:
-        Loop(source, FakeJudge(), fan, signals=Signals(), notifier=notifier, **words).run()  # type: ignore[arg-type]
+        Loop(source, FakeRecognizer(), fan, signals=Signals(), notifier=notifier, **words).run()  # type: ignore[arg-type]
     return source
 
 
@@ -212,7 +212,7 @@ def test_who_was_there_when_the_camera_was_lost_leaves() -> None:
     source = LiveSource(FakeCamera([picture(ADA)], steps, fps=50), config)
     presence = Presence(PresenceConfig(leave_s=0.4))
     with source, FanOut([sink]) as fan:
-        Loop(source, FakeJudge(), fan, signals=Signals(), presence=presence).run()
+        Loop(source, FakeRecognizer(), fan, signals=Signals(), presence=presence).run()
     told = [(e.kind, each.result.error) for each in sink.got for e in each.events]
     assert told == [("arrived", None), ("left", "fake is still away")]
 
@@ -231,7 +231,7 @@ def test_a_hang_is_no_progress() -> None:
     config = CaptureConfig(stall_s=0.1, first_backoff_s=0.02, longest_backoff_s=0.05)
     camera = Hanging([picture(ADA)], (Step("frames", 2), Step("stall", seconds=1.5)), fps=50)
     with LiveSource(camera, config) as source, FanOut([]) as fan:
-        loop = Loop(source, FakeJudge(), fan, signals=Signals(), notifier=notifier)
+        loop = Loop(source, FakeRecognizer(), fan, signals=Signals(), notifier=notifier)
         while not source.hanging:
             grab = source.take(0.1)
         before = source.attempts
@@ -246,15 +246,15 @@ def test_a_hang_is_no_progress() -> None:
 
 
 def test_a_reload_takes_the_new_judge_or_keeps_the_old(caplog: pytest.LogCaptureFixture) -> None:
-    judges = [FakeJudge(), BundleError("the bundle is broken")]
+    judges = [FakeRecognizer(), BundleError("the bundle is broken")]
 
-    def reload() -> FakeJudge:
+    def reload() -> FakeRecognizer:
         made = judges.pop(0)
         if isinstance(made, BundleError):
             raise made
         return made
 
-    first, second = FakeJudge(), judges[0]
+    first, second = FakeRecognizer(), judges[0]
     notifier, signals = Heard(), Signals()
     source = LiveSource(FakeCamera([picture(ADA)], fps=100))
     with source, FanOut([]) as fan:
@@ -285,7 +285,7 @@ def test_a_reload_says_who_is_known_and_drops_who_is_not() -> None:
         def know(self, people: Sequence[str]) -> None:
             self.known = people
 
-    class OnlyEva(FakeJudge):
+    class OnlyEva(FakeRecognizer):
         def __init__(self) -> None:
             super().__init__()
             self.heads = (SimpleNamespace(name="Eva"),)
@@ -293,11 +293,11 @@ def test_a_reload_says_who_is_known_and_drops_who_is_not() -> None:
     sink, signals = Knowing(), Signals()
     source = LiveSource(FakeCamera([picture(ADA)], (Step("frames", 10), Step("end")), fps=100))
     with source, FanOut([sink]) as fan:
-        loop = Loop(source, FakeJudge(), fan, signals=signals, reload=OnlyEva, limit=3)
+        loop = Loop(source, FakeRecognizer(), fan, signals=signals, reload=OnlyEva, limit=3)
         loop.run()
         assert loop.presence.people == ("Ada",)
         signals._reload = True
-        loop._reload_judge()
+        loop._reload_recognizer()
         assert loop.presence.people == ()
     assert sink.known == ["Eva"]
     assert [event.kind for event in sink.events] == ["arrived"], "nobody is said to leave"

@@ -19,8 +19,8 @@ import pytest
 from chromium import Chromium
 from faked import ADA, STRANGER, picture, result
 
-from edge.errors import UsageError
-from edge.sinks.base import FanOut, Judged, SinkError
+from edge.errors import SinkError, UsageError
+from edge.sinks.base import FanOut, Judged
 from edge.sinks.preview import MOST_WATCHERS, Address, Preview
 from edge.tracking.presence import Event
 

@@ -18,11 +18,12 @@ import onnx
 import pytest
 import run_factory as factory
 
-from edge.bundle.manifest import SCHEMA_FILE, BundleManifestInvalid
+from edge.bundle.manifest import SCHEMA_FILE
 from edge.bundle.reader import Bundle
 from edge.bundle.signature import PrivateKey, PublicKey
 from edge.bundle.writer import BundleWriter
 from edge.errors import (
+    BundleManifestInvalid,
     BundleSignatureError,
     GateFailed,
     InputError,
@@ -37,7 +38,7 @@ from edge.models.runtime import open_model
 from edge.models.spec import FORMATS
 from export.gate.limits import Recipe
 from export.options import PackOptions
-from export.pack.pack import pack
+from export.packing.pack import pack
 from export.verify.contents import inspect
 from export.verify.golden import verify
 

@@ -24,7 +24,7 @@ from export.heads.gather import Persons
 from export.inputs.find_photos import Named, images, locate
 from export.inputs.run_folder import RunFolder
 from export.options import PackOptions
-from export.pack.pack import PackResult, measures_on_pictures, pack
+from export.packing.pack import PackResult, measures_on_pictures, pack
 from export.verify.golden import verify
 from trainer.cli.main import main as edge_train
 from trainer.drawn import DrawnPerson

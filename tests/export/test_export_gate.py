@@ -19,7 +19,7 @@ from export.convert.float_model import FloatModel
 from export.gate.candidate import Judge, ParityMissed, reference_answers
 from export.gate.limits import Recipe
 from export.options import PackOptions
-from export.pack.pack import pack
+from export.packing.pack import pack
 
 QUICK = Recipe(timing_s=0.0)
 

@@ -30,9 +30,9 @@ from export.gate.limits import Recipe
 from export.gate.parity import answers_of_file, measure
 from export.inputs.run_folder import RunFolder
 from export.options import PackOptions
-from export.pack import embedder as quantized
-from export.pack.embedder import MADE_OF, QuantizeOptions, quantize, with_embedder
-from export.pack.pack import PackResult, pack
+from export.packing import embedder as quantized
+from export.packing.embedder import MADE_OF, QuantizeOptions, quantize, with_embedder
+from export.packing.pack import PackResult, pack
 from export.verify.golden import verify
 from trainer.cli.main import main as edge_train
 from trainer.drawn import DrawnPerson

@@ -53,7 +53,7 @@ def result(*who: int, frame: int = 0, time_s: float = 0.0, **changes: object) ->
     return FrameResult("camera", frame, time_s, faces, latency, **changes)  # type: ignore[arg-type]
 
 
-class FakeJudge:
+class FakeRecognizer:
     """Reads the first pixel; takes `delay_s` for it."""
 
     def __init__(self, delay_s: float = 0.0) -> None:
@@ -62,17 +62,17 @@ class FakeJudge:
         self.numbers: list[int] = []
         self._who = NOBODY
 
-    def judge(self, image_bgr: np.ndarray) -> tuple[tuple[FaceResult, ...], Latency]:
+    def recognize(self, image_bgr: np.ndarray) -> FrameResult:
         who, high, low = (int(value) for value in image_bgr[0, 0])
         self.numbers.append(256 * high + low)
         time.sleep(self.delay_s)
         faces = (face(who),) if who in DECISIONS else ()
-        return faces, Latency(1, 2, 3, 4, 10)
+        return FrameResult(faces=faces, latency=Latency(1, 2, 3, 4, 10))
 
     def detect(self, image_bgr: np.ndarray) -> tuple[Face, ...]:
         """The face of the first pixel."""
         self._who = int(image_bgr[0, 0, 0])
-        return tuple(result.face for result in self.judge(image_bgr)[0])
+        return tuple(result.face for result in self.recognize(image_bgr).faces)
 
     def look(self, image_bgr: np.ndarray, found: Face) -> Observation:
         """A look that the picture's decision follows from."""
@@ -106,19 +106,19 @@ def write_script(
 
 
 def install(delay_s: float = 0.0, *, track: bool = False) -> None:
-    """Let `edge-recognize` use the fake judge; "BAD" as bundle cannot be opened. Faces are not
+    """Let `edge-recognize` use the fake recognizer; "BAD" as bundle cannot be opened. Faces are not
     tracked but with `track`: what the first pixel says is then the result."""
     from edge.bundle import locate
     from edge.cli import run as recognize_cli
     from edge.errors import BundleError
 
-    def open_judge(located: Located, options: object) -> FakeJudge:
+    def open_recognizer(located: Located, options: object) -> FakeRecognizer:
         flag = os.environ.get("FAKED_BUNDLE")
         if flag and Path(flag).exists():
             raise BundleError("the bundle is broken")
-        return FakeJudge(delay_s)
+        return FakeRecognizer(delay_s)
 
-    recognize_cli.open_judge = open_judge  # type: ignore[assignment]
+    recognize_cli.open_recognizer = open_recognizer  # type: ignore[assignment]
     if not track:
         recognize_cli.open_tracker = lambda options, source, budget: None
     locate.locate = lambda bundle=None: Located(None, "a fake bundle")

@@ -23,6 +23,26 @@ SETTINGS_JSON = "settings.json"
 CHECKPOINT = "checkpoint.npz"
 
 
+FREE_ON_RESUME = {
+    "blends",
+    "learning_rate",
+    "epochs",
+    "stop_after",
+    "early_stopping",
+    "tensorboard",
+    "threads",
+    "workers",
+    "quiet",
+    "as_json",
+    "resume",
+    "overwrite",
+    "checkpoint_minutes",
+    "clip_norm",
+    "warmup",
+}
+"""What may differ between a run and its continuation."""
+
+
 @dataclass(frozen=True)
 class BaseSettings:
     """One field per option of `edge-train attributes`, see there."""

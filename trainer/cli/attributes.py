@@ -20,25 +20,6 @@ from edge.console.commands import (
     threads_option,
 )
 
-_FREE_ON_RESUME = {
-    "blends",
-    "learning_rate",
-    "epochs",
-    "stop_after",
-    "early_stopping",
-    "tensorboard",
-    "threads",
-    "workers",
-    "quiet",
-    "as_json",
-    "resume",
-    "overwrite",
-    "checkpoint_minutes",
-    "clip_norm",
-    "warmup",
-}
-"""What may differ between a run and its continuation."""
-
 _SHARE = click.FloatRange(0.0, 1.0)
 _POSITIVE = click.FloatRange(0.0, min_open=True)
 _NOT_NEGATIVE = click.FloatRange(0.0)
@@ -234,17 +215,20 @@ def attributes_command(context: click.Context, **options: Any) -> None:
     that were not trained on, each figure beside what always guessing the majority gives. A run
     that was killed goes on with --resume exactly where it was.
     """
-    from trainer.base.settings import BaseSettings
 
-    source = click.core.ParameterSource.DEFAULT
-    given = {name for name in options if context.get_parameter_source(name) != source}
-    settings = BaseSettings(**options)
-    if settings.resume:
-        settings = settings.continued(given - _FREE_ON_RESUME, given & _FREE_ON_RESUME)
-    from trainer.base.run import train_base
+    import trainer
 
-    result = train_base(settings, command_line("edge-train"))
-    if settings.as_json:
+    as_json, data = options.pop("as_json"), options.pop("folders")
+    out, quiet = options.pop("out"), options.pop("quiet")
+    default = click.core.ParameterSource.DEFAULT
+    given = {
+        name: value
+        for name, value in options.items()
+        if context.get_parameter_source(name) != default
+    }
+    line = command_line("edge-train")
+    result = trainer.train_attributes(data, out=out, quiet=quiet, command=line, **given)
+    if as_json:
         emit_json(result.to_json())
     else:
         click.echo(result.text())

@@ -21,7 +21,7 @@ from edge.console.commands import (
     threads_option,
 )
 from edge.errors import UsageError
-from edge.heads.head import DENSE_128, KERNEL
+from edge.heads.head import DENSE_128
 
 if TYPE_CHECKING:
     from trainer.person.settings import PersonSettings
@@ -148,10 +148,12 @@ def person_command(
 
         result = train_task(settings, positive, negative, group_regex, line)
     else:
-        _check_person(settings, group_regex)
-        from trainer.person.enrol import train_person
+        if group_regex:
+            raise UsageError("--group-regex goes with --positive and --negative")
+        import trainer
 
-        result = train_person(settings, line)
+        options.pop("as_json")
+        result = trainer.enrol_person(**options, command=line)
     if settings.as_json:
         emit_json(result.to_json())
     else:
@@ -169,32 +171,8 @@ def _check_task(
             raise UsageError(
                 f"--{name.replace('_', '-')} is about a person, not about --positive and --negative"
             )
+    from trainer.person.settings import check_mode
+
     if settings.head == DENSE_128:
         raise UsageError("--positive and --negative take a linear or a kernel head")
-    _check_mode(settings)
-
-
-def _check_person(settings: PersonSettings, group_regex: str) -> None:
-    if not settings.photos:
-        raise UsageError(
-            "nobody to enrol", hint="give --photos, or --positive and --negative for another task"
-        )
-    if settings.head == KERNEL:
-        raise UsageError("a kernel head is for --positive and --negative, not for a person")
-    if group_regex:
-        raise UsageError("--group-regex goes with --positive and --negative")
-    if settings.privacy and settings.save_augmented:
-        raise UsageError(
-            "--save-augmented writes pictures and --privacy leaves them out", hint="give one"
-        )
-    _check_mode(settings)
-
-
-def _check_mode(settings: PersonSettings) -> None:
-    if settings.mode != "finetune":
-        return
-    for name in ("embedding", "cohort"):
-        if getattr(settings, name):
-            raise UsageError(
-                f"--{name} does not go with --mode finetune, which makes a base of its own"
-            )
+    check_mode(settings)

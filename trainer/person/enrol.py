@@ -28,7 +28,7 @@ from trainer.person.finetune import tuned_eyes
 from trainer.person.pipeline import Pipeline, write_models
 from trainer.person.report import write_report
 from trainer.person.result import PersonResult
-from trainer.person.settings import AUTO, FINETUNE, PersonSettings
+from trainer.person.settings import AUTO, FINETUNE, PersonSettings, check_person
 from trainer.photos.album import Album, find_files, open_album
 from trainer.photos.grouping import prints_to_json, refuse_copies
 from trainer.photos.samples import FaceSamples, read_looks
@@ -41,6 +41,7 @@ SEEN_OF_OTHERS = 24
 
 def train_person(settings: PersonSettings, command: str) -> PersonResult:
     """Read, gate, embed, enrol, write. Raises a `ToolkitError` for whatever cannot be."""
+    check_person(settings)
     if settings.out.exists() and not settings.overwrite:
         raise InputError(f"{settings.out} exists", hint="give another --out, or --overwrite")
     album = open_album(settings.photos)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.errors import UsageError
+from edge.heads.head import KERNEL
 from trainer.inference.source import SHIPPED_NAME
 
 AUTO = "auto"
@@ -37,3 +39,29 @@ class PersonSettings:
     seed: int = 0
     as_json: bool = False
     quiet: bool = False
+
+
+def check_person(settings: PersonSettings) -> None:
+    """Raises `UsageError` for settings that no person can be enrolled with."""
+    if not settings.photos:
+        raise UsageError(
+            "nobody to enrol", hint="give --photos, or --positive and --negative for another task"
+        )
+    if settings.head == KERNEL:
+        raise UsageError("a kernel head is for --positive and --negative, not for a person")
+    if settings.privacy and settings.save_augmented:
+        raise UsageError(
+            "--save-augmented writes pictures and --privacy leaves them out", hint="give one"
+        )
+    check_mode(settings)
+
+
+def check_mode(settings: PersonSettings) -> None:
+    """Raises `UsageError` for settings that do not go with fine-tuning."""
+    if settings.mode != "finetune":
+        return
+    for name in ("embedding", "cohort"):
+        if getattr(settings, name):
+            raise UsageError(
+                f"--{name} does not go with --mode finetune, which makes a base of its own"
+            )

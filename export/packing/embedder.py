@@ -26,7 +26,7 @@ from export.gate.parity import answers_of_file, constant_outputs
 from export.inputs.crops import FEWEST_CROPS, enough_faces, halved, representative
 from export.inputs.run_folder import RunFolder
 from export.options import AUTO, PackOptions
-from export.pack.formats import stand_in, with_runtimes
+from export.packing.formats import stand_in, with_runtimes
 
 if TYPE_CHECKING:
     from edge.heads.head import Head

@@ -79,9 +79,9 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
     be enrolled again, `ParityMissed` when a file that has to travel misses its limits, and
     `ModelError` when one ends the process that runs it, see `edge.recognition.trial`.
     """
-    from export.pack.assembly import assemble
-    from export.pack.embedder import judged, with_embedder
-    from export.pack.formats import make_candidates
+    from export.packing.assembly import assemble
+    from export.packing.embedder import judged, with_embedder
+    from export.packing.formats import make_candidates
 
     _check_out(options.out)
     key = None if options.sign is None else PrivateKey.load(options.sign)

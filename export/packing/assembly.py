@@ -23,8 +23,8 @@ from export.heads.gather import Persons
 from export.inputs.run_folder import RunFolder
 from export.inputs.versions import versions
 from export.options import PackOptions
-from export.pack.card import Contents
-from export.pack.formats import Made, other_files, properties
+from export.packing.card import Contents
+from export.packing.formats import Made, other_files, properties
 
 if TYPE_CHECKING:
     from edge.heads.cohort import Cohort

@@ -1,0 +1,115 @@
+"""A stream of results for programs: the loop without sinks and signals."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.bundle.locate import Located, locate
+from edge.people.encryption import Encryption
+from edge.people.registry import Registry
+from edge.people.store import people_folder, tidy_people
+from edge.recognition.recognizer import Recognizer
+from edge.recognition.result import FrameResult
+from edge.service.loop import Tracker, recognized
+from edge.service.probation import proved
+from edge.sources.files import Source
+from edge.sources.opener import open_source
+from edge.sources.v4l2 import CameraOptions
+from edge.tracking.follower import Follower
+from edge.tracking.schedule import Schedule, ScheduleConfig
+
+log = logging.getLogger(__name__)
+
+
+def watch(
+    *,
+    camera: int | str | None = None,
+    source: str | Path | None = None,
+    bundle: str | Path | None = None,
+    track: bool = True,
+    attributes: bool = True,
+    fps: float | None = None,
+    threads: int | None = None,
+    key_file: str | Path | None = None,
+) -> Iterator[FrameResult]:
+    """Recognize people in a camera, a video, a folder or an image: one result per frame.
+
+    The source is started at the first result and closed when the iterator ends or is closed.
+
+    Args:
+        camera: Number of a camera, `/dev/…`, `csi`, or a URL.
+        source: A video, an image, a folder of images, or a URL; instead of `camera`.
+        bundle: A file `NAME.edge`; by default the one that `edge-recognize` would use.
+        track: Follow faces and settle over several frames; images stand for themselves anyway.
+        attributes: Whether to compute attributes, too.
+        fps: Ask a camera for this rate, and search no more frames a second for faces.
+        threads: Threads of the runtime; by default one per core.
+        key_file: Key of the people enrolled on this device, where they are encrypted.
+
+    Raises:
+        UsageError: Both or neither of `camera` and `source` are named.
+        SourceError: The camera or the file cannot be opened.
+        BundleError: The bundle is missing, damaged, or not signed as this machine requires.
+
+    Example:
+        >>> people = set()
+        >>> for result in edge.watch(source="clip.mkv", bundle="ana.edge"):
+        ...     people |= {face.decision.person for face in result.faces}
+        >>> "ana" in people
+        True
+    """
+    options = CameraOptions(fps=fps)
+    opened = open_source(camera=camera, source=source, options=options)
+    located = locate(None if bundle is None else Path(bundle))
+    recognizer = open_recognizer(
+        proved(located) if opened.live else located,
+        key_file=None if key_file is None else Path(key_file),
+        threads=threads,
+        attributes=attributes,
+    )
+    return _results(opened, recognizer, _tracker(opened, fps) if track else None)
+
+
+def open_recognizer(
+    located: Located,
+    *,
+    key_file: Path | None = None,
+    detector_model: Path | None = None,
+    threads: int | None = None,
+    attributes: bool = True,
+) -> Recognizer:
+    """The recognizer of a bundle and of the people enrolled on this device.
+
+    threads: None for one per core. Raises `ToolkitError`.
+    """
+    tidy_people(people_folder())
+    with located.open() as bundle:
+        registry = Registry(bundle, Encryption.open(key_file))
+        if registry.people.persons:
+            names = ", ".join(person.name for person in registry.people.persons)
+            log.info("enrolled on this device: %s", names)
+        return Recognizer.open(
+            bundle,
+            heads=registry.heads,
+            detector_model=detector_model,
+            threads=threads or os.cpu_count() or 1,
+            attributes=attributes,
+        )
+
+
+def _tracker(source: Source, fps: float | None) -> Tracker | None:
+    if source.kind in ("picture", "folder"):
+        return None
+    times = ScheduleConfig() if fps is None else ScheduleConfig().at_most(fps)
+    return Follower(schedule=Schedule(times))
+
+
+def _results(
+    source: Source, recognizer: Recognizer, tracker: Tracker | None
+) -> Iterator[FrameResult]:
+    with recognizer, source:
+        for frame in source:
+            yield recognized(frame, recognizer, tracker)
