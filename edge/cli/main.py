@@ -2,181 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-import click
-
 from edge.cli.doctor import doctor
-from edge.cli.people import COMMANDS, key_file_option
+from edge.cli.people import COMMANDS
+from edge.cli.run_command import run_command
 from edge.cli.self_test import self_test
 from edge.cli.service import service
-from edge.console.commands import (
-    PATH,
-    bundle_option,
-    detector_option,
-    group,
-    json_option,
-    quiet_option,
-    threads_option,
-)
-from edge.errors import UsageError
+from edge.console.commands import group
 
 EXAMPLES = """
 edge-recognize --camera 0
-edge-recognize --camera csi --serve 127.0.0.1:8080 --max-cpu 50%
-edge-recognize --source clip.mkv --bundle ada.edge --save annotated.avi
-edge-recognize --source photos/ --json > people.jsonl
-edge-recognize --camera 0 --systemd --quiet --mqtt mqtt://localhost
+edge-recognize run -h
+edge-recognize enrol --name ana --camera 0
+edge-recognize doctor
 """
 
 
-class _Size(click.ParamType):
-    """`640x480` as (640, 480)."""
+@group(examples=EXAMPLES, default="run")
+def main() -> None:
+    """Recognize people on this device.
 
-    name = "size"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        found = re.fullmatch(r"([1-9]\d{1,4})[x×]([1-9]\d{1,4})", value)
-        if not found:
-            self.fail(f"'{value}' is no size such as 640x480", param, ctx)
-        return int(found[1]), int(found[2])
-
-
-class _Votes(click.ParamType):
-    """`3/5` as (3, 5)."""
-
-    name = "votes"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", value)
-        if not found:
-            self.fail(f"'{value}' is no vote such as 3/5", param, ctx)
-        return int(found[1]), int(found[2])
-
-
-class _Share(click.ParamType):
-    """`50%` or `50` as 0.5; above 100 % where there are several cores."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        if isinstance(value, float):
-            return value
-        found = re.fullmatch(r"(\d{1,4}(?:\.\d+)?)\s*%?", value)
-        if not found or float(found[1]) < 1:
-            self.fail(f"'{value}' is no share such as 50%", param, ctx)
-        return float(found[1]) / 100
-
-
-@group(examples=EXAMPLES, invoke_without_command=True)
-@click.option(
-    "--camera",
-    metavar="WHICH",
-    help="A camera: its number, /dev/v4l/by-id/..., csi for the Pi's connector, or a URL.",
-)
-@click.option(
-    "--source", metavar="X", help="A video, a picture, a folder of pictures, or a URL to watch."
-)
-@bundle_option(help="Whom to recognize; by default the one flashed last, see the manual.")
-@json_option(help="Print one JSON line per frame or picture.")
-@click.option(
-    "--save", type=PATH, metavar="FILE", help="Write the annotated video, picture or folder."
-)
-@key_file_option
-@detector_option()
-@threads_option()
-@click.option(
-    "--attributes/--no-attributes", default=True, help="Whether to judge attributes, too."
-)
-@click.option(
-    "--size", type=_Size(), metavar="WxH", help="Ask the camera for pictures of this size."
-)
-@click.option(
-    "--fps",
-    type=click.FloatRange(0.1, 240),
-    help="Ask the camera for this rate, and search no more pictures a second for faces.",
-)
-@click.option(
-    "--max-cpu",
-    type=_Share(),
-    metavar="PERCENT",
-    help="Use no more than this share of one core, as 50%; looks less often.",
-)
-@click.option(
-    "--votes", type=_Votes(), metavar="K/N", help="Looks of the last N that have to agree, 3/5."
-)
-@click.option(
-    "--track/--no-track",
-    default=True,
-    help="Whether to follow faces and vote, or to judge every frame alone.",
-)
-@click.option(
-    "--pixel-format", metavar="CODE", help="Ask the camera for this format, such as MJPG."
-)
-@click.option("--exposure", type=float, help="Fixed exposure (USB: units of 100 µs; csi: 1 µs).")
-@click.option(
-    "--realtime", is_flag=True, help="Play a video at its own speed; frames can be missed."
-)
-@click.option("--frames", type=click.IntRange(1), metavar="N", help="Stop after so many pictures.")
-@click.option("--window", is_flag=True, help="Show it in a window (not with headless OpenCV).")
-@click.option("--serve", metavar="HOST:PORT", help="Show it in the browser, as 127.0.0.1:8080.")
-@click.option("--serve-token", metavar="SECRET", help="What the browser has to know for --serve.")
-@click.option("--mqtt", metavar="URL", help="Tell an MQTT broker and Home Assistant who is there.")
-@click.option("--webhook", metavar="URL", multiple=True, help="Post who comes and goes as JSON.")
-@click.option(
-    "--on-match", metavar="CMD", multiple=True, help="Run a command when somebody is recognized."
-)
-@click.option(
-    "--keep-events", type=click.IntRange(1), metavar="N", help="Keep the last N arrivals' pictures."
-)
-@click.option("--events-folder", type=PATH, metavar="DIR", help="Where --keep-events keeps them.")
-@click.option(
-    "--challenge",
-    is_flag=True,
-    help="Recognize only who turns and nods as told: stops printed photos, not videos.",
-)
-@click.option(
-    "--wait-for-camera", is_flag=True, help="Wait for a camera that is missing at the start."
-)
-@click.option(
-    "--systemd", is_flag=True, help="Run as a service: notify systemd, log for the journal."
-)
-@quiet_option(help="Say nothing but results and errors.")
-@click.pass_context
-def main(ctx: click.Context, **options: Any) -> None:
-    """Recognize people in front of a camera, in videos or in pictures.
-
-    Nothing leaves the device and no picture is written unless an option asks for it.
+    Without a sub-command it is 'run': 'edge-recognize --camera 0' recognizes.
     """
-    if ctx.invoked_subcommand is not None:
-        _refuse_options_before(ctx)
-        return
-    from edge.cli.run import RunOptions, run
-
-    run(RunOptions(**options))
 
 
-def _refuse_options_before(ctx: click.Context) -> None:
-    """Options of the group mean nothing to a sub-command; dropping them silently would mislead."""
-    given = [
-        param.opts[0]
-        for param in ctx.command.params
-        if param.name
-        and ctx.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE
-    ]
-    if given:
-        raise UsageError(
-            f"{given[0]} stands before '{ctx.invoked_subcommand}' and has no effect there",
-            hint=f"options of {ctx.invoked_subcommand} come after it",
-        )
-
-
-for _command in (doctor, *COMMANDS, self_test, service):
+for _command in (run_command, doctor, *COMMANDS, self_test, service):
     main.add_command(_command)
 
 

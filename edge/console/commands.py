@@ -18,7 +18,7 @@ import sys
 import textwrap
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -159,20 +159,63 @@ class _Grammar(click.Command):
 
 
 class Command(_Grammar):
-    """A command; `examples` are command lines, one a line, shown verbatim by `-h`."""
+    """A command; `examples` are command lines, one a line, shown verbatim by `-h`.
+
+    sections: heading to names of parameters, for the help of a command with many options.
+    """
+
+    def __init__(
+        self, *args: Any, sections: Mapping[str, Sequence[str]] | None = None, **attrs: Any
+    ) -> None:
+        super().__init__(*args, **attrs)
+        self.sections = sections or {}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options under their headings, all others under "Options"."""
+        rows: dict[str, list[tuple[str, str]]] = {name: [] for name in (*self.sections, "Options")}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                place = (h for h, names in self.sections.items() if param.name in names)
+                rows[next(place, "Options")].append(record)
+        for heading, records in rows.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
 
 
 class Group(_Grammar, click.Group):
-    """A command with sub-commands, each a `Command` or a `Group` of this grammar."""
+    """A command with sub-commands, each a `Command` or a `Group` of this grammar.
+
+    default: the sub-command that is meant where none is named.
+    """
 
     command_class = Command
     group_class = type
+
+    def __init__(self, *args: Any, default: str = "", **attrs: Any) -> None:
+        super().__init__(*args, **attrs)
+        self.default = default
+
+    def with_default(self, args: Sequence[str]) -> list[str]:
+        """The words of a command line with the default sub-command where none is named."""
+        own = {"-h", "--help", "--version"}
+        named = bool(args) and (not args[0].startswith("-") or args[0] in own)
+        return list(args) if named or not self.default else [self.default, *args]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self.with_default(args))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Sub-commands first, then the options of the group."""
+        self.format_commands(ctx, formatter)
+        click.Command.format_options(self, ctx, formatter)
 
 
 def group(name: str | None = None, *, examples: str, **attrs: Any) -> Callable[..., Group]:
     """Decorator for the `main` of an entry point: a `Group` with `--version`.
 
-    `attrs` go to `click.group`; `invoke_without_command=True` for a group that runs by itself.
+    `attrs` go to `click.group`; `default` names the sub-command that is meant where none is.
     """
 
     def decorate(callback: Callable[..., Any]) -> Group:

@@ -497,10 +497,12 @@ def parse(words: list[str]) -> None:
     name, *rest = words
     command: click.Command = importlib.import_module(ENTRY_POINTS[name]).main
     context = None
+    if isinstance(command, grammar.Group):
+        rest = command.with_default(rest)
     while isinstance(command, click.Group) and rest and rest[0] in command.commands:
         context = click.Context(command, info_name=name, parent=context)
         command, name, rest = command.commands[rest[0]], rest[0], rest[1:]
-    if isinstance(command, click.Group) and not command.invoke_without_command:
+    if isinstance(command, click.Group):
         assert set(rest) & {"-h", "--help", "--version"}, f"{' '.join(words)}: no such command"
     with contextlib.suppress(click.exceptions.Exit):  # -h and --version end here
         parsed = command.make_context(name, rest, parent=context)

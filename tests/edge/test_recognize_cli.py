@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -201,6 +202,19 @@ def refused(done: Result, code: int, words: str) -> None:
 )
 def test_what_cannot_be(words: list[str], code: int, said: str) -> None:
     refused(call(*words), code, said)
+
+
+def test_run_is_the_default_and_its_help_has_sections(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "v.mkv", [ADA] * 5)
+    named, meant = (call(*run, "--source", video, "--json", "-q") for run in (["run"], []))
+    assert named.exit_code == meant.exit_code == 0
+    assert len(named.stdout.splitlines()) == len(meant.stdout.splitlines()) == 5
+    root, run = call("-h").stdout, call("run", "-h").stdout
+    assert root.index("Commands:") < root.index("Options:")
+    assert re.search(r"^  run +Recognize people", root, re.M)
+    sections = re.findall(r"^(\w+):$", run, re.M)
+    assert sections == ["Source", "Decisions", "Outputs", "Service", "Options", "Examples"]
+    assert re.findall(r"^  (-\S+)", run.partition("\nOptions:")[2], re.M) == ["-h,"]
 
 
 @pytest.mark.parametrize(
