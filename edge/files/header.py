@@ -198,7 +198,7 @@ def _pnm(stream: BinaryIO) -> PictureHeader:
     return PictureHeader(PictureFormat.PNM, int(found[1]), int(found[2]))
 
 
-def _boxes(stream: BinaryIO, begin: int, end: int | None) -> Iterator[tuple[bytes, int, int]]:
+def boxes(stream: BinaryIO, begin: int, end: int | None) -> Iterator[tuple[bytes, int, int]]:
     """Kind, first byte and end of the boxes from `begin` to `end`."""
     for _ in range(_MOST_PARTS):
         if end is not None and begin + 8 > end:
@@ -225,7 +225,7 @@ def _inside(stream: BinaryIO, path: tuple[bytes, ...]) -> Iterator[tuple[int, in
         places = [
             (begin + skipped, end)
             for place in places
-            for found, begin, end in _boxes(stream, *place)
+            for found, begin, end in boxes(stream, *place)
             if found == kind
         ]
     yield from ((begin, end) for begin, end in places if end is not None)

@@ -15,7 +15,8 @@ from edge.files.atomic import atomic_file, atomic_folder
 from edge.files.formats import encoder_of, printable, written_name
 from edge.files.image import write_picture
 from edge.sinks.base import Judged, Sink
-from edge.sources.files import FALLBACK_FPS, FolderSource, Source
+from edge.sources.files import FolderSource, Source
+from edge.sources.film import FALLBACK_FPS
 
 VIDEO_CODECS = {".avi": "MJPG", ".mp4": "mp4v", ".m4v": "mp4v", ".mkv": "FFV1", ".webm": "VP80"}
 """Codec for each suffix, of those that the OpenCV wheels can write; FFV1 loses nothing."""

@@ -10,19 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-import cv2
 import numpy as np
 
 from edge.errors import PictureError, SourceError, UsageError
 from edge.files.formats import READ_NAMES, PictureFormat, is_picture, printable
 from edge.files.image import picture_header, read_picture
 from edge.files.listing import list_folder
+from edge.sources.film import FALLBACK_FPS, Film, open_film
 
 URL_SCHEMES = ("http", "https", "rtsp", "rtsps")
 """Network sources that OpenCV's FFmpeg reads."""
-
-FALLBACK_FPS = 25.0
-"""Assumed for files that do not say their rate."""
 
 _Self = TypeVar("_Self", bound="Source")
 
@@ -183,57 +180,54 @@ class FolderSource(Source):
 
 
 class VideoSource(Source):
-    """A video file, frame by frame; none is left out however long each one takes."""
+    """A video file, frame by frame; none is left out however long each one takes.
+
+    What is odd about it, such as frames that cannot be decoded, is logged at its end.
+    """
 
     kind = "video"
 
     def __init__(self, path: Path) -> None:
         super().__init__(printable(path))
-        self._path = path
-        self._capture: cv2.VideoCapture | None = None
-        self._number = 0
+        self.path = path
+        self._film: Film | None = None
         self._waiting: np.ndarray | None = None
 
     def open(self) -> None:
-        self._capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
-        found, image = self._capture.read() if self._capture.isOpened() else (False, None)
-        if not found:
+        self._film = open_film(self.path)
+        self._waiting = None if self._film is None else self._film.read()
+        if self._film is None or self._waiting is None:
             self.close()
             raise SourceError(
-                f"{self._path} is neither a video nor a picture that can be read",
+                f"{self.name} is neither a video nor a picture that can be read",
                 hint="give a video such as MP4, MKV, AVI or GIF, a picture, or a folder of them",
             )
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if 0.1 <= fps <= 1000 else FALLBACK_FPS
-        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.total = count if count > 0 else None
-        self._waiting = image
+        self.fps = self._film.fps or FALLBACK_FPS
+        self.total = self._film.total
 
     def take(self, wait_s: float) -> Frame | None:
-        if self._capture is None:
+        film = self._film
+        if film is None:
             self.ended = True
             return None
         image, self._waiting = self._waiting, None
         if image is None:
-            found, image = self._capture.read()
-            if not found:
-                self.ended = True
+            image = film.read()
+            if image is None:
+                self._end(film)
                 return None
-        number = self._number
-        self._number += 1
-        return Frame(image, number, self._time_s(number), None, self.name)
+        return Frame(image, film.number - 1, film.time_s(), None, self.name)
 
-    def _time_s(self, number: int) -> float:
-        """The frame's own time; by its number where the file does not say."""
-        time_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC) if self._capture else 0.0
-        if time_ms > 0 or number == 0:
-            return max(0.0, time_ms) / 1000
-        return number / (self.fps or FALLBACK_FPS)
+    def _end(self, film: Film) -> None:
+        if not self.ended:
+            for text in film.oddities(self.name):
+                log.warning("%s", text)
+        self.ended = True
 
     def close(self) -> None:
-        capture, self._capture = self._capture, None
-        if capture is not None:
-            capture.release()
+        film, self._film = self._film, None
+        if film is not None:
+            film.close()
 
 
 def is_url(text: str) -> bool:

@@ -286,6 +286,10 @@ def camera_by_name(which: str, options: CameraOptions | None = None) -> Camera:
         from edge.sources.scripted import read_script
 
         return read_script(Path(rest))
+    if which.lower().startswith(("http://", "https://")):
+        from edge.sources.web import WebCamera
+
+        return WebCamera(which)
     if is_url(which):
         from edge.sources.stream import StreamCamera
 

@@ -58,4 +58,4 @@ def open_source(
         raise UsageError(f"--realtime plays videos, and {wanted} is none", hint="leave it out")
     from edge.sources.stream import FileCamera
 
-    return LiveSource(FileCamera(Path(files.name)), CaptureConfig())
+    return LiveSource(FileCamera(Path(str(wanted)).expanduser()), CaptureConfig())

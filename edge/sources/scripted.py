@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from edge.errors import SourceError, UsageError
 from edge.files.formats import is_picture
 from edge.files.image import read_picture
+from edge.sources.film import open_film
 from edge.sources.v4l2 import RawFrame
 
 ACTIONS = ("frames", "stall", "vanish", "end")
@@ -133,13 +133,12 @@ def _step(action: str, amount: float = 0) -> Step:
 def _images(path: Path) -> list[np.ndarray]:
     if is_picture(path):
         return [read_picture(path)]
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    images = []
-    found, image = capture.read()
-    while found:
+    film = open_film(path)
+    images: list[np.ndarray] = []
+    while film is not None and (image := film.read()) is not None:
         images.append(image)
-        found, image = capture.read()
-    capture.release()
+    if film is not None:
+        film.close()
     if not images:
         raise ValueError(f"no pictures in {path}")
     return images

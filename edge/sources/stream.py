@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
@@ -10,10 +11,15 @@ import cv2
 from edge.console.display_text import without_secrets
 from edge.errors import SourceError
 from edge.sources.files import VideoSource
+from edge.sources.film import Film
 from edge.sources.v4l2 import RawFrame
+
+log = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_S = 8.0
 READ_TIMEOUT_S = 4.0
+BROKEN_IN_A_ROW = 30
+"""Frames in a row that may be undecodable before a stream is lost."""
 
 
 class StreamCamera:
@@ -30,7 +36,7 @@ class StreamCamera:
         self.name = without_secrets(url)
         self.fps: float | None = None
         self._timeouts_s = (open_timeout_s, read_timeout_s)
-        self._capture: cv2.VideoCapture | None = None
+        self._film: Film | None = None
 
     def open(self) -> None:
         open_s, read_s = self._timeouts_s
@@ -40,26 +46,33 @@ class StreamCamera:
             cv2.CAP_PROP_READ_TIMEOUT_MSEC,
             int(read_s * 1000),
         ]
-        self._capture = cv2.VideoCapture(self.url, cv2.CAP_FFMPEG, settings)
-        if not self._capture.isOpened():
-            self.close()
+        capture = cv2.VideoCapture(self.url, cv2.CAP_FFMPEG, settings)
+        if not capture.isOpened():
+            capture.release()
             raise SourceError(
                 f"no pictures from {self.name}",
                 hint="check the address, the password and that the camera is switched on",
             )
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if 0.1 <= fps <= 240 else None
+        self._film = film = Film(capture)
+        if film.too_large is not None:
+            width, height = film.too_large
+            raise SourceError(f"{self.name} sends {width}x{height} px, more than any camera")
+        self.fps = film.fps if film.fps is not None and film.fps <= 240 else None
 
     def read(self) -> RawFrame | None:
-        found, image = self._capture.read() if self._capture else (False, None)
-        if not found or image is None:
+        film = self._film
+        before = 0 if film is None else film.unreadable
+        image = None if film is None else film.read(BROKEN_IN_A_ROW)
+        if film is not None and film.unreadable and not before:
+            log.warning("%s sends frames that cannot be decoded; they are skipped", self.name)
+        if image is None:
             raise SourceError(f"{self.name} has ended or gives no more pictures")
         return RawFrame(image, time.monotonic())
 
     def close(self) -> None:
-        capture, self._capture = self._capture, None
-        if capture is not None:
-            capture.release()
+        film, self._film = self._film, None
+        if film is not None:
+            film.close()
 
     def again(self) -> StreamCamera:
         open_s, read_s = self._timeouts_s
