@@ -29,7 +29,7 @@ test: $(VENV)/.ready-test
 	@$(IN_VENV) -m pytest -q -n $(JOBS) --dist loadfile
 
 test-all: $(VENV)/.ready-test
-	@$(IN_VENV) -m pytest -q -n $(JOBS) --dist loadfile -m ""
+	@$(IN_VENV) -m pytest -q -n $(JOBS) --dist loadfile -m "" --durations=10
 
 lint: $(VENV)/.ready-test
 	$(IN_VENV) -m ruff check .
