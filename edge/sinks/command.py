@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -22,8 +23,10 @@ class MatchCommand(Sink):
     """Runs a command for each person who arrives, one after the other, without a shell.
 
     The words of `line` may hold `PLACES`; without `{person}` the name becomes the last argument.
-    The command also finds `EDGE_PERSON`, `EDGE_SCORE`, `EDGE_SOURCE` and `EDGE_AT` in its
-    environment. What it prints goes to standard error. It is ended after `timeout_s`.
+    There a name is only what no shell obeys and no program takes for an option, see `as_argument`;
+    exactly as it is, it stands in the environment as `EDGE_PERSON`, beside `EDGE_SCORE`,
+    `EDGE_SOURCE` and `EDGE_AT`. What it prints goes to standard error. It is ended after
+    `timeout_s`.
     """
 
     name = "--on-match"
@@ -51,7 +54,8 @@ class MatchCommand(Sink):
 
     def arguments(self, event: Event) -> list[str]:
         """The words of the command for an event."""
-        values = dict(zip(PLACES, _values(event), strict=True))
+        shown = [as_argument(value) for value in _values(event)]
+        values = dict(zip(PLACES, shown, strict=True))
         words = [_filled(word, values) for word in self._words]
         return (
             words
@@ -78,6 +82,12 @@ class MatchCommand(Sink):
             raise SinkError(f"ended after {self._timeout_s:g} s") from None
         if code:
             raise SinkError(f"left with {code}")
+
+
+def as_argument(value: str) -> str:
+    """A name or source as a part of a command line: letters, digits, spaces and `_ . / : -` stay,
+    an apostrophe becomes `’`, everything else `_`; it never begins with `-`."""
+    return re.sub(r"[^\w ./:’-]", "_", value.replace("'", "’")).lstrip("- ") or "_" * bool(value)
 
 
 def _values(event: Event) -> tuple[str, ...]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import ipaddress
 import logging
 import os
+import select
 import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,6 +39,12 @@ SHOWN_EVERY_S = 1 / 15
 KEPT_EVENTS = 20
 MOST_WATCHERS = 8
 SLOW_CLIENT_S = 5.0
+MOST_CONNECTIONS = 64
+"""More are closed at once, so that nobody can use up the descriptors of the recognizer."""
+
+BEFORE_TOKEN_S = 5.0
+"""How long a connection may take until its token was seen, however slowly it sends."""
+
 _BOUNDARY = "picture"
 _COOKIE = "edge_token"
 
@@ -197,11 +205,15 @@ class Preview(Sink):
         with self._changed:
             self._watchers -= 1
 
-    def next_jpeg(self, after: int) -> tuple[bytes, int] | None:
-        """A picture newer than number `after`, with its number; None when the preview closes."""
+    def next_jpeg(
+        self, after: int, is_there: Callable[[], bool] = lambda: True
+    ) -> tuple[bytes, int] | None:
+        """A picture newer than number `after`, with its number; None when the preview closes, or
+        when `is_there`, asked every second without a picture, says that nobody waits for it."""
         with self._changed:
             while not self._closing and self._sequence <= after:
-                self._changed.wait(1.0)
+                if not self._changed.wait(1.0) and not is_there():
+                    return None
             return None if self._closing else (self._jpeg, self._sequence)
 
 
@@ -213,12 +225,47 @@ class _Server(ThreadingHTTPServer):
         address = preview.address
         self.preview = preview
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        self._connections = 0
+        self._waiting: dict[socket.socket, float] = {}
+        self._lock = threading.Lock()
         super().__init__((address.host, address.port), _Handler)
 
     def server_bind(self) -> None:
         """As `HTTPServer` does, without asking the network for this machine's name."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.preview.address.host, self.server_address[1]
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether there is room for one more."""
+        with self._lock:
+            if self._connections >= MOST_CONNECTIONS:
+                return False
+            self._connections += 1
+            self._waiting[request] = time.monotonic()
+            return True
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                self._connections -= 1
+                self._waiting.pop(request, None)
+
+    def let_in(self, request: socket.socket) -> None:
+        """A connection whose request and token are known may take its time."""
+        with self._lock:
+            self._waiting.pop(request, None)
+
+    def service_actions(self) -> None:
+        """Shut what has not said within `BEFORE_TOKEN_S` what it wants; called several times a
+        second."""
+        due_s = time.monotonic() - BEFORE_TOKEN_S
+        with self._lock:
+            for request, since_s in list(self._waiting.items()):
+                if since_s < due_s:
+                    with contextlib.suppress(OSError):
+                        request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Browsers leave whenever they like; that is nothing to report."""
@@ -237,11 +284,16 @@ class _Handler(BaseHTTPRequestHandler):
             return
         elif not self._may():
             self._send(401, "text/plain; charset=utf-8", b"Open the address with ?token=...\n")
-        elif parts.path == "/":
+        else:
+            self.server.let_in(self.connection)
+            self._answer(parts.path)
+
+    def _answer(self, path: str) -> None:
+        if path == "/":
             self._send(200, "text/html; charset=utf-8", PAGE.encode())
-        elif parts.path == "/state.json":
+        elif path == "/state.json":
             self._send(200, "application/json", json_text(self.server.preview.state()).encode())
-        elif parts.path == "/stream.mjpg":
+        elif path == "/stream.mjpg":
             self._stream()
         else:
             self.send_error(404)
@@ -298,6 +350,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Referrer-Policy", "no-referrer")
         self.end_headers()
 
+    def _is_there(self) -> bool:
+        """Whether the browser still holds its end; it has nothing more to say."""
+        poll = select.poll()
+        poll.register(self.connection, select.POLLIN)
+        try:
+            return not poll.poll(0) or bool(self.connection.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
     def _stream(self) -> None:
         preview = self.server.preview
         number = preview.begin_watching()
@@ -308,7 +369,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
             self._send_common()
-            while (found := preview.next_jpeg(number)) is not None:
+            while (found := preview.next_jpeg(number, self._is_there)) is not None:
                 jpeg, number = found
                 head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}"
                 self.wfile.write(head.encode() + b"\r\n\r\n" + jpeg + b"\r\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -189,12 +190,26 @@ def each_of(hosts: tuple[str, ...], action: Callable[[str], Switched | Shelf]) -
     """
     for host in dict.fromkeys([checked_host(host) for host in hosts]):
         try:
-            result = action(host)
+            with _reading(host):
+                result = action(host)
         except ToolkitError as problem:
             yield Outcome(host, error=problem)
             continue
         stale = result.stale if isinstance(result, Switched) else ()
         yield Outcome(host, result, _stale_error(host, stale) if stale else None)
+
+
+@contextmanager
+def _reading(host: str) -> Iterator[None]:
+    """What a device says that is no answer becomes a `DeviceError`; the next one has its turn."""
+    try:
+        yield
+    except (ValueError, IndexError, KeyError, TypeError) as problem:
+        said = " ".join(f"{problem}".split())[:200]
+        raise DeviceError(
+            f"{host} gave an answer that cannot be read: {said}",
+            hint=f"see with 'edge-flash list {host}', and what login scripts there print",
+        ) from None
 
 
 def _stale_error(host: str, stale: tuple[Process, ...]) -> ToolkitError:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,13 @@ CHUNK_BYTES = 65536
 CONNECT_TIMEOUT_S = 20
 ALIVE_INTERVAL_S = 15
 """Used where the user's ssh config sets nothing of its own."""
+
+ANSWER_LIMIT_S = 600.0
+"""How long a device may work on what it was asked after the last byte of an upload; checking a
+bundle of 100 MB on a slow memory card takes about a minute."""
+
+MAX_ANSWER_BYTES = 1 << 20
+"""No device has more to say; what says more is none."""
 
 _LAST_RESORT_S = 10.0
 """How long a closed ssh may take to end before it is killed."""
@@ -97,7 +105,7 @@ class Ssh:
             )
             try:
                 sent_bytes = _feed(process, upload, on_sent)
-                code = process.wait()
+                code = _ended(process, host, (output, errors))
             finally:
                 _end(process)
             said, complaint = _text(output), _text(errors)
@@ -177,6 +185,27 @@ def _feed(
     return sent_bytes
 
 
+def _ended(process: subprocess.Popen[bytes], host: str, said: tuple[IO[bytes], ...]) -> int:
+    """The exit code. Raises `RemoteError` for one that does not end, or does not stop talking."""
+    started_s = time.monotonic()
+    while True:
+        code: int | None = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = process.wait(0.1)
+        if any(os.fstat(file.fileno()).st_size > MAX_ANSWER_BYTES for file in said):
+            raise RemoteError(
+                f"{host} says more than {MAX_ANSWER_BYTES // 1024} KiB, which is no answer",
+                hint=f"see what 'ssh {host} true' prints there, as a login script",
+            )
+        if code is not None:
+            return code
+        if time.monotonic() - started_s > ANSWER_LIMIT_S:
+            raise RemoteError(
+                f"{host} has not answered for {ANSWER_LIMIT_S:g} s",
+                hint=f"see with 'edge-flash list {host}'",
+            )
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Let no ssh survive its caller, who may have been interrupted."""
     if process.poll() is not None:
@@ -191,7 +220,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _text(file: IO[bytes]) -> str:
     file.seek(0)
-    return file.read().decode("utf-8", "replace")
+    return file.read(MAX_ANSWER_BYTES).decode("utf-8", "replace")
 
 
 _REASONS: tuple[tuple[tuple[str, ...], str, str], ...] = (

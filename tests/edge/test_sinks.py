@@ -20,11 +20,11 @@ import numpy as np
 import pytest
 from faked import ADA, BEN, BLURRED, NOBODY, STRANGER, picture, result, write_video
 
-from edge.errors import InputError, RefusedError, UsageError
+from edge.errors import InputError, RefusedError, SinkError, UsageError
 from edge.people.event_pictures import event_pictures, kept_faces, pictures_of
 from edge.sinks import files as saving
 from edge.sinks import window
-from edge.sinks.base import QUEUE_EVENTS, QUEUE_FRAMES, FanOut, Judged, Sink, SinkError
+from edge.sinks.base import QUEUE_EVENTS, QUEUE_FRAMES, FanOut, Judged, Sink
 from edge.sinks.command import MatchCommand
 from edge.sinks.event_pictures import EventPictures
 from edge.sinks.files import FolderSaver, PictureSaver, VideoSaver, saver_for
@@ -478,9 +478,23 @@ def test_a_command_gets_words_not_a_shell(tmp_path: Path) -> None:
     sink = MatchCommand(f'{sys.executable} -c "{code}" {out} "hello {{person}}!" {{score}}')
     sink.write(judged(ADA, events=(event,)))
     words, environment = json.loads(out.read_text())
-    assert words == [f"hello {nasty}!", "0.9100"]
+    assert words == ["hello __touch x__ _score_ ’q_ é!", "0.9100"]
     assert (environment["EDGE_PERSON"], environment["EDGE_SCORE"]) == (nasty, "0.9100")
-    assert MatchCommand("echo -n").arguments(event) == ["echo", "-n", nasty]
+    assert MatchCommand("echo -n").arguments(event)[:2] == ["echo", "-n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [("--config=/x", "config_/x"), ("- -rf", "rf"), ("Zoë O'Hara-B.", "Zoë O’Hara-B."),
+     ("`id`", "_id_"), ("a;b|c&d\n$(e)", "a_b_c_d___e_"), ("---", "_")],
+)  # fmt: skip
+def test_a_name_is_no_option_and_no_code(name: str, argument: str, tmp_path: Path) -> None:
+    event = Event("arrived", name, 1.0, "camera", 0.91, 0.6)
+    assert MatchCommand("true").arguments(event) == ["true", argument]
+    out = tmp_path / "out"
+    script = f'printf %s "$EDGE_PERSON" > {out}; : {{person}}'
+    MatchCommand(f"sh -c '{script}'").write(judged(ADA, events=(event,)))
+    assert out.read_text() == name
 
 
 def test_a_command_runs_for_matches_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -11,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from http.client import HTTPException
 from pathlib import Path
 
 import cv2
@@ -20,8 +22,9 @@ from chromium import Chromium
 from faked import ADA, STRANGER, picture, result
 
 from edge.errors import SinkError, UsageError
+from edge.sinks import preview as serving
 from edge.sinks.base import FanOut, Judged
-from edge.sinks.preview import MOST_WATCHERS, Address, Preview
+from edge.sinks.preview import MOST_CONNECTIONS, MOST_WATCHERS, Address, Preview
 from edge.tracking.presence import Event
 
 TOKEN = "abcdef123456"
@@ -255,3 +258,42 @@ def test_a_browser_shows_it_and_holds_it_on_a_click(preview: Preview, tmp_path: 
         side = image[60:560, 930:1250]
         assert (side < 90).all(axis=2).sum() > 500, "and words beside it"
     assert np.array_equal(held, later)
+
+
+def test_slow_connections_use_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a token, none lasts, however slowly it sends, and there are never too many."""
+    monkeypatch.setattr(serving, "BEFORE_TOKEN_S", 0.6)
+    with FanOut([sink := Preview(Address("127.0.0.1", 0, TOKEN))]) as fan, feeding(fan):
+        port = int(sink.url.rsplit(":", 1)[1].strip("/"))
+        slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(MOST_CONNECTIONS + 40)]
+        names = [thread.name for thread in threading.enumerate()]
+        assert sum("process_request_thread" in name for name in names) <= MOST_CONNECTIONS
+        for end in slow:
+            with contextlib.suppress(OSError):
+                end.send(b"GET / HT")
+        wait_until(lambda: get_code(sink.url, Authorization=f"Bearer {TOKEN}") == 200)
+        for end in slow:
+            end.settimeout(5)
+            with contextlib.suppress(ConnectionError):
+                assert end.recv(1) == b""
+            end.close()
+
+
+def get_code(url: str, **headers: str) -> int:
+    try:
+        return get(url, **headers)[0]
+    except (OSError, HTTPException):
+        return 0
+
+
+def test_closed_tabs_free_their_places_while_no_picture_comes() -> None:
+    with FanOut([sink := Preview(Address("127.0.0.1", 0))]):
+        port = int(sink.url.rsplit(":", 1)[1].strip("/"))
+        tabs = [socket.create_connection(("127.0.0.1", port)) for _ in range(MOST_WATCHERS)]
+        for tab in tabs:
+            tab.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b" 200 " in tab.recv(100)
+        assert get(sink.url + "stream.mjpg")[0] == 503
+        for tab in tabs:
+            tab.close()
+        wait_until(lambda: sink._watchers == 0, 10)

@@ -735,3 +735,36 @@ def test_each_device_once_and_errors_are_outcomes() -> None:
     call: Callable[..., object] = action
     outcomes = list(each_of(("b", "a", "b"), call))  # type: ignore[arg-type]
     assert [str(outcome.error) for outcome in outcomes] == ["b", "a"]
+
+
+def test_what_is_no_answer_is_an_error_and_the_next_device_has_its_turn(
+    devices: Path, bundle: Path, tmp_path: Path
+) -> None:
+    write_program(tmp_path / "bin" / "the-other-ssh", FAKE_SSH)
+    text = """#!/bin/sh
+case "$*" in
+*"-G -- "*) ;;
+*odd*) echo "edge-flash free many"; echo "edge-flash done" ;;
+*loud*) yes edge-flash bundle | head -c 3000000 ;;
+*) exec the-other-ssh "$@" ;;
+esac
+"""
+    write_program(tmp_path / "bin" / "ssh", text)
+    result = flash("push", bundle, "odd", "loud", "door", "--json")
+    assert result.exit_code == 1
+    odd, loud, door = json.loads(result.stdout)["devices"]
+    assert odd["error"]["type"] == "DeviceError"
+    assert "odd gave an answer that cannot be read" in odd["error"]["message"]
+    assert "loud says more than 1024 KiB" in loud["error"]["message"]
+    assert door["error"] is None
+    assert Device(devices / "door").bundles == [installed(bundle)]
+
+
+def test_a_device_that_does_not_answer_is_given_up(
+    devices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "ANSWER_LIMIT_S", 0.3)
+    text = '#!/bin/sh\ncase "$*" in *"-G -- "*) ;; *) exec sleep 30 ;; esac\n'
+    write_program(tmp_path / "bin" / "ssh", text)
+    with pytest.raises(RemoteError, match=r"door has not answered for 0\.3 s"):
+        shelf("door", Ssh())
