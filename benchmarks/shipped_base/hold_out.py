@@ -5,7 +5,8 @@
 The choice follows from a hash of each person's folder name or number, so that it can be made again
 without a list of people in the project. Held out are 12 % of the people of `data/celeba`, 28 % of
 those of `data/people`, 20 % of the people of `data/lfw-crops` with several pictures, and all of its
-people with a single picture, who become the cohort.
+people with a single picture, who become the cohort. Of `data/more-faces` some 400 faces of each
+group are held out, who join the cohort (`benchmarks.shipped_base.groups`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.shipped_base.groups import held_out_groups
 from edge.errors import InputError
 from edge.files.atomic import atomic_file
 from edge.files.formats import is_picture
@@ -96,6 +98,7 @@ def main(shared: Path, target: Path, folders: Path | None) -> None:
     groups = held_out_people(shared)
     if folders is not None:
         lay_out(shared, groups, folders)
+    groups |= held_out_groups(shared)
     with atomic_file(target) as temporary:
         lines = [f"# {group}\n" + "\n".join(names) for group, names in groups.items()]
         temporary.write_text("\n".join(lines) + "\n")

@@ -19,6 +19,7 @@ class CameraDegradation:
     resolution_px: smallest side of the face's window in camera pixels. blur_share: largest sigma
     as a share of the side. noise: largest deviation in grey levels. jpeg_quality: lowest quality.
     cast: relative deviation of the channels' gains. darkest: least share of the light.
+    webcam: of a face that is dark before a bright room.
     occlusion_share: largest side of what stands in front, as a share of the picture's side.
     """
 
@@ -36,6 +37,7 @@ class CameraDegradation:
     side_light: float = 0.3
     dark: float = 0.2
     darkest: float = 0.1
+    webcam: float = 0.0
     occlusion: float = 0.2
     occlusion_share: float = 0.45
 
@@ -63,6 +65,8 @@ def degrade(
     """A worse picture of the same face, uint8[S, S, 3] BGR, in the order in which cameras do it:
     light, colour, optics, sensor, compression.
     """
+    if settings.webcam and rng.random() < settings.webcam:
+        picture = webcam(picture, rng)
     chance = rng.random(8)
     if chance[7] < settings.dark:
         picture = dark(picture, settings.darkest, rng)
@@ -115,6 +119,24 @@ def dark(picture: np.ndarray, darkest: float, rng: np.random.Generator) -> np.nd
     table = np.rint(levels).astype(np.uint8)
     noisy = _grain(picture.shape, rng) * np.float32(1.0 / light**0.6) + cv2.LUT(picture, table)
     return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def webcam(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A face one to two stops dark before a bright room: veiled by stray light, with the noise of a
+    raised gain, and chroma at half the resolution, as video has it.
+    """
+    light = 2.0 ** -rng.uniform(0.7, 2.2)
+    veil = rng.uniform(0.0, 0.04)
+    levels = (np.arange(256) / 255.0) ** 2.2 * light + veil * light
+    table = np.clip(np.rint(255.0 * levels ** (1 / 2.2)), 0, 255).astype(np.uint8)
+    side = len(picture)
+    luma, *chroma = cv2.split(cv2.cvtColor(cv2.LUT(picture, table), cv2.COLOR_BGR2YCrCb))
+    grain = _grain((side, side), rng) * np.float32(rng.uniform(1.0, 7.0))
+    noisy = np.clip(luma + grain, 0, 255).astype(np.uint8)
+    half = (max(1, side // 2), max(1, side // 2))
+    small = [cv2.resize(c, half, interpolation=cv2.INTER_AREA) for c in chroma]
+    wide = [cv2.resize(c, (side, side), interpolation=cv2.INTER_LINEAR) for c in small]
+    return cv2.cvtColor(cv2.merge([noisy, *wide]), cv2.COLOR_YCrCb2BGR)
 
 
 def colour_cast(picture: np.ndarray, reach: float, rng: np.random.Generator) -> np.ndarray:

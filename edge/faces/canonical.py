@@ -90,8 +90,16 @@ TIGHT = CropRegion("tight", 33.0, 64.0, 112.0)
 ARCFACE_WHOLE = CropRegion("arcface", 0.0, 0.0, 112.0)
 """All of the ArcFace template."""
 
-CROP_REGIONS = {window.name: window for window in (WIDE, MIDDLE, TIGHT)}
-"""Windows of the CelebA frame, by name."""
+FACE = CropRegion("face", 4.0, 4.0, 104.0)
+"""The ArcFace template without its border: forehead to chin."""
+
+CROP_REGIONS = {window.name: window for window in (WIDE, MIDDLE, TIGHT, FACE)}
+"""Windows that a base may see, by name."""
+
+
+def canonical_of(window: CropRegion) -> CanonicalFace:
+    """The canonical face in which the window of that name lies: ArcFace's or CelebA's."""
+    return ARCFACE if window.name in (ARCFACE_WHOLE.name, FACE.name) else CELEBA
 
 
 def canonical_by_name(name: str) -> CanonicalFace:

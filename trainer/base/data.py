@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge.errors import DataError
-from edge.faces.canonical import CELEBA, CropRegion
+from edge.faces.canonical import CropRegion, canonical_of
 from trainer.data.celeba import read_faces
 from trainer.data.crops import crop_array
 from trainer.data.holdout import held_out, read_hold_out
@@ -24,7 +24,7 @@ from trainer.inference.external import (
     teacher_crops,
     teacher_embeddings,
 )
-from trainer.training.batches import Crops, FaceArrays
+from trainer.training.batches import PICTURE, SINGLE, Crops, FaceArrays
 from trainer.training.blends import BlendsTeacher, blended, plan_blends
 from trainer.training.margin import identity_classes
 
@@ -35,8 +35,9 @@ class DataConfig:
 
     attributes: a subset by name, all by default. margin: share of the window's side by which it
     is widened on each side, for augmentation. hold_out: file of people and pictures never used.
-    blends: pictures of two people laid over each other, for the teacher (see
-    `trainer.training.blends`).
+    blends: pictures of people laid over each other, for the teacher (see
+    `trainer.training.blends`), a share of_three of them of three people. singles: folders in which
+    every picture shows a person of its own.
     """
 
     folders: tuple[Path, ...]
@@ -52,19 +53,23 @@ class DataConfig:
     cache_dir: Path | None = None
     threads: int = 2
     blends: int = 0
+    of_three: float = 0.0
+    singles: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class BaseData:
     """arrays: all pictures; table: the same rows with their partition. counts: for the run.
 
-    blends: of pictures of the training part, None where there are none.
+    blends: of pictures of the training part, None where there are none. basis: float32[D, E], from
+    the teacher's embedding to the network's, None without a teacher.
     """
 
     table: FaceTable
     arrays: FaceArrays
     counts: dict[str, Any]
     blends: FaceArrays | None = None
+    basis: np.ndarray | None = None
 
     def part(self, number: int) -> FaceArrays:
         """The pictures of one part, see `trainer.data.table`."""
@@ -110,8 +115,9 @@ def load_base_data(
     counts: dict[str, Any] = {"held_out": 0, "no_face": 0, "folders": {}}
     parts = [
         _folder(config, folder, names, (wide, side_px), teacher, counts, quiet)
-        for folder in config.folders
+        for folder in (*config.folders, *config.singles)
     ]
+    source = np.concatenate([np.full(len(p.table), n) for n, p in enumerate(parts)])
     table = _joined([part.table for part in parts], config.attributes)
     kind = split_kind(table, allow_random=config.allow_random)
     table = split(table, seed=seed, fractions=config.fractions, allow_random=config.allow_random)
@@ -125,13 +131,15 @@ def load_base_data(
         labels=table.labels,
         targets=_targets(said, basis, len(table), embedding_size),
         classes=_classes(table, train) if classes else np.full(len(table), -1, np.int32),
+        kinds=np.where(source < len(config.folders), PICTURE, SINGLE).astype(np.int8),
     )
     counts |= {"split": kind, "fingerprint": table.fingerprint(), **_part_counts(table)}
-    data = BaseData(table, arrays, counts)
+    data = BaseData(table, arrays, counts, basis=basis)
     if teacher is None or basis is None or not config.blends:
         return data
     seen = _used([part.seen for part in parts if part.seen is not None], parts).select(train)
-    return _with_blends(data, BlendsTeacher(teacher, seen, basis), config, seed, quiet)
+    asked = BlendsTeacher(teacher, seen, basis)
+    return _with_blends(data, asked, config, source[train], seed, quiet)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +168,7 @@ def _folder(
     table, landmarks, keep = _read(config, folder, names, counts, quiet)
     counts["folders"][Path(folder).resolve().name] = int(keep.sum())
     options: dict[str, Any] = {"cache_dir": config.cache_dir, "quiet": quiet}
-    crops = crop_array(table, landmarks, CELEBA, *crop, **options)
+    crops = crop_array(table, landmarks, canonical_of(config.window), *crop, **options)
     found = _Folder(table.select(keep), keep, crops)
     if teacher is None:
         return found
@@ -175,15 +183,28 @@ def _used(crops: Sequence[np.ndarray], folders: Sequence[_Folder]) -> Crops:
 
 
 def _with_blends(
-    data: BaseData, asked: BlendsTeacher, config: DataConfig, seed: int, quiet: bool
+    data: BaseData,
+    asked: BlendsTeacher,
+    config: DataConfig,
+    source: np.ndarray,
+    seed: int,
+    quiet: bool,
 ) -> BaseData:
-    """The data with blends of the training part; the teacher's crops are of that part."""
+    """The data with blends of the training part; the teacher's crops and source are of that part.
+
+    With singles, every other blend keeps within one folder.
+    """
     train = data.table.partition == TRAIN
+    within = source if config.singles else None
+    identity = data.table.identity[train]
+    plan = plan_blends(
+        identity, config.blends, seed, source=within, of_three=config.of_three
+    )
     blends = blended(
         data.arrays.select(train),
         data.table.select(train),
         asked,
-        plan_blends(data.table.identity[train], config.blends, seed),
+        plan,
         cache_dir=config.cache_dir,
         threads=config.threads,
         quiet=quiet,
@@ -208,6 +229,8 @@ def _read(
         cache_dir=config.cache_dir,
         quiet=quiet,
     )
+    if folder in config.singles:
+        table = table.each_alone()
     landmarks = find_landmarks(
         table, cache_dir=config.cache_dir, detector=config.detector, quiet=quiet
     )

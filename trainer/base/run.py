@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from edge.errors import InputError, UsageError
 from edge.files.atomic import publish_folder
 from trainer.base.settings import CHECKPOINT, SETTINGS_JSON, BaseSettings
 from trainer.networks.start import start_tensorflow
 from trainer.networks.workers import worker_number
+
+
+STARTED_ON = 256
+"""Faces over which the scales of a network with a teacher's weights are set."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
         settings.working_folder,
         report=lambda line: None if settings.quiet else click.echo(line, err=True),
         on_epoch=_tensorboard(settings.tensorboard),
+        start=_start(settings, data, teacher),
         quiet=settings.quiet,
     )
     folder = _prepared_folder(settings)
@@ -89,6 +95,19 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
     run, lines = finish(settings, command, data, teacher, outcome, folder)
     _publish(folder, settings.out)
     return BaseResult(settings.out, done, run, lines)
+
+
+def _start(settings: BaseSettings, data: Any, teacher: Any) -> Any:
+    """What a new network is given before its first step: the teacher's weights where asked for."""
+    if not settings.start_from_teacher or settings.resume:
+        return lambda model: None
+    from trainer.networks.mobilefacenet import start_from_file
+    from trainer.data.table import TRAIN
+
+    train = data.part(TRAIN)
+    places = np.linspace(0, len(train) - 1, STARTED_ON).astype(int)
+    crops = train.windows(places, settings.input_size)[..., ::-1]
+    return lambda model: start_from_file(model, teacher.data, data.basis, crops)
 
 
 def _refuse_existing(settings: BaseSettings) -> None:
@@ -135,6 +154,8 @@ def _check(settings: BaseSettings) -> None:
             "nobody but a teacher can say what a blend of two faces is",
             hint="give a --teacher, or leave --blends away",
         )
+    if settings.start_from_teacher and settings.teacher is None:
+        raise UsageError("--start-from-teacher needs a --teacher", hint="name its .tflite file")
     settings.objective()
     settings.training()
     settings.data()

@@ -82,7 +82,13 @@ class BaseSettings:
     clip_norm: float = 5.0
     progressive: str = ""
     degradation: float = 0.5
+    webcam: float = 0.0
     blends: int = 0
+    blends_of_three: float = 0.0
+    singles: tuple[Path, ...] = ()
+    batch_mix: str = ""
+    average: float = 0.0
+    start_from_teacher: bool = False
     no_augmentation: bool = False
     hold_out: Path | None = None
     fractions: str = "0.8,0.1,0.1"
@@ -193,14 +199,18 @@ class BaseSettings:
             workers=self.workers,
             mixed_precision=self.mixed_precision,
             strategy=self.strategy,
+            average=self.average,
+            mix=_mix(self.batch_mix),
         )
 
     def augmentation(self) -> Augmentation:
+        from edge.enrolment.degrade import CameraDegradation
         from trainer.training.augmentation import NO_AUGMENTATION, Augmentation
 
         if self.no_augmentation:
             return NO_AUGMENTATION
-        return Augmentation(degradation=self.degradation)
+        camera = CameraDegradation(webcam=self.webcam)
+        return Augmentation(degradation=self.degradation, camera=camera)
 
     def data(self) -> DataConfig:
         from trainer.base.data import DataConfig
@@ -219,6 +229,8 @@ class BaseSettings:
             cache_dir=self.cache_dir,
             threads=self.threads or 2,
             blends=self.blends,
+            of_three=self.blends_of_three,
+            singles=self.singles,
         )
 
 
@@ -228,6 +240,7 @@ def _load(path: Path) -> BaseSettings:
         for name in _PATHS & set(values):
             values[name] = None if values[name] is None else Path(values[name])
         values["folders"] = tuple(Path(folder) for folder in values["folders"])
+        values["singles"] = tuple(Path(folder) for folder in values.get("singles", ()))
         values["attributes"] = tuple(values["attributes"])
         return BaseSettings(**values)
     except (OSError, ValueError, TypeError, KeyError) as problem:
@@ -261,6 +274,18 @@ def _progressive(text: str, full_px: int) -> tuple[int, int] | None:
     if not 16 <= size < full_px or epochs < 1:
         raise UsageError(f"--progressive needs a size from 16 below {full_px} px, and an epoch")
     return size, epochs
+
+
+def _mix(text: str) -> tuple[float, float, float] | None:
+    if not text:
+        return None
+    try:
+        pictures, singles, blends = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--batch-mix is as in 0.4,0.3,0.3, not '{text}'") from None
+    if min(pictures, singles, blends) < 0 or pictures + singles + blends <= 0:
+        raise UsageError(f"--batch-mix needs shares from 0 on, not '{text}'")
+    return pictures, singles, blends
 
 
 def _fractions(text: str) -> tuple[float, float, float]:

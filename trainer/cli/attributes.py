@@ -52,7 +52,7 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     "--arch",
     default="mobilenet_v2",
     metavar="NAME",
-    help="mobilenet_v2, cnn-32, cnn-16, resnet, shipped, keras:NAME or file:PATH.",
+    help="mobilenet_v2, mobilefacenet, cnn-32, cnn-16, resnet, shipped, keras:NAME or file:PATH.",
 )
 @click.option(
     "--input-size",
@@ -63,9 +63,9 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
 )
 @click.option(
     "--window",
-    type=click.Choice(["wide", "middle", "tight"]),
+    type=click.Choice(["wide", "middle", "tight", "face"]),
     default="tight",
-    help="How much of the head it sees.",
+    help="How much of the head it sees; face: as embeddings of faces want it.",
 )
 @click.option("--alpha", type=_POSITIVE, default=1.0, help="Width multiplier of MobileNetV2.")
 @click.option(
@@ -175,6 +175,40 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     default=0,
     metavar="N",
     help="Also learn from the teacher about N faces that nobody has, blended of two people's.",
+)
+@click.option(
+    "--blends-of-three", type=_SHARE, default=0.0, help="Share of the blends of three people."
+)
+@click.option(
+    "--singles",
+    type=PATH,
+    multiple=True,
+    metavar="DIR",
+    help="Faces of which every picture shows another person; may be repeated.",
+)
+@click.option(
+    "--batch-mix",
+    default="",
+    metavar="D,S,B",
+    help="Shares of each batch from --data, --singles and --blends; by default as there are.",
+)
+@click.option(
+    "--webcam",
+    type=_SHARE,
+    default=0.0,
+    help="Share of those that are dark before a bright room, as a webcam sees them.",
+)
+@click.option(
+    "--average",
+    type=click.FloatRange(0.0, 0.99999),
+    default=0.0,
+    metavar="M",
+    help="Keep a moving average of the weights with this momentum, 0 for none.",
+)
+@click.option(
+    "--start-from-teacher",
+    is_flag=True,
+    help="Begin with the weights of the teacher, whose body --arch has.",
 )
 @click.option("--no-augmentation", is_flag=True, help="Train on the crops as they are.")
 @click.option(

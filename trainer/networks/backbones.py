@@ -12,6 +12,8 @@ import numpy as np
 
 from edge.errors import InputError, UsageError
 from trainer.networks.legacy import load_old_model
+from trainer.networks.mobilefacenet import ARCH as MOBILEFACENET
+from trainer.networks.mobilefacenet import mobilefacenet
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -48,11 +50,13 @@ def _caffe() -> Scale:
 PIXEL_SCALES: dict[str, Callable[[], Scale]] = {
     "imagenet": _imagenet,
     "symmetric": lambda: _rescaling(1 / 127.5, -1.0),
+    "face": lambda: _rescaling(1 / 128.0, -127.5 / 128.0),
     "unit": lambda: _rescaling(1 / 255.0, 0.0),
     "caffe": _caffe,
     "none": lambda: lambda pixels: pixels,
 }
-"""What a backbone is fed: ImageNet mean and deviation, -1..1, 0..1, caffe's BGR, or 0..255."""
+"""What a backbone is fed: ImageNet mean and deviation, -1..1, (x - 127.5) / 128 as face embeddings
+have it, 0..1, caffe's BGR, or 0..255."""
 
 _SCALE_OF_KERAS: dict[str, str] = {
     "VGG": "caffe",
@@ -141,6 +145,8 @@ def pixel_scale_name(arch: str, weights: str, asked: str = "auto") -> str:
         return "auto"
     if kind == "keras":
         return _scale_of_keras(name, weights)
+    if arch == MOBILEFACENET:
+        return "face"
     return _scale_of_keras("MobileNetV2", weights) if arch == "mobilenet_v2" else "unit"
 
 
@@ -264,5 +270,6 @@ _OWN: dict[str, tuple[Callable[[int], keras.Model], bool, tuple[int, ...]]] = {
     "cnn-32": (lambda size: _plain_cnn((32,) * 6, size), True, (128,)),
     "cnn-16": (lambda size: _plain_cnn((16, 16, 32, 32, 64, 64), size), True, ()),
     "resnet": (_resnet, False, ()),
+    MOBILEFACENET: (mobilefacenet, False, ()),
 }
 """Own architectures: backbone for a size in pixels, flatten, hidden units before the attributes."""

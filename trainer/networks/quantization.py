@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from edge.errors import ModelError
-from edge.faces.canonical import CELEBA, CropRegion
+from edge.faces.canonical import CropRegion, canonical_of
 from edge.files.model_file import sha256_of
 from edge.models.embedder import Embedder, l2_normalized
 from edge.models.spec import Network, NetworkInput
@@ -91,7 +91,7 @@ def describe(
     return Network(
         format="tflite-int8",
         sha256=sha256_of(data),
-        input=NetworkInput(frame=CELEBA, window=window, size_px=size_px),
+        input=NetworkInput(frame=canonical_of(window), window=window, size_px=size_px),
         outputs={role: role for role in roles},
         embedding_size=embedding_size,
         attributes=attributes,

@@ -13,6 +13,12 @@ from edge.errors import DataError
 from trainer.data.crops import CropSource
 from trainer.training.augmentation import Augmentation, augment, centre, row_generator
 
+PICTURE, SINGLE, BLEND = 0, 1, 2
+"""Kinds of what is learned from: pictures, pictures of people with one picture each, blends."""
+
+Mix = tuple[float, float, float]
+"""Shares of a batch that are of each kind."""
+
 PREFETCH = 2
 """Batches made ahead of the network."""
 
@@ -71,7 +77,8 @@ class FaceArrays:
 
     crops: of N windows widened by margin_px on each side.
     labels: int8[N, A], -1 not labelled. targets: float32[N, E], the teacher's embeddings of length
-    1, zeros where there is none. classes: int32[N] for a margin softmax, -1 for none.
+    1, zeros where there is none. classes: int32[N] for a margin softmax, -1 for none. kinds:
+    int8[N], `PICTURE`, `SINGLE` or `BLEND`.
     """
 
     crops: Crops
@@ -79,9 +86,11 @@ class FaceArrays:
     labels: np.ndarray
     targets: np.ndarray
     classes: np.ndarray
+    kinds: np.ndarray
 
     def __post_init__(self) -> None:
-        counts = {len(self.crops), len(self.labels), len(self.targets), len(self.classes)}
+        columns = (self.labels, self.targets, self.classes, self.kinds)
+        counts = {len(self.crops), *map(len, columns)}
         if len(counts) != 1:
             raise DataError(f"crops, labels, targets and classes differ in number: {counts}")
 
@@ -96,6 +105,7 @@ class FaceArrays:
             labels=self.labels[index],
             targets=self.targets[index],
             classes=self.classes[index],
+            kinds=self.kinds[index],
         )
 
     def joined(self, other: FaceArrays) -> FaceArrays:
@@ -108,6 +118,7 @@ class FaceArrays:
             labels=np.concatenate([self.labels, other.labels]),
             targets=np.concatenate([self.targets, other.targets]),
             classes=np.concatenate([self.classes, other.classes]),
+            kinds=np.concatenate([self.kinds, other.kinds]),
         )
 
     def windows(self, places: np.ndarray, size_px: int) -> np.ndarray:
@@ -120,10 +131,59 @@ def steps_per_epoch(count: int, batch_size: int) -> int:
     return max(1, count // batch_size)
 
 
+def batches_per_epoch(arrays: FaceArrays, batch_size: int, mix: Mix | None) -> int:
+    """As `steps_per_epoch`, or with a mix as `mixed_steps`."""
+    if mix is None:
+        return steps_per_epoch(len(arrays), batch_size)
+    return mixed_steps(arrays.kinds, mixed_counts(arrays.kinds, batch_size, mix))
+
+
 def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
     """The order of rows in an epoch, int64[N], from seed and epoch alone."""
     philox = np.random.Philox(key=[seed ^ _SHUFFLE, epoch])
     return np.random.Generator(philox).permutation(count)
+
+
+def mixed_counts(kinds: np.ndarray, batch_size: int, mix: Mix) -> tuple[int, int, int]:
+    """Pictures of each kind in a batch. Raises `DataError` where the data has none of a kind."""
+    places = np.cumsum(np.asarray(mix) / sum(mix))
+    ends = np.rint(places * batch_size).astype(int)
+    counts = np.diff([0, *ends])
+    for kind, count in enumerate(counts):
+        if count and not (kinds == kind).any():
+            raise DataError(
+                f"the batch mix {mix} asks for a kind of picture that the data has none of",
+                hint="give --data, --singles and --blends, or a share of 0",
+            )
+    return int(counts[0]), int(counts[1]), int(counts[2])
+
+
+def mixed_order(
+    kinds: np.ndarray, counts: tuple[int, int, int], steps: int, seed: int, epoch: int
+) -> np.ndarray:
+    """Rows of an epoch's `steps` batches, int64[steps * sum(counts)], each batch with `counts`.
+
+    Every kind goes round by itself, in a new order each time, wherever an epoch ends.
+    """
+    columns = []
+    for kind, count in enumerate(counts):
+        rows = np.flatnonzero(kinds == kind)
+        if not count:
+            continue
+        places = np.arange(epoch * steps * count, (epoch + 1) * steps * count)
+        rounds = {
+            int(r): epoch_order(len(rows), seed + 1 + kind, int(r))
+            for r in np.unique(places // len(rows))
+        }
+        chosen = [rows[rounds[int(p // len(rows))][p % len(rows)]] for p in places]
+        columns.append(np.asarray(chosen, np.int64).reshape(steps, count))
+    return np.concatenate(columns, axis=1).ravel()
+
+
+def mixed_steps(kinds: np.ndarray, counts: tuple[int, int, int]) -> int:
+    """Batches after which the first kind that is mixed in has been seen once."""
+    kind = next(number for number, count in enumerate(counts) if count)
+    return max(1, int((kinds == kind).sum()) // counts[kind])
 
 
 def training_batches(
@@ -136,14 +196,19 @@ def training_batches(
     epoch: int,
     first_step: int = 0,
     workers: int = 2,
+    mix: Mix | None = None,
 ) -> tf.data.Dataset:
     """Batches of one epoch from `first_step` on: dicts of
 
     `pixels` uint8[B, S, S, 3] RGB, `labels` int8[B, A], `targets` float32[B, E], `classes`
     int32[B]. The same step of the same epoch is always the same batch.
     """
-    order = epoch_order(len(arrays), seed, epoch)
-    steps = steps_per_epoch(len(arrays), batch_size)
+    steps = batches_per_epoch(arrays, batch_size, mix)
+    if mix is None:
+        order = epoch_order(len(arrays), seed, epoch)
+    else:
+        counts = mixed_counts(arrays.kinds, batch_size, mix)
+        order = mixed_order(arrays.kinds, counts, steps, seed, epoch)
 
     def make(step: np.ndarray) -> tuple[np.ndarray, ...]:
         rows = order[int(step) * batch_size : (int(step) + 1) * batch_size]

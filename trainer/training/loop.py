@@ -19,7 +19,13 @@ from trainer.networks.backbones import pixel_scale_name
 from trainer.networks.face_network import NetworkConfig, build
 from trainer.networks.strategy import make_strategy, spread_batches
 from trainer.training.augmentation import Augmentation
-from trainer.training.batches import FaceArrays, plain_batches, steps_per_epoch, training_batches
+from trainer.training.batches import (
+    FaceArrays,
+    Mix,
+    batches_per_epoch,
+    plain_batches,
+    training_batches,
+)
 from trainer.training.checkpoint import Checkpoint, Progress
 from trainer.training.margin import MarginSoftmax
 from trainer.training.objective import Objective, ObjectiveConfig
@@ -39,7 +45,9 @@ class TrainingConfig:
     epochs without a better validation loss, 0 for never. stop_after: epochs after which this call
     ends, to be resumed, 0 for none. checkpoint_minutes: how often within an epoch. clip_norm: of
     the gradient, 0 for none. mixed_precision: bfloat16 within, float32 weights. strategy: a name
-    of `trainer.networks.strategy.STRATEGIES`.
+    of `trainer.networks.strategy.STRATEGIES`. average: momentum of the weights' moving average,
+    which is what is watched and kept; 0 for none. mix: shares of a batch, see
+    `trainer.training.batches`.
     """
 
     epochs: int = 10
@@ -59,6 +67,8 @@ class TrainingConfig:
     workers: int = 2
     mixed_precision: bool = False
     strategy: str = "none"
+    average: float = 0.0
+    mix: Mix | None = None
 
     def __post_init__(self) -> None:
         watches = self.early_stopping > 0 or self.schedule == "plateau"
@@ -107,6 +117,7 @@ class Training:
         *,
         report: Report = lambda line: None,
         on_epoch: EpochHook = lambda epoch, figures: None,
+        start: Callable[[keras.Model], None] = lambda model: None,
         quiet: bool = False,
     ) -> None:
         self.network, self.config, self.augmentation = network, config, augmentation
@@ -117,7 +128,7 @@ class Training:
         self._best: list[np.ndarray] | None = None
         self._objective_config = objective
         self._strategy = make_strategy(config.strategy)
-        self._steps = steps_per_epoch(len(train), config.batch_size)
+        self._steps = batches_per_epoch(train, config.batch_size, config.mix)
         self._schedule = Schedule(
             config.schedule,
             config.learning_rate,
@@ -126,6 +137,7 @@ class Training:
         )
         self._size = config.size_at(0, network.input_size)
         self._session = self._new_session(self._size, network.weights)
+        start(self._session.model)
 
     def resume(self) -> None:
         """Go on from the checkpoint in the folder.
@@ -182,8 +194,10 @@ class Training:
         figures = {name: value / self._steps for name, value in at.sums.items()}
         figures["learning_rate"] = self._rate(self._steps - 1)
         figures["seconds"] = at.seconds + time.monotonic() - began
-        figures |= {f"val_{name}": value for name, value in self._validate(bar).items()}
-        self._finish_epoch(figures)
+        with self._session.averaged():
+            figures |= {f"val_{name}": value for name, value in self._validate(bar).items()}
+            kept = self._session.network_state()
+        self._finish_epoch(figures, kept)
 
     def _batches(self) -> Iterator[dict[str, Any]]:
         at, config = self.progress, self.config
@@ -196,6 +210,7 @@ class Training:
             epoch=at.epoch,
             first_step=at.step,
             workers=config.workers,
+            mix=config.mix,
         )
         return iter(spread_batches(batches, self._strategy))
 
@@ -217,7 +232,7 @@ class Training:
         figures = {name: value / len(self.validation_set) for name, value in sums.items()}
         return figures | ({"accuracy": hits / known} if known else {})
 
-    def _finish_epoch(self, figures: dict[str, float]) -> None:
+    def _finish_epoch(self, figures: dict[str, float], kept: list[np.ndarray]) -> None:
         at, config = self.progress, self.config
         at.history.append(figures)
         watched = figures.get("val_loss", figures["loss"])
@@ -226,7 +241,7 @@ class Training:
             at.waited = 0
         elif watched < at.best:
             at.best, at.best_epoch, at.waited = watched, at.epoch, 0
-            self._best = self._session.network_state()
+            self._best = kept
         patience = config.plateau_patience if config.schedule == "plateau" else 0
         if patience and at.waited and at.waited % patience == 0:
             at.rate_share *= PLATEAU_FACTOR
@@ -281,7 +296,9 @@ class Training:
         keras.utils.set_random_seed(config.seed)
         with self._strategy.scope(), _precision(config.mixed_precision):
             model = build(_at_size(self.network, size_px, weights))
-            optimizer = make_optimizer(config.optimizer, config.learning_rate, config.weight_decay)
+            optimizer = make_optimizer(
+                config.optimizer, config.learning_rate, config.weight_decay, config.average
+            )
             margin = None
             if objective.margin != "none":
                 classes = int(self.train_set.classes.max(initial=-1)) + 1

@@ -28,11 +28,12 @@ _NAMES = (
 
 
 def make_optimizer(
-    name: str, learning_rate: float, weight_decay: float = 0.0
+    name: str, learning_rate: float, weight_decay: float = 0.0, average: float = 0.0
 ) -> keras.optimizers.Optimizer:
     """Keras' optimizer `name` (lower case), SGD with Nesterov momentum 0.9.
 
-    weight_decay: decoupled (Loshchilov and Hutter, ICLR 2019), on kernels alone, not on biases and
+    average: momentum of a moving average of the weights (Polyak and Juditsky, 1992), 0 for none;
+    `finalize_variable_values` puts it in their place. weight_decay: decoupled (Loshchilov and Hutter, ICLR 2019), on kernels alone, not on biases and
     normalization. Raises `UsageError` for an unknown name or an impossible rate.
     """
     if name.lower() not in _NAMES:
@@ -40,6 +41,8 @@ def make_optimizer(
     if not 0 < learning_rate < 1e3 or not math.isfinite(learning_rate):
         raise UsageError(f"a learning rate of {learning_rate} is not possible")
     settings: dict[str, object] = {"learning_rate": learning_rate}
+    if average:
+        settings |= {"use_ema": True, "ema_momentum": average}
     if name.lower() == "sgd":
         settings |= {"momentum": 0.9, "nesterov": True}
     if weight_decay:

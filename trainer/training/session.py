@@ -54,6 +54,20 @@ class Session:
         values = self._step(batch, tf.constant(margin_share, tf.float32))
         return {name: float(value) for name, value in values.items()}
 
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """With the moving average of the weights in their place, where the optimizer keeps one."""
+        if not self.optimizer.use_ema or not int(self.optimizer.iterations):
+            yield
+            return
+        before = [np.asarray(variable) for variable in self._trained]
+        self.optimizer.finalize_variable_values(self._trained)
+        try:
+            yield
+        finally:
+            for variable, array in zip(self._trained, before, strict=True):
+                variable.assign(array)
+
     def evaluate(self, batch: dict[str, Any]) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         """Terms of the loss with the full margin, and the outputs, in inference mode."""
         terms, outputs = self._measure(batch)
