@@ -40,6 +40,9 @@ HELD_OUT = 256
 USEFUL_AUC = 0.6
 """Verification by chance has 0.5; a base without attributes must reach this on unseen people."""
 
+LOOKS_ONCE = ("mobilefacenet",)
+"""Bodies that are made for faces: a second look costs as much again and gives little."""
+
 _CHUNK = 256
 
 
@@ -152,6 +155,7 @@ def _network(
         attributes=data.table.attributes,
         embedding_size=settings.embedding_size,
         source=source,
+        mirrored=settings.arch not in LOOKS_ONCE,
     )
 
 

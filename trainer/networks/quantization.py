@@ -85,8 +85,12 @@ def describe(
     thresholds: tuple[float, ...] = (),
     source: str = "",
     licence: str = "",
+    mirrored: bool = True,
 ) -> Network:
-    """The `Network` of a file that `quantize` made."""
+    """The `Network` of a file that `quantize` made.
+
+    mirrored: an embedding is the mean of a crop's and its mirror image's, at twice the time.
+    """
     roles = (["attributes"] if attributes else []) + (["embedding"] if embedding_size else [])
     return Network(
         format="tflite-int8",
@@ -96,7 +100,7 @@ def describe(
         embedding_size=embedding_size,
         attributes=attributes,
         attribute_thresholds=thresholds,
-        mirrored=embedding_size > 0,
+        mirrored=mirrored and embedding_size > 0,
         source=source,
         licence=licence,
         minimal_runtimes={"ai-edge-litert": "2.0"},
