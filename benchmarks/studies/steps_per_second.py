@@ -131,6 +131,7 @@ def some_faces(count: int, size_px: int, margin: float) -> FaceArrays:
         labels=rng.integers(0, 2, (count, ATTRIBUTES)).astype(np.int8),
         targets=targets / np.linalg.norm(targets, axis=1, keepdims=True),
         classes=np.full(count, -1, np.int32),
+        kinds=np.zeros(count, np.int8),
     )
 
 

@@ -68,6 +68,7 @@ def some_arrays(count: int = 48, *, people: int = 8, seed: int = 0) -> FaceArray
         labels=labels,
         targets=directions[who],
         classes=who.astype(np.int32),
+        kinds=np.zeros(count, np.int8),
     )
 
 

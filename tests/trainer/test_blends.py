@@ -46,11 +46,25 @@ def test_one_person_cannot_be_blended() -> None:
 
 def test_a_blend_is_the_weighted_mean_of_two_crops() -> None:
     crops = np.stack([np.full((4, 4, 3), value, np.uint8) for value in (0, 100, 200)])
-    shares = np.array([0.5, 0.75], np.float32)
-    blends = Blends(crops, BlendPlan(np.array([1, 2]), np.array([2, 0]), shares))
-    assert blends.shape == (2, 4, 4, 3)
-    taken = Crops(crops, blends).take(np.arange(5))
-    assert taken[:, 0, 0, 0].tolist() == [0, 100, 200, 150, 150]
+    shares = np.array([0.5, 0.75, 0.5], np.float32)
+    third = np.array([-1, -1, 1])
+    plan = BlendPlan(np.array([1, 2, 2]), np.array([2, 0, 0]), shares, third)
+    blends = Blends(crops, plan)
+    assert blends.shape == (3, 4, 4, 3)
+    taken = Crops(crops, blends).take(np.arange(6))
+    assert taken[:, 0, 0, 0].tolist() == [0, 100, 200, 150, 150, 125]
+
+
+def test_every_other_blend_keeps_within_its_source_and_some_are_of_three() -> None:
+    source = np.repeat([0, 1, 2], 40)
+    plan = plan_blends(np.arange(120), 900, seed=5, source=source, of_three=0.25)
+    within = source[plan.first] == source[plan.second]
+    assert within[::2].mean() > 0.95
+    assert 0.2 < within[1::2].mean() < 0.5
+    assert (plan.first != plan.second).all()
+    three = plan.third >= 0
+    assert 0.2 < three.mean() < 0.3
+    assert (plan.third != plan.first)[three].all()
 
 
 def test_the_teacher_is_asked_once_about_each_blend(

@@ -27,9 +27,9 @@ from training_factory import (
     some_training,
 )
 
-from edge.errors import InputError, RefusedError, UsageError
+from edge.errors import DataError, InputError, RefusedError, UsageError
 from trainer.training.augmentation import Augmentation
-from trainer.training.batches import plain_batches
+from trainer.training.batches import mixed_counts, mixed_order, plain_batches
 from trainer.training.checkpoint import Checkpoint, Progress
 from trainer.training.loop import TrainingConfig
 from trainer.training.losses import attribute_loss, cosine_loss, relational_loss
@@ -420,3 +420,41 @@ def test_pictures_without_labels_train_the_embedding_alone(tmp_path: Path) -> No
         np.testing.assert_array_equal(left, right)
     assert not np.allclose(features, model.get_layer("embedding_features").kernel)
     assert features.shape[1] == EMBEDDING
+
+
+# averages and mixed batches
+
+
+def test_the_average_of_the_weights_is_watched_and_survives_a_stop(tmp_path: Path) -> None:
+    whole = some_training(tmp_path / "whole", epochs=2, average=0.9)
+    whole.run()
+    first = some_training(tmp_path / "parts", epochs=2, average=0.9, stop_after=1)
+    first.run()
+    second = some_training(tmp_path / "parts", epochs=2, average=0.9)
+    second.resume()
+    kept, expected = second.run().model, whole.run().model
+    for one, other in zip(kept.variables, expected.variables, strict=True):
+        np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=1e-5)
+    plain = some_training(tmp_path / "plain", epochs=2).run().model
+    different = [
+        np.abs(np.asarray(a) - np.asarray(b)).max()
+        for a, b in zip(kept.trainable_variables, plain.trainable_variables, strict=True)
+    ]
+    assert max(different) > 1e-4
+
+
+def test_every_batch_has_its_share_of_each_kind() -> None:
+    kinds = np.repeat([0, 1, 2], [10, 25, 7]).astype(np.int8)
+    counts = mixed_counts(kinds, 8, (0.5, 0.25, 0.25))
+    assert counts == (4, 2, 2)
+    orders = [mixed_order(kinds, counts, 2, seed=1, epoch=epoch) for epoch in range(5)]
+    for order in orders:
+        for batch in order.reshape(2, 8):
+            assert np.bincount(kinds[batch], minlength=3).tolist() == [4, 2, 2]
+    np.testing.assert_array_equal(orders[3], mixed_order(kinds, counts, 2, seed=1, epoch=3))
+    seen = np.concatenate(orders)
+    assert set(seen[kinds[seen] == 0]) == set(range(10))
+    times = np.bincount(seen[kinds[seen] == 0], minlength=10)
+    assert times.tolist() == [4] * 10
+    with pytest.raises(DataError, match="has none of"):
+        mixed_counts(np.zeros(9, np.int8), 8, (0.5, 0.0, 0.5))

@@ -197,9 +197,7 @@ def _with_blends(
     train = data.table.partition == TRAIN
     within = source if config.singles else None
     identity = data.table.identity[train]
-    plan = plan_blends(
-        identity, config.blends, seed, source=within, of_three=config.of_three
-    )
+    plan = plan_blends(identity, config.blends, seed, source=within, of_three=config.of_three)
     blends = blended(
         data.arrays.select(train),
         data.table.select(train),

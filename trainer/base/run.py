@@ -16,7 +16,6 @@ from trainer.base.settings import CHECKPOINT, SETTINGS_JSON, BaseSettings
 from trainer.networks.start import start_tensorflow
 from trainer.networks.workers import worker_number
 
-
 STARTED_ON = 256
 """Faces over which the scales of a network with a teacher's weights are set."""
 
@@ -101,8 +100,8 @@ def _start(settings: BaseSettings, data: Any, teacher: Any) -> Any:
     """What a new network is given before its first step: the teacher's weights where asked for."""
     if not settings.start_from_teacher or settings.resume:
         return lambda model: None
-    from trainer.networks.mobilefacenet import start_from_file
     from trainer.data.table import TRAIN
+    from trainer.networks.mobilefacenet import start_from_file
 
     train = data.part(TRAIN)
     places = np.linspace(0, len(train) - 1, STARTED_ON).astype(int)

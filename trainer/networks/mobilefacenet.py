@@ -11,6 +11,7 @@ PReLU. A channel with a slope beyond 1 is turned round: PReLU_a(x) = -a/k PReLU_
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -137,9 +138,10 @@ def start_from_file(
 ) -> None:
     """Give a base of this body the weights of a TFLite file of MobileFaceNet.
 
-    model: as `trainer.networks.face_network.build` makes it. basis: float32[D, E], from the teacher's embedding
-    to the base's (`trainer.inference.external.projection`). crops_rgb: uint8[N, S, S, 3], faces over which
-    each activation gets a deviation of 1, which changes nothing in what the network says. With
+    model: as `trainer.networks.face_network.build` makes it. basis: float32[D, E], from the
+    teacher's embedding to the base's (`trainer.inference.external.projection`). crops_rgb:
+    uint8[N, S, S, 3], faces over which each activation gets a deviation of 1, which changes nothing
+    in what the network says. With
     the teacher's input size the base says what the teacher says of a crop; at another one the last
     depthwise kernel is resized. Attributes start new.
 
@@ -238,7 +240,7 @@ def _joined(steps: list[_Step]) -> list[_Step]:
 
 def _turn(steps: list[_Step]) -> None:
     """Turn channels with slopes beyond 1 round, in place."""
-    for step, behind in zip(steps, steps[1:], strict=False):
+    for step, behind in itertools.pairwise(steps):
         if step.slope is None:
             continue
         slope = step.slope
@@ -311,7 +313,7 @@ def _equalize(
         name: np.maximum(np.asarray(maps).std(axis=(0, 1, 2)), 1e-3)
         for name, maps in zip(active, probe.predict(scaled, verbose=0), strict=True)
     }
-    for name, behind in zip(names, names[1:], strict=False):
+    for name, behind in itertools.pairwise(names):
         if name not in deviation:
             continue
         factor = deviation[name]

@@ -33,8 +33,10 @@ def make_optimizer(
     """Keras' optimizer `name` (lower case), SGD with Nesterov momentum 0.9.
 
     average: momentum of a moving average of the weights (Polyak and Juditsky, 1992), 0 for none;
-    `finalize_variable_values` puts it in their place. weight_decay: decoupled (Loshchilov and Hutter, ICLR 2019), on kernels alone, not on biases and
-    normalization. Raises `UsageError` for an unknown name or an impossible rate.
+    `finalize_variable_values` puts it in their place. weight_decay: decoupled
+    (Loshchilov and Hutter, ICLR 2019), on kernels alone, not on biases and normalization.
+
+    Raises `UsageError` for an unknown name or an impossible rate.
     """
     if name.lower() not in _NAMES:
         raise UsageError(f"unknown optimizer '{name}'", hint=f"known are {', '.join(_NAMES)}")
