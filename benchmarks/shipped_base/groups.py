@@ -49,9 +49,8 @@ def held_out_groups(shared: Path) -> dict[str, list[str]]:
     """
     members: dict[str, list[str]] = {}
     for source in ("aaf", "scut", "utkface"):
-        archive = Path(shared) / "data" / "more-faces" / f"{source}.zip"
         try:
-            with zipfile.ZipFile(archive) as file:
+            with zipfile.ZipFile(_archive(shared, source)) as file:
                 names = [Path(name).name for name in file.namelist() if is_picture(Path(name))]
         except (OSError, zipfile.BadZipFile) as problem:
             raise InputError(f"the data is not complete: {problem}") from None
@@ -70,3 +69,20 @@ def _first(names: list[str]) -> list[str]:
 
 def _place(name: str) -> str:
     return hashlib.sha256(Path(name).name.encode()).hexdigest()
+
+
+def unpack(shared: Path, groups: dict[str, list[str]], target: Path) -> None:
+    """Held-out faces in a flat folder for each group, named as the group."""
+    for group, names in groups.items():
+        (target / group).mkdir(parents=True)
+        for source in sorted({name.split("/")[0] for name in names}):
+            with zipfile.ZipFile(_archive(shared, source)) as file:
+                members = {f"{source}/{Path(name).name}": name for name in file.namelist()}
+                for name in names:
+                    if name in members:
+                        data = file.read(members[name])
+                        (target / group / Path(name).name).write_bytes(data)
+
+
+def _archive(shared: Path, source: str) -> Path:
+    return Path(shared) / "data" / "more-faces" / f"{source}.zip"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.shipped_base.groups import held_out_groups
+from benchmarks.shipped_base.groups import held_out_groups, unpack
 from edge.errors import InputError
 from edge.files.atomic import atomic_file
 from edge.files.formats import is_picture
@@ -95,10 +95,11 @@ def main(shared: Path, target: Path, folders: Path | None) -> None:
 
     Example: python -m benchmarks.shipped_base.hold_out ../shared hold-out.txt --folders heldout
     """
-    groups = held_out_people(shared)
+    groups, strangers = held_out_people(shared), held_out_groups(shared)
     if folders is not None:
         lay_out(shared, groups, folders)
-    groups |= held_out_groups(shared)
+        unpack(shared, strangers, folders / "groups")
+    groups |= strangers
     with atomic_file(target) as temporary:
         lines = [f"# {group}\n" + "\n".join(names) for group, names in groups.items()]
         temporary.write_text("\n".join(lines) + "\n")

@@ -28,30 +28,38 @@ from edge.files.atomic import atomic_file
 from edge.heads.cohort import Cohort
 from trainer.run_folder import COHORT, MODEL_KERAS, MODEL_TFLITE, Run
 
-LICENCE = "weights: for non-commercial research only (trained on CelebA and LFW)"
+LICENCE = (
+    "weights: for non-commercial research only (trained on CelebA, LFW, All-Age-Faces, "
+    "SCUT-FBP5500, UTKFace, YawDD and One Million Impressions)"
+)
 
 SOURCE = (
-    "MobileNetV2 (ImageNet) trained on CelebA and LFW with MobileFaceNet as teacher, see the card"
+    "MobileFaceNet's body, started from a file declared MIT and trained with it as teacher, see "
+    "the card"
 )
 
 _CARD = """# The shipped base
 
-A MobileNetV2 (width 1.0, {size} px) that turns an aligned face into 40 attributes (CelebA's) and
-an embedding of identity of 128 numbers. One full-integer TFLite file of {model_mb:.1f} MB, and the
-Keras model that it was made from (float16 weights, in the training package).
+MobileFaceNet's body (Chen et al., 2018; {size} px, one look at each face) that turns an aligned
+face into 40 attributes (CelebA's) and an embedding of identity of 128 numbers. One full-integer
+TFLite file of {model_mb:.1f} MB, and the Keras model that it was made from (float16 weights, in the
+training package).
 
 **For non-commercial research only.** The weights and the cohort are no part of the code's licence:
-they were made from CelebA (Liu et al., ICCV 2015; MMLab, CUHK: non-commercial research) and LFW
-(Huang et al., 2007: research; its owners caution against commercial verification). Started from
-ImageNet weights (torchvision, BSD-3); identity was learned from MobileFaceNet (Chen et al., 2018;
-a file declared MIT) by distillation.
+they were made from CelebA (Liu et al., ICCV 2015; MMLab, CUHK: non-commercial research), LFW
+(Huang et al., 2007: research; its owners caution against commercial verification), All-Age-Faces
+(Cheng et al., 2019), UTKFace (Zhang et al., 2017), SCUT-FBP5500 (Liang et al., 2018), YawDD
+(Abtahi et al., 2014; all four: non-commercial research) and One Million Impressions (Peterson et
+al., 2022: CC BY-NC-SA 4.0). Started from the weights of a MobileFaceNet file declared MIT by the
+package that carries it, which also was the teacher of identity.
 
 ## Data
 
 {pictures} pictures of {people} people for training: a part of CelebA at half size, photos of CelebA
-people in the wild, and people of LFW with several pictures. People held out, all pictures of them,
-were never trained on, neither with labels nor by distillation. Exact command: `run.json` in the
-training package.
+people in the wild, people of LFW with several pictures, and faces of one picture each: East Asian
+people of 2 to 80, people of all origins and ages from the web, portraits, drivers, and faces that
+nobody has. People held out, all pictures of them, were never trained on, neither with labels nor by
+distillation. Exact command: `run.json` in the training package.
 
 ## Figures, on people who were held out
 
@@ -65,15 +73,19 @@ training package.
 
 ## Cohort
 
-`cohort.npz`: {cohort_people} people of LFW with a single picture each, none of whom the base was
-trained on, as {variants}; {cohort_rows} embeddings, unnamed and shuffled.
+`cohort.npz`: {cohort_people} people, none of whom the base was trained on: people of LFW with a
+single picture each, and held-out faces of the newer sources by origin, age and kind of picture; as
+{variants}; {cohort_rows} embeddings, unnamed and shuffled.
 
 ## Use and limits
 
 Made to tell a person who enrols from strangers, and to describe faces roughly. Not for identifying
-people in public, not for decisions about people, no door lock by itself. CelebA and LFW hold
-celebrities, mostly light-skinned adults of Western press pictures: for others both kinds of errors
-are higher, and nobody has measured by how much. Many attributes are labelled inconsistently.
+people in public, not for decisions about people, no door lock by itself. Identity was measured on
+press pictures (LFW, celebrities, mostly light-skinned adults of the West), on East Asian people
+before one office webcam and in a booth, and on British women before a curtain
+(`benchmarks/RESULTS.md`). For children, for people of African and South Asian origin and for people
+over 60 nobody has measured verification: the sets here hold one picture of each. Attributes were
+measured on celebrities alone, and many are labelled inconsistently.
 """
 
 
