@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 from edge.errors import InputError
-from edge.files.image import is_picture
+from edge.files.formats import is_picture
 
 FACES_A_GROUP = 400
 
