@@ -190,6 +190,6 @@ def _ed25519() -> Any:
     except ImportError:
         raise RuntimeMissing(
             "a signature cannot be checked without the cryptography package",
-            hint="pip install 'edge-recognize[secure]'",
+            hint="pip install 'cryptography>=42'",
         ) from None
     return ed25519

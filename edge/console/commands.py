@@ -362,7 +362,10 @@ def _words_of_missing_module(problem: ModuleNotFoundError) -> tuple[str, str]:
     if module not in _EXTRA_OF_MODULE:
         return _words_of_bug(problem)
     extra = _EXTRA_OF_MODULE[module]
-    return f"{module} is not installed", f"pip install 'edge-recognize[{extra}]'"
+    return (
+        f"{module} is not installed",
+        f"install edge-recognize's wheel or checkout again with [{extra}]",
+    )
 
 
 def _words_of_bug(problem: Exception) -> tuple[str, str]:

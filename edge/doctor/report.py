@@ -105,7 +105,7 @@ def examine(patient: Patient, checks: tuple[str, ...] = CHECKS) -> Iterator[Find
         except Exception as problem:  # the doctor says what is wrong; it never gives up
             text = " ".join(f"{type(problem).__name__}: {problem}".split())
             about = function.removeprefix("check_")
-            yield Finding(about, PROBLEM, text, "pip install --force-reinstall edge-recognize")
+            yield Finding(about, PROBLEM, text, "install the wheel of edge-recognize again")
 
 
 def is_healthy(findings: list[Finding]) -> bool:

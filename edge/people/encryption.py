@@ -146,6 +146,6 @@ def _cipher(key: bytes) -> Any:
     except ImportError:
         raise RuntimeMissing(
             "a key is set, but nothing can be encrypted without the cryptography package",
-            hint="pip install 'edge-recognize[secure]'",
+            hint="pip install 'cryptography>=42'",
         ) from None
     return AESGCM(key)

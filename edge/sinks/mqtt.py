@@ -102,7 +102,7 @@ class Mqtt(Sink):
             versions = importlib.import_module("paho.mqtt.enums").CallbackAPIVersion
         except ModuleNotFoundError:
             raise ToolkitError(
-                "--mqtt needs paho-mqtt 2", hint="pip install 'edge-recognize[mqtt]'"
+                "--mqtt needs paho-mqtt 2", hint="pip install 'paho-mqtt>=2,<3'"
             ) from None
         config = self._config
         client = paho.Client(versions.VERSION2, client_id=f"edge-recognize-{os.getpid()}")

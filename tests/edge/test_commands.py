@@ -153,7 +153,8 @@ def test_shared_options() -> None:
         (
             ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow.lite"),
             1,
-            "error: tensorflow is not installed; pip install 'edge-recognize[train]'\n",
+            "error: tensorflow is not installed; install edge-recognize's wheel or checkout again "
+            "with [train]\n",
         ),
         (
             ZeroDivisionError("division by zero"),

@@ -146,7 +146,7 @@ def test_without_cryptography_nothing_is_taken_for_signed(
     for name in [name for name in sys.modules if name.startswith("cryptography")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(RuntimeMissing, match=r"edge-recognize\[secure\]"):
+    with pytest.raises(RuntimeMissing, match="pip install 'cryptography"):
         Bundle.open(signed, public)
 
 

@@ -67,7 +67,7 @@ def test_without_paho_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "paho", None)
     monkeypatch.setitem(sys.modules, "paho.mqtt", None)
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
-    with pytest.raises(ToolkitError, match=r"edge-recognize\[mqtt\]"):
+    with pytest.raises(ToolkitError, match=r"paho-mqtt>=2"):
         Mqtt(MqttConfig.from_url("mqtt://h")).__enter__()
 
 

@@ -375,4 +375,4 @@ def test_without_the_quantizer_it_says_what_to_install(
     words = ["quantize", str(me), "--pictures", str(people), "-o", str(tmp_path / "face.tflite")]
     done = CliRunner().invoke(edge_export, [*words, "-q"])
     assert done.exit_code != 0
-    assert "pip install 'edge-recognize[export]'" in done.stderr
+    assert "checkout again with [export]" in done.stderr
