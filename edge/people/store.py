@@ -9,7 +9,6 @@ command and at the next start. The files are encrypted where the vault has a key
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -26,6 +25,7 @@ from edge.bundle.locate import data_folder
 from edge.errors import EncryptionError, PeopleError
 from edge.files.atomic import atomic_file, flush_folder, make_folder, remove_files
 from edge.files.model_file import sha256_of
+from edge.files.platform import lock_now
 from edge.heads.enrol import Album
 from edge.heads.head import Head
 from edge.people.encryption import Encryption, key_missing
@@ -236,7 +236,7 @@ def only_writer(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder.parent / f".{folder.name}{LOCK}", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_now(descriptor)
         except BlockingIOError:
             raise PeopleError(
                 "another command is changing who is known", hint="wait until it is done"

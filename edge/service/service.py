@@ -38,8 +38,9 @@ class Signals:
             handlers = {
                 signal.SIGTERM: self._stop,
                 signal.SIGINT: self._interrupt,
-                signal.SIGHUP: self._hang_up,
             }
+            if hasattr(signal, "SIGHUP"):  # not on Windows
+                handlers[signal.SIGHUP] = self._hang_up
             for number, handler in handlers.items():
                 self._before[number] = signal.signal(number, handler)
         return self

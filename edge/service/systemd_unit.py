@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import pwd
 import shlex
 import shutil
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from edge.bundle.locate import APPLICATION, data_folder
 from edge.errors import UsageError
+from edge.files.platform import home_of
 from edge.sources.files import is_url
 
 NETWORK_OPTIONS = ("--serve", "--mqtt", "--webhook")
@@ -127,7 +127,7 @@ def data_of(user: str) -> Path:
     if user == getpass.getuser():
         return data_folder()
     try:
-        return Path(pwd.getpwnam(user).pw_dir) / ".local" / "share" / APPLICATION
+        return home_of(user) / ".local" / "share" / APPLICATION
     except KeyError:
         raise UsageError(f"there is no user {user} here", hint="give --user NAME") from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import struct
 import time
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 
 from edge.errors import SourceError
+from edge.files.platform import ask_device
 
 DEVICES = Path("/dev")
 FIRST_FRAME_S = 5.0
@@ -107,7 +107,7 @@ def describe_node(path: Path) -> Node:
     """Ask the kernel what a device node is. Raises OSError."""
     handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     try:
-        answer = fcntl.ioctl(handle, _QUERYCAP, bytes(104))
+        answer = ask_device(handle, _QUERYCAP, 104)
     finally:
         os.close(handle)
     driver, card, bus, _, all_caps, own_caps = struct.unpack("16s32s32sIII", answer[:92])

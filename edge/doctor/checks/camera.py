@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grp
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.doctor.report import OK, PROBLEM, SKIPPED, WARNING, Finding, Patient
+from edge.files.platform import group_of
 
 SENSOR_WORDS = ("imx", "ov5647", "ov64", "ov9281", "arducam")
 """Sensors of the Pi's cameras, as the device tree and the kernel call them."""
@@ -101,6 +101,6 @@ def _sensors(root: Path) -> Iterator[str]:
 
 def _group(path: Path) -> str:
     try:
-        return grp.getgrgid(path.stat().st_gid).gr_name
+        return group_of(path)
     except (KeyError, OSError):
         return "video"
