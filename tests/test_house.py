@@ -28,7 +28,17 @@ FORBIDDEN = {
 
 ROOMS = {
     "edge": (
-        *("errors", "console", "files", "faces", "models", "heads", "bundle", "recognition"),
+        *(
+            "errors",
+            "person_name",
+            "console",
+            "files",
+            "faces",
+            "models",
+            "heads",
+            "bundle",
+            "recognition",
+        ),
         *("sources", "tracking", "enrolment", "people", "sinks", "doctor", "service", "cli"),
     ),
     "trainer": (

@@ -9,6 +9,7 @@ from typing import Any
 
 from edge.bundle.archive import MAX_MEMBER_BYTES, checked_name
 from edge.models.spec import Network
+from edge.person_name import name_problem
 
 _MAX_NAME = 120
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -114,7 +115,7 @@ class HeadEntry:
     def from_json(cls, data: dict[str, Any]) -> HeadEntry:
         return cls(
             checked_name(as_text(data["member"])),
-            as_name(data["name"]),
+            as_person_name(data["name"]),
             _number(data["threshold"]),
             _sha256(data["sha256"]),
             _sha256(data["embedder_sha256"]),
@@ -148,6 +149,15 @@ def as_name(value: Any) -> str:
     text = as_text(value)
     if not text.strip() or len(text) > _MAX_NAME or not text.isprintable():
         raise ValueError(f"a name may not be {text[:_MAX_NAME]!r}")
+    return text
+
+
+def as_person_name(value: Any) -> str:
+    """`value` where somebody can be called so. Raises TypeError, ValueError."""
+    text = as_text(value)
+    problem = name_problem(text)
+    if problem is not None:
+        raise ValueError(f"nobody can be called {text[:_MAX_NAME]!r}: {problem}")
     return text
 
 

@@ -16,10 +16,12 @@ from edge.console.commands import (
     emit_json,
     json_option,
     out_option,
+    person_name_option,
     quiet_option,
     say,
     threads_option,
 )
+from edge.errors import UsageError
 from edge.people.encryption import KEY_FILE_VARIABLE
 
 key_file_option = click.option(
@@ -41,7 +43,7 @@ key_file_option = click.option(
     edge-recognize enrol --name ana --camera csi --add
     """,
 )
-@click.option("--name", required=True, help="What the person is called in results.")
+@person_name_option()
 @click.option("--camera", metavar="WHICH", help="Look through a camera, as 'edge-recognize' does.")
 @click.option(
     "--photos", type=PATH, multiple=True, metavar="PATH", help="Photos or folders; repeatable."
@@ -86,6 +88,7 @@ def enrol(as_json: bool, **options: Any) -> None:
     edge-recognize not-me --name ana
     edge-recognize not-me --name ana --last 2
     edge-recognize not-me --name ana --photos ~/photos/sister
+    edge-recognize not-me --undo
     """,
 )
 @click.option("--name", help="Who was recognized wrongly; not needed where one person is known.")
@@ -100,21 +103,36 @@ def enrol(as_json: bool, **options: Any) -> None:
     help="Pictures, videos or folders of others instead; repeatable.",
 )
 @click.option("--events-folder", type=PATH, metavar="DIR", help="Where --keep-events keeps them.")
+@click.option(
+    "--undo", is_flag=True, help="Take the last not-me back, if nothing has changed since."
+)
 @bundle_option(help="The bundle that is used; by default the one that would be.")
 @key_file_option
 @detector_option()
 @threads_option()
 @json_option()
 @quiet_option()
-def not_me(as_json: bool, **options: Any) -> None:
+def not_me(as_json: bool, undo: bool, **options: Any) -> None:
     """Take back wrong recognitions: make the last ones hard negatives of a person.
 
     The pictures are those that 'edge-recognize --keep-events N' kept when it recognized that
-    person, or the given ones. Look at them before: pictures that do show the person spoil the head.
+    person, or the given ones. Look at them before: pictures that do show the person are refused
+    where more than a fifth of the person's own looks would be lost.
     """
     _one_thread_of_algebra()
-    from edge.people.corrections import CorrectionOptions, run_correction
+    from edge.people.corrections import CorrectionOptions, run_correction, run_undo
 
+    if undo:
+        if options["name"] or options["photos"] or options["events_folder"]:
+            raise UsageError(
+                "--undo takes the last not-me back and nothing else", hint="give it alone"
+            )
+        names = run_undo(options["key_file"])
+        if as_json:
+            emit_json({"schema": 1, "undone": True, "people": list(names)})
+        else:
+            click.echo("the last not-me is taken back")
+        return
     done = run_correction(CorrectionOptions(**options))
     if as_json:
         emit_json({"schema": 1, **done.to_json()})

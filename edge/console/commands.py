@@ -82,6 +82,7 @@ __all__ = [
     "group",
     "json_option",
     "out_option",
+    "person_name_option",
     "quiet_option",
     "say",
     "seed_option",
@@ -276,6 +277,19 @@ def names_option(*flags: str, **attrs: Any) -> Decorator[Any]:
 
     settings = {"multiple": True, "metavar": "NAME[,NAME…]", "callback": joined, **attrs}
     return click.option(*flags, **settings)
+
+
+def person_name_option(**attrs: Any) -> Decorator[Any]:
+    """`--name NAME` of a person who is to be enrolled, refused before any work where nobody can be
+    called so (`edge.person_name`): parameter `name`."""
+
+    def checked(context: click.Context, param: click.Parameter, value: str) -> str:
+        from edge.person_name import checked_person_name
+
+        return checked_person_name(value)
+
+    text = "What the person is called in results."
+    return _option("--name", attrs, required=True, callback=checked, help=text)
 
 
 def quiet_option(**attrs: Any) -> Decorator[Any]:

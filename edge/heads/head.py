@@ -15,6 +15,7 @@ import numpy as np
 from edge.errors import ModelError
 from edge.files.atomic import atomic_file
 from edge.heads.normalization import Normalization
+from edge.person_name import LONGEST, name_problem
 
 SCHEMA = 1
 
@@ -28,7 +29,6 @@ _HIGHEST_EXPONENT = 30.0
 
 _MOST_LAYERS = 4
 _WIDEST = 8192
-_LONGEST_NAME = 120
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +100,9 @@ class Head:
 
     def __post_init__(self) -> None:
         """Raises `ModelError` when the parts do not fit together."""
-        if not self.name.strip() or len(self.name) > _LONGEST_NAME or not self.name.isprintable():
-            raise ModelError(f"a head cannot be called {self.name[:_LONGEST_NAME]!r}")
+        problem = name_problem(self.name)
+        if problem is not None:
+            raise ModelError(f"a head cannot be called {self.name[:LONGEST]!r}: {problem}")
         if self.kind not in KINDS:
             raise ModelError(f"unknown kind of head '{self.kind}'", hint="update edge-recognize")
         if not math.isfinite(self.threshold) or not math.isfinite(self.margin) or self.margin < 0:

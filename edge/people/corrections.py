@@ -11,9 +11,10 @@ from edge.bundle.reader import Bundle
 from edge.enrolment.samples import SampleSet
 from edge.enrolment.session import read_files
 from edge.errors import InputError, UsageError
+from edge.people.encryption import Encryption
 from edge.people.event_pictures import events_folder, kept_faces
 from edge.people.registry import Correction, Registry, open_register
-from edge.people.store import only_writer, people_folder
+from edge.people.store import only_writer, people_folder, undo_people
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,17 @@ def run_correction(options: CorrectionOptions) -> Correction:
             np.concatenate([album.embeddings, album.varied]),
             np.concatenate([np.arange(len(album.embeddings)), album.varied_of]),
         )
+
+
+def run_undo(key_file: Path | None) -> tuple[str, ...]:
+    """Take the last correction back; the names of who is enrolled or corrected here then.
+
+    Raises `PeopleError` where something else has changed since, or nothing was corrected.
+    """
+    folder = people_folder()
+    with only_writer(folder):
+        known = undo_people(folder, Encryption.open(key_file))
+    return tuple(person.name for person in known.persons)
 
 
 def _only_one(register: Registry) -> str:

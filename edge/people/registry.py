@@ -32,6 +32,10 @@ from edge.people.store import People, Person, load_people, people_folder, save_p
 
 log = logging.getLogger(__name__)
 
+MOST_LOST = 0.2
+"""Share of a person's own independent looks that a correction may cost; one look always may.
+Chosen, not tuned: pictures of others cost 0 to 2 of 12, the person's own nearly all."""
+
 _STRICTEST = (SEVERAL, ONE, POOR)
 """Where pictures come from more than one kind of camera, the last of these counts."""
 
@@ -75,6 +79,11 @@ class Correction:
     groups: int
     rejected_before: int
     rejected_after: int
+
+    @property
+    def costs_too_much(self) -> bool:
+        """Whether so many of the person's own looks are lost that the pictures must show them."""
+        return self.rejected_after - self.rejected_before > max(1.0, MOST_LOST * self.groups)
 
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -222,9 +231,11 @@ class Registry:
         rejected_before = int(facts.get("groups_rejected", 0))
         person = self._corrected(known, vectors, picture_of)
         old = known.person
-        self._settle([*(each for each in self.people.persons if each is not old), person])
-        head = self.find(name).head
-        return Correction(
+        others = (each for each in self.people.persons if each is not old)
+        people = self._set_together([*others, person])
+        replaces = "" if known.origin == DEVICE else self._sha256_of(name)
+        head = next(p.head for p in people.persons if (p.name, p.replaces) == (name, replaces))
+        done = Correction(
             name=name,
             pictures=len(firsts),
             accepted_before=before,
@@ -233,6 +244,15 @@ class Registry:
             rejected_before=rejected_before,
             rejected_after=int(head.calibration["groups_rejected"]),
         )
+        if done.costs_too_much:
+            raise RefusedError(
+                f"{name} would be recognized no more: of {done.groups} own looks "
+                f"{done.rejected_after} would be rejected, and {rejected_before} are now; nothing "
+                "was changed",
+                hint=f"leave out the pictures that show {name}, or who is too much alike",
+            )
+        self._keep(people, can_undo=True)
+        return done
 
     def settle(self, changed: Sequence[str] = ()) -> None:
         """Set the thresholds of everybody for the bundle as it is, and keep them.
@@ -302,10 +322,16 @@ class Registry:
 
         Corrections of people whom another bundle knows are kept as they are, for that bundle.
         """
+        self._keep(self._set_together(persons))
+
+    def _keep(self, people: People, *, can_undo: bool = False) -> None:
+        self.people = people
+        save_people(self.folder, people, self.vault, can_undo=can_undo)
+
+    def _set_together(self, persons: Sequence[Person]) -> People:
+        """These people with thresholds for everybody, not yet kept."""
         if not persons:
-            self.people = People()
-            save_people(self.folder, self.people, self.vault)
-            return
+            return People()
         everybody = self._everybody(persons)
         heads = recalibrate([known.head for known in everybody], self.cohort())
         kept, thresholds = [], {}
@@ -317,10 +343,7 @@ class Registry:
                 thresholds[self._sha256_of(head.name)] = float(head.threshold)
         used = [known.person for known in everybody]
         kept += [each for each in persons if not any(each is one for one in used)]
-        self.people = People(
-            tuple(kept), self.bundle.embedder.sha256, thresholds, self._fingerprint(kept)
-        )
-        save_people(self.folder, self.people, self.vault)
+        return People(tuple(kept), self.bundle.embedder.sha256, thresholds, self._fingerprint(kept))
 
     def _everybody(self, persons: Sequence[Person]) -> tuple[Known, ...]:
         """The bundle's people, corrected where they were, then the device's.

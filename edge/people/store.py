@@ -32,6 +32,8 @@ from edge.people.encryption import Encryption, key_missing
 
 SCHEMA = 1
 FOLDER, STATE, LOCK = "people", "state.json", ".lock"
+BEFORE = "before"
+"""Key of `state.json` under which the state lies that the last `not-me` can be taken back to."""
 SUFFIX = ".npz"
 _AGAIN = "restore the folder, or remove it and enrol again"
 
@@ -175,9 +177,10 @@ def load_people(folder: Path, vault: Encryption) -> People:
     raise AssertionError("unreachable")
 
 
-def save_people(folder: Path, people: People, vault: Encryption) -> None:
+def save_people(folder: Path, people: People, vault: Encryption, *, can_undo: bool = False) -> None:
     """Write who is known in place of what was known before; with nobody left, remove the folder.
 
+    can_undo: keep what was known before for `undo_people`, until the next change.
     Raises `PeopleError` where the folder cannot be removed.
     """
     if not people.persons:
@@ -190,6 +193,7 @@ def save_people(folder: Path, people: People, vault: Encryption) -> None:
         data = vault.seal(person.to_bytes(), name)
         _write(folder / name, data)
         members[name] = {"sha256": sha256_of(data), "size_bytes": len(data)}
+    before = (_read_state(folder) or {"members": {}}) if can_undo else None
     state = {
         "schema": SCHEMA,
         "embedder_sha256": people.embedder_sha256,
@@ -198,8 +202,31 @@ def save_people(folder: Path, people: People, vault: Encryption) -> None:
         "thresholds": dict(people.thresholds),
         "calibrated_for": people.calibrated_for,
     }
+    if before is not None:
+        state[BEFORE] = {key: value for key, value in before.items() if key != BEFORE}
     _write(folder / STATE, json.dumps(state, indent=1).encode())
-    remove_files(_left_behind(folder, members))
+    remove_files(_left_behind(folder, _named(state)))
+
+
+def undo_people(folder: Path, vault: Encryption) -> People:
+    """Take the last change back that could be undone; who is known then.
+
+    Raises `PeopleError` where there is none, or the key is missing or wrong.
+    """
+    state = _read_state(folder)
+    if state is None or BEFORE not in state:
+        raise PeopleError(
+            "there is nothing to take back: only the last not-me can be, until the next change"
+        )
+    _check_key(state, vault)
+    before = state[BEFORE]
+    if not before["members"]:
+        remove_people(folder)
+        return People()
+    people = _people_of(folder, before, vault)
+    _write(folder / STATE, json.dumps(before, indent=1).encode())
+    remove_files(_left_behind(folder, _named(before)))
+    return people
 
 
 def remove_people(folder: Path) -> None:
@@ -250,7 +277,7 @@ def only_writer(folder: Path) -> Iterator[None]:
 
 def _is_untidy(folder: Path) -> bool:
     state = _read_state(folder)
-    return state is None or bool(_left_behind(folder, state["members"]))
+    return state is None or bool(_left_behind(folder, _named(state)))
 
 
 def _tidy(folder: Path) -> None:
@@ -261,7 +288,12 @@ def _tidy(folder: Path) -> None:
     if state is None:
         remove_people(folder)
     else:
-        remove_files(_left_behind(folder, state["members"]))
+        remove_files(_left_behind(folder, _named(state)))
+
+
+def _named(state: Mapping[str, Any]) -> set[str]:
+    """The files that a state names, and those that it can be taken back to."""
+    return {*state["members"], *state.get(BEFORE, {"members": {}})["members"]}
 
 
 def _left_behind(folder: Path, members: Iterable[str]) -> list[Path]:

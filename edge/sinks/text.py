@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from edge.console.display_text import for_terminal
+from edge.heads.decision import Decision
 from edge.recognition.annotate import clock
 from edge.recognition.result import FrameResult
 from edge.sinks.base import Judged, Sink
@@ -53,12 +54,19 @@ def describe(result: FrameResult) -> str:
         if face.decision.state == "match"
     ]
     others = Counter(
-        face.decision.reason if face.decision.state == "rejected" else face.decision.state
-        for face in result.faces
-        if face.decision.state != "match"
+        _unnamed(face.decision) for face in result.faces if face.decision.state != "match"
     )
     words += [name if count == 1 else f"{count} {name}" for name, count in others.items() if name]
     return ", ".join(words)
+
+
+def _unnamed(decision: Decision) -> str:
+    """Words for a face that has no name: why it is uncertain says between whom."""
+    if decision.state == "rejected":
+        return decision.reason or decision.state
+    if decision.state == "uncertain" and decision.reason:
+        return f"uncertain: {decision.reason}"
+    return decision.state
 
 
 def describe_event(event: Event) -> str:

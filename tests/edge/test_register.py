@@ -26,7 +26,7 @@ from edge.heads.head import Head, linear_layers
 from edge.heads.threshold import ONE, POOR, SEVERAL
 from edge.people.encryption import Encryption
 from edge.people.registry import BUNDLE, CORRECTED, DEVICE, Registry
-from edge.people.store import Person, load_people, only_writer
+from edge.people.store import Person, load_people, only_writer, undo_people
 
 WORLD = World(3)
 COHORT = a_cohort(WORLD, people=160)
@@ -229,6 +229,55 @@ def test_the_bundles_people_are_corrected_by_their_threshold(bundle: Path, folde
     assert not again.head.accepts(wrong).any()
     register(bundle, folder).correct("Ben", WORLD.pictures(EVA, 1), np.arange(1))
     assert register(bundle, folder).find("Ben").to_json()["not_me"] == 6
+
+
+def test_own_pictures_are_no_ones_elses(bundle: Path, folder: Path) -> None:
+    """`not-me` with the person's own photos once left a head that rejects its person."""
+    found = register(bundle, folder)
+    found.enrol("Ana", album_of(ANAS), **LIVE)
+    before = heads_by_name(found)["Ana"].to_bytes()
+    files = bytes_below(folder)
+    with pytest.raises(RefusedError, match=r"Ana would be recognized no more: of 16 own looks"):
+        found.correct("Ana", ANAS[:12], np.arange(12))
+    assert heads_by_name(found)["Ana"].to_bytes() == before
+    assert bytes_below(folder) == files, "nothing was changed"
+
+
+@pytest.mark.parametrize("name", ["Ana", "Ben"])
+def test_one_correction_can_be_taken_back(bundle: Path, folder: Path, name: str) -> None:
+    found = register(bundle, folder)
+    found.enrol("Ana", album_of(ANAS), **LIVE)
+    before = {known.head.name: known.head.to_bytes() for known in found.known()}
+    found.correct(name, EVAS[:3], np.arange(3))
+    assert EVAS[0].tobytes() in bytes_below(folder)
+    undo_people(folder, Encryption())
+    again = register(bundle, folder)
+    assert {known.head.name: known.head.to_bytes() for known in again.known()} == before
+    assert EVAS[0].tobytes() not in bytes_below(folder), "nothing of it stays"
+    with pytest.raises(PeopleError, match="nothing to take back"):
+        undo_people(folder, Encryption())
+    again.correct(name, EVAS[:3], np.arange(3))
+    again.enrol("Eva", album_of(EVAS), **LIVE)
+    with pytest.raises(PeopleError, match="nothing to take back"):
+        undo_people(folder, Encryption())
+
+
+def test_the_first_correction_of_a_bundles_person_is_taken_back(bundle: Path, folder: Path) -> None:
+    register(bundle, folder).correct("Ben", EVAS[:3], np.arange(3))
+    assert undo_people(folder, Encryption()).persons == ()
+    assert register(bundle, folder).find("Ben").origin == BUNDLE
+    assert not folder.exists()
+
+
+def test_corrections_outlive_an_enrolment_under_another_bundle(
+    tmp_path: Path, bundle: Path, folder: Path
+) -> None:
+    register(bundle, folder).correct("Ben", EVAS[:5], np.arange(5))
+    other = write_bundle(tmp_path / "other.edge", COHORT)
+    register(other, folder).enrol("Ana", album_of(ANAS), **LIVE)
+    assert [known.head.name for known in register(other, folder).known()] == ["Ana"]
+    again = register(bundle, folder).find("Ben")
+    assert (again.origin, again.to_json()["not_me"]) == (CORRECTED, 5)
 
 
 def test_who_is_not_known_cannot_be_corrected(bundle: Path, folder: Path) -> None:

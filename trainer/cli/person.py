@@ -16,6 +16,7 @@ from edge.console.commands import (
     emit_json,
     json_option,
     out_option,
+    person_name_option,
     quiet_option,
     seed_option,
     threads_option,
@@ -63,7 +64,7 @@ WITHOUT_PATHS = "edge-train person … --privacy (the other options may name fil
     metavar="REGEX",
     help="What in a file's name says whose picture it is; its first bracket, if it has one.",
 )
-@click.option("--name", required=True, help="What the person is called in results.")
+@person_name_option()
 @out_option(required=True)
 @click.option("--base", default="shipped", metavar="shipped|RUN", help="What it stands on.")
 @click.option(
