@@ -65,7 +65,9 @@ def examples() -> list[tuple[str, Any]]:
     return [*found, ("export.pack", export.pack)]
 
 
-@pytest.mark.parametrize(("name", "thing"), examples(), ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("name", "thing"), examples(), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_the_examples_run(
     name: str, thing: Any, ana: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
