@@ -62,7 +62,7 @@ def test_the_command_says_what_it_leaves_out(album: Path, monkeypatch: pytest.Mo
     from edge.bundle import locate
     from edge.cli import run as recognize_cli
 
-    for module, name in ((recognize_cli, "open_judge"), (recognize_cli, "open_tracker")):
+    for module, name in ((recognize_cli, "open_recognizer"), (recognize_cli, "open_tracker")):
         monkeypatch.setattr(module, name, getattr(module, name))
     monkeypatch.setattr(locate, "locate", locate.locate)
     install()

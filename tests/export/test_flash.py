@@ -505,7 +505,7 @@ def test_two_pushes_at_once_leave_one_of_them_current(devices: Path, tmp_path: P
     words = [sys.executable, "-m", "export.cli.flash", "push"]
     for _ in range(3):
         pushes = [
-            subprocess.Popen([*words, str(path), "door", "--keep", "2"], cwd=root,
+            subprocess.Popen([*words, str(path), "door", "--keep", "5"], cwd=root,
                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             for path in bundles
         ]  # fmt: skip

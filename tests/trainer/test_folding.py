@@ -17,7 +17,7 @@ from trainer.networks.face_network import build
 from trainer.networks.folding import fold
 from trainer.networks.quantization import agreement, describe, quantize
 
-GREYS = {"imagenet": 114, "symmetric": 128, "unit": 0, "caffe": 115, "none": 0}
+GREYS = {"imagenet": 114, "symmetric": 128, "unit": 0, "caffe": 115, "none": 0, "face": 128}
 """The pixel that each scaling maps nearest to 0."""
 
 

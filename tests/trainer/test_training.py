@@ -351,7 +351,7 @@ def test_plateau_lowers_the_rate(tmp_path: Path) -> None:
     run = some_training(tmp_path, schedule="plateau", plateau_patience=2)
     run.progress = Progress(best=-1.0)
     for epoch in range(4):
-        run._finish_epoch({"loss": 1.0, "val_loss": 1.0, "seconds": 0.0})
+        run._finish_epoch({"loss": 1.0, "val_loss": 1.0, "seconds": 0.0}, [])
         assert run.progress.epoch == epoch + 1
     assert run.progress.rate_share == pytest.approx(0.09)
 
