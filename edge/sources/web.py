@@ -264,12 +264,12 @@ def _length(buffer: _Buffer) -> int | None:
     return length if length is not None and 0 < length <= LARGEST_BYTES else None
 
 
-class _Basic(urllib.request.HTTPBasicAuthHandler):
-    """As urllib's, which leaves the answer that asks for the password open."""
+class _Closing:
+    """Closes the answer that asks for the password, which urllib's handlers leave open."""
 
     def http_error_401(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any) -> Any:
         try:
-            answer = super().http_error_401(req, fp, code, msg, headers)
+            answer = super().http_error_401(req, fp, code, msg, headers)  # type: ignore[misc]
         except urllib.error.HTTPError:
             fp.close()
             raise
@@ -278,18 +278,12 @@ class _Basic(urllib.request.HTTPBasicAuthHandler):
         return answer
 
 
-class _Digest(urllib.request.HTTPDigestAuthHandler):
-    """As urllib's, which leaves the answer that asks for the password open."""
+class _Basic(_Closing, urllib.request.HTTPBasicAuthHandler):
+    """As urllib's, with that answer closed."""
 
-    def http_error_401(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any) -> Any:
-        try:
-            answer = super().http_error_401(req, fp, code, msg, headers)
-        except urllib.error.HTTPError:
-            fp.close()
-            raise
-        if answer is not None:
-            fp.close()
-        return answer
+
+class _Digest(_Closing, urllib.request.HTTPDigestAuthHandler):
+    """As urllib's, with that answer closed."""
 
 
 def _opener(url: str) -> tuple[urllib.request.OpenerDirector, str]:
