@@ -24,7 +24,7 @@ KINDS = (LINEAR, DENSE_128, KERNEL)
 
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "exp")
 
-_HIGHEST_EXPONENT = 30.0
+HIGHEST_EXPONENT = 30.0
 """So that a head with absurd weights gives large scores and not infinite ones."""
 
 _MOST_LAYERS = 4
@@ -63,7 +63,7 @@ class Layer:
         if self.activation == "sigmoid":
             return np.asarray(0.5 * (1.0 + np.tanh(0.5 * z)))
         if self.activation == "exp":
-            return np.asarray(np.exp(np.minimum(z, _HIGHEST_EXPONENT)))
+            return np.asarray(np.exp(np.minimum(z, HIGHEST_EXPONENT)))
         return np.asarray(z)
 
 

@@ -99,8 +99,15 @@ class Judge:
         recipe: Recipe,
         *,
         compared_with: str = REFERENCE,
+        enrolled: Answers | None = None,
+        identity: bool = True,
+        few: bool = False,
     ) -> None:
-        """compared_with: the format that speeds are compared with."""
+        """compared_with: the format that speeds are compared with. enrolled: answers of the file
+        that heads stand on, None where that is the float model. identity: whether rates of pairs
+        are to be kept. few: the crops are so few that decisions alone are judged.
+        """
+        self.enrolled, self.identity, self.few = enrolled, identity, few
         self.compared_with = compared_with
         self.held_out = held_out_bgr
         self.reference = reference
@@ -112,7 +119,7 @@ class Judge:
         answers = answers_of_file(network, data, self.held_out)
         limits = self.recipe.limits[network.format]
         parity = self._parity(network, answers)
-        violations = limits.violations(parity)
+        violations = limits.violations(parity, decisions_alone=self.few)
         made = Candidate(network.format, network, parity, data, violations=violations)
         return replace(made, advice=advice(network.format, parity)) if violations else made
 
@@ -157,6 +164,8 @@ class Judge:
                 network.attribute_thresholds,
                 self.heads,
                 mirrored=network.mirrored,
+                enrolled=self.enrolled,
+                identity=self.identity,
             )
         crops = len(self.held_out)
         if answers.problem:

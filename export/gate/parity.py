@@ -16,6 +16,7 @@ import numpy as np
 from edge.errors import ModelError
 from edge.models.embedder import Embedder, Perception, l2_normalized, mirror_images
 from edge.models.spec import Network
+from export.inputs.near import differs, near_agreement
 
 if TYPE_CHECKING:
     from edge.heads.head import Head
@@ -43,8 +44,10 @@ class Parity:
 
     crops: number of held-out crops. cosine_mean, cosine_worst: between the embeddings of a crop,
     over all crops and at the 1st percentile. flips: share of attribute decisions that differ.
-    agreement: name of a head to the share of decisions that are the same. far_drift, frr_drift:
-    change of the rates of pairs. constant: outputs that are (nearly) the same for every crop.
+    agreement: name of a head to the share of crops on which it decides as with the file that it
+    stands on (`export.inputs.near.differs`). near: the same near its threshold and on own samples.
+    far_drift, frr_drift: change of the rates of pairs. constant: outputs that are (nearly) the
+    same for every crop.
     problem: as of `Answers`; then nothing else is known.
     """
 
@@ -53,6 +56,7 @@ class Parity:
     cosine_worst: float | None = None
     flips: float | None = None
     agreement: dict[str, float] = field(default_factory=dict)
+    near: dict[str, float] = field(default_factory=dict)
     far_drift: float | None = None
     frr_drift: float | None = None
     constant: tuple[str, ...] = ()
@@ -60,7 +64,7 @@ class Parity:
 
     @property
     def agreement_worst(self) -> float | None:
-        return min(self.agreement.values(), default=None)
+        return min((*self.agreement.values(), *self.near.values()), default=None)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -69,6 +73,7 @@ class Parity:
             "cosine_worst": _rounded(self.cosine_worst),
             "attribute_flips": _rounded(self.flips),
             "agreement": {name: round(share, 5) for name, share in self.agreement.items()},
+            "near": {name: round(share, 5) for name, share in self.near.items()},
             "far_drift": _rounded(self.far_drift),
             "frr_drift": _rounded(self.frr_drift),
             "constant": list(self.constant),
@@ -100,23 +105,29 @@ def measure(
     heads: Sequence[Head] = (),
     *,
     mirrored: bool = False,
+    enrolled: Answers | None = None,
+    identity: bool = True,
 ) -> Parity:
     """Compare a file with the float model.
 
     thresholds: probability from which each attribute counts as present, empty for 0.5 each. heads:
-    those that are fed with this embedding. mirrored: fed with the mean of both sides.
+    those that are fed with this embedding. mirrored: fed with the mean of both sides. enrolled:
+    what the file that the heads stand on says, by default the float model. identity: whether the
+    crops are of so many people that the rates of pairs mean something.
     """
     crops = max((len(values) for values in _outputs(reference.plain).values()), default=0)
     if answers.problem:
         return Parity(crops, problem=answers.problem)
     cosines = _cosines(reference.plain.embeddings, answers.plain.embeddings)
-    far_drift, frr_drift = _drift(reference, answers)
+    far_drift, frr_drift = _drift(reference, answers) if identity else (None, None)
+    agreement, near = _agreement(enrolled or reference, answers, heads, mirrored)
     return Parity(
         crops=crops,
         cosine_mean=None if cosines is None else float(cosines.mean()),
         cosine_worst=None if cosines is None else float(np.percentile(cosines, 1)),
         flips=_flips(reference.plain.attributes, answers.plain.attributes, thresholds),
-        agreement=_agreement(reference, answers, heads, mirrored),
+        agreement=agreement,
+        near={} if enrolled is None else near,
         far_drift=far_drift,
         frr_drift=frr_drift,
         constant=_constant(reference.plain, answers.plain),
@@ -161,22 +172,22 @@ def _flips(
 
 
 def _agreement(
-    reference: Answers, answers: Answers, heads: Sequence[Head], mirrored: bool
-) -> dict[str, float]:
-    """Share of equal decisions at each head's threshold: of the mean of both sides where heads are
-    fed with that, else over crops and mirror images."""
-    should, found = _fed(reference, mirrored), _fed(answers, mirrored)
-    if should is None or found is None:
-        return {}
-    return {
-        head.name: float(
-            np.mean((head.score(should) >= head.threshold) == (head.score(found) >= head.threshold))
-        )
+    should: Answers, answers: Answers, heads: Sequence[Head], mirrored: bool
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Share of equal decisions of each head on crops, and near its threshold: of the mean of both
+    sides where heads are fed with that, else over crops and mirror images."""
+    known, found = fed(should, mirrored), fed(answers, mirrored)
+    if known is None or found is None:
+        return {}, {}
+    on_crops = {
+        head.name: 1.0 - float(np.mean(differs(head, head.score(known), head.score(found))))
         for head in heads
     }
+    near = {head.name: near_agreement(head, known, found) for head in heads}
+    return on_crops, {name: share for name, share in near.items() if share is not None}
 
 
-def _fed(answers: Answers, mirrored: bool) -> np.ndarray | None:
+def fed(answers: Answers, mirrored: bool) -> np.ndarray | None:
     """The embeddings that heads see, float32[·, D] of length 1."""
     plain, mirror = answers.plain.embeddings, answers.mirrored.embeddings
     if plain is None or mirror is None:

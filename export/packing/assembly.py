@@ -7,8 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edge.bundle.entry import FileEntry
 from edge.bundle.golden import Golden
 from edge.bundle.writer import BundleWriter, file_stem
@@ -18,7 +16,8 @@ from edge.faces.detector import YUNET_NAME, DetectorConfig, detector_bytes
 from edge.models.embedder import Embedder
 from edge.models.spec import Network
 from export.convert import fused
-from export.gate.candidate import Candidate
+from export.gate.candidate import Candidate, reference_answers
+from export.gate.parity import fed
 from export.heads.gather import Persons
 from export.inputs.run_folder import RunFolder
 from export.inputs.versions import versions
@@ -141,9 +140,11 @@ def _fused(
     files = fused.fuse(made.model, heads, properties(run), mirrored=run.network.mirrored)
     said = Embedder(run.network, run.deployed_data()).embed(made.held_out)
     assert said.embeddings is not None
-    accepted = np.stack([head.score(said.embeddings) >= head.threshold for head in heads], axis=1)
+    exact = fed(reference_answers(made.model, made.held_out), run.network.mirrored)
+    assert exact is not None
+    exact = exact[: len(made.held_out)]
     limit = options.recipe.limits["tflite-int8"].agreement
-    fused.check(files, run.network, heads, accepted, made.held_out, limit)
+    fused.check(files, run.network, heads, made.held_out, said.embeddings, exact, limit)
     return fused.entries(files, heads)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.console.native_output import output_into
+from edge.enrolment.degrade import degrade_every
 from edge.errors import InputError, UsageError
 from edge.models.spec import FORMATS, Network
 from export.convert.operators import minimal_runtimes
 from export.gate.candidate import DEPLOYED, Candidate, Judge, reference_answers
-from export.gate.parity import Answers
-from export.inputs.crops import FEWEST_CROPS
+from export.gate.parity import Answers, answers_of_file
+from export.inputs.crops import FEWEST_CROPS, shipped_float_model
 from export.inputs.run_folder import RunFolder
 from export.options import ALL, AUTO
 
@@ -36,8 +38,8 @@ class Made:
 
     required: formats that must pass. choosable: formats that may become the base where nothing is
     bound to a file. travelling: formats that go into the bundle beside the chosen one where they
-    pass. model: the float model, None in a person's run. held_out: crops
-    uint8[N, S, S, 3] BGR that they were measured on.
+    pass. model: the float model, None where neither the run nor this version has it. held_out:
+    crops uint8[N, S, S, 3] BGR that they were measured on.
     """
 
     candidates: tuple[Candidate, ...]
@@ -88,24 +90,35 @@ def make_candidates(
     crops = run.representative()
     model: FloatModel | None = None
     reference: Answers | None = None
-    if run.keras is not None:
-        if crops is None or len(crops[1]) < FEWEST_CROPS:
-            raise InputError(
-                f"{run.path} has fewer than {FEWEST_CROPS} held-out crops to compare formats on",
-                hint="train again with this version's edge-train",
-            )
+    held_out = crops[1] if crops is not None and len(crops[1]) else stand_in(run)
+    few = run.keras is None
+    if not few and (crops is None or len(crops[1]) < FEWEST_CROPS):
+        raise InputError(
+            f"{run.path} has fewer than {FEWEST_CROPS} held-out crops to compare formats on",
+            hint="train again with this version's edge-train",
+        )
+    path = run.keras or _borrowed_model(run)
+    if path is not None:
+        held_out = held_out if not few else varied_crops(held_out)
         report("loading the float model")
         with output_into(log):
             from export.convert.float_model import FloatModel
 
-            model = FloatModel(run.keras)
+            model = FloatModel(path)
             model.check_input(run.network.input)
-            reference = reference_answers(model, crops[1])
-    held_out = crops[1] if crops is not None and len(crops[1]) else stand_in(run)
+            reference = reference_answers(model, held_out)
     fed = heads if run.external is None else ()
-    judge = Judge(held_out, reference, fed, options.recipe)
+    judge = Judge(
+        held_out,
+        reference,
+        fed,
+        options.recipe,
+        enrolled=_enrolled(run, data, held_out) if fed else None,
+        identity=not few and not _is_task(run),
+        few=few,
+    )
     candidates: list[Candidate] = []
-    for name, make in _makers(formats, run, model, crops, candidates):
+    for name, make in _makers(formats, run, None if few else model, crops, candidates):
         report(f"{'measuring' if make is None else 'converting'} {name}")
         with output_into(log):
             if make is None:
@@ -182,6 +195,40 @@ def _makers(
     makers["onnx-int8"] = lambda: onnxfile.quantize(float_onnx(), crops[0], properties(run))
     makers[run.network.format] = None
     return [(name, makers[name]) for name in formats]
+
+
+def varied_crops(crops_bgr: np.ndarray) -> np.ndarray:
+    """Crops uint8[N, S, S, 3] BGR and so many copies as by poor cameras that there are
+    `FEWEST_CROPS`, uint8[M, S, S, 3]."""
+    rng = np.random.default_rng(0)
+    rounds = [crops_bgr]
+    while sum(map(len, rounds)) < FEWEST_CROPS:
+        worse = crops_bgr.copy()
+        degrade_every(worse, 1, rng)
+        rounds.append(worse)
+    return np.concatenate(rounds)
+
+
+def _borrowed_model(run: RunFolder) -> Path | None:
+    """The float model of this version's shipped base, for a run that stands on that and can be
+    measured on its golden crops; None without these or without Keras."""
+    golden = run.golden_crops()
+    if golden is None or not len(golden) or importlib.util.find_spec("keras") is None:
+        return None
+    return shipped_float_model(run.network)
+
+
+def _enrolled(run: RunFolder, data: bytes, crops_bgr: np.ndarray) -> Answers | None:
+    """What the file that heads stand on says, None where it cannot be run: then the gate says so
+    of the file itself."""
+    answers = answers_of_file(run.network, data, crops_bgr)
+    return None if answers.problem else answers
+
+
+def _is_task(run: RunFolder) -> bool:
+    """Whether the run answers another question than who somebody is: then it need not keep what
+    tells people apart."""
+    return bool((run.info.get("data") or {}).get("task"))
 
 
 def with_runtimes(network: Network, data: bytes) -> Network:

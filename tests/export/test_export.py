@@ -155,7 +155,7 @@ def test_onnx_files_say_what_they_are(everything: tuple[Path, Any, Path]) -> Non
 def test_the_fused_graph_gives_the_probability_of_the_person(
     everything: tuple[Path, Any, Path], base: Path
 ) -> None:
-    crops = np.concatenate([factory.some_crops(1, 11), factory.some_crops(20, 2)])
+    crops = np.concatenate([factory.own_crops(), factory.some_crops(20, 2)])
     with Bundle.open(everything[0]) as bundle:
         (head,) = bundle.heads
         entry = next(e for e in bundle.manifest.alternatives if e.network.format.endswith("32"))
@@ -167,8 +167,8 @@ def test_the_fused_graph_gives_the_probability_of_the_person(
             model = open_model(bundle.read(f"models/fused.float32.{suffix}"), format)
             tensor = entry.network.input.tensor(crops)
             found = [model.run(tensor[n : n + 1])["probability"].item() for n in range(len(crops))]
-            np.testing.assert_allclose(found, due, atol=1e-4)
-        assert due[0] > 0.5 > due[1:].min()
+            np.testing.assert_allclose(found, due, atol=5e-3)
+        assert due[:12].max() > 0.5 > due[12:].min()
 
 
 def test_files_for_other_programs(everything: tuple[Path, Any, Path], base: Path) -> None:
@@ -256,25 +256,9 @@ def test_a_persons_run_by_itself(anna: Path, tmp_path: Path) -> None:
         assert bundle.detector_data is not None
 
 
-def enrolled_run(folder: Path, base: Path, name: str, seed: int) -> Path:
-    """A person's run whose head says how it was calibrated."""
-    from edge.heads.cohort import Cohort
-    from edge.heads.enrol import enrol
-
-    run = factory.person_run(folder, base, name, seed)
-    crop = factory.some_crops(1, seed)[0].astype(np.int16)
-    noise = np.random.default_rng(seed).normal(0, 4, (12, *crop.shape))
-    looks = np.clip(crop + noise, 0, 255).astype(np.uint8)
-    embeddings = factory.embeddings_of(base, looks)
-    cohort = Cohort.load(base / "cohort.npz")
-    head = enrol(name, embeddings, np.arange(12), cohort, target_far=0.2)
-    head.save(run / "heads" / f"{name}.npz")
-    return run
-
-
 def test_several_people_in_one_bundle(base: Path, tmp_path: Path) -> None:
-    anna = enrolled_run(tmp_path / "anna", base, "Anna", seed=11)
-    ben = enrolled_run(tmp_path / "ben", base, "Ben", seed=12)
+    anna = factory.person_run(tmp_path / "anna", base, "Anna", seed=11)
+    ben = factory.person_run(tmp_path / "ben", base, "Ben", seed=12)
     out = tmp_path / "family.edge"
     assert set(pack_person(anna, out, heads=(ben,)).heads) == {"Anna", "Ben"}
     with Bundle.open(out) as bundle:
@@ -287,7 +271,7 @@ def test_several_people_in_one_bundle(base: Path, tmp_path: Path) -> None:
 def test_thresholds_are_those_of_the_whole_bundle(base: Path, tmp_path: Path) -> None:
     """Two people share the FAR that one had alone, so that neither threshold falls."""
     people = (("Anna", 11), ("Ben", 12))
-    runs = [enrolled_run(tmp_path / name, base, name, seed) for name, seed in people]
+    runs = [factory.person_run(tmp_path / name, base, name, seed) for name, seed in people]
     alone = []
     for run in runs:
         pack_person(run, tmp_path / "alone.edge")

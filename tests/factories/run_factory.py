@@ -19,7 +19,7 @@ from edge.faces.canonical import CELEBA, WIDE
 from edge.files.atomic import atomic_folder
 from edge.files.model_file import sha256_of
 from edge.heads.cohort import Cohort
-from edge.heads.head import Head, linear_layers
+from edge.heads.head import Head
 from edge.models.embedder import Embedder
 from edge.models.spec import Network, NetworkInput
 
@@ -206,17 +206,21 @@ def add_cohort(folder: Path) -> None:
     ).save(folder / "cohort.npz")
 
 
+def own_crops(seed: int = 11, count: int = 12) -> np.ndarray:
+    """Looks at one "person": one crop with other light and noise, uint8[count, S, S, 3] BGR."""
+    rng = np.random.default_rng(seed)
+    crop = some_crops(1, seed)[0].astype(np.float64)
+    light = rng.uniform(0.97, 1.03, (count, 1, 1, 1))
+    return np.clip(crop * light + rng.normal(0, 4, (count, *crop.shape)), 0, 255).astype(np.uint8)
+
+
 def a_head(folder: Path, name: str = "Anna", seed: int = 11) -> Head:
-    """A head on the run's deployed file: alike to one crop."""
-    own = embeddings_of(folder, some_crops(1, seed))[0]
-    return Head(
-        name=name,
-        kind="linear",
-        embedder_sha256=network_of(folder).sha256,
-        layers=linear_layers(4 * own, -1.0),
-        threshold=2.8,
-        calibration={"target_far": 0.001},
-    )
+    """Enrolled on the run's deployed file against its cohort."""
+    from edge.heads.enrol import enrol
+
+    own = embeddings_of(folder, own_crops(seed))
+    cohort = Cohort.load(folder / "cohort.npz")
+    return enrol(name, own, np.arange(len(own)), cohort, target_far=0.2)
 
 
 def person_run(folder: Path, base: Path, name: str = "Anna", seed: int = 11) -> Path:
