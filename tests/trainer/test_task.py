@@ -59,6 +59,7 @@ def run(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.exit_code == 0, done.output
     figures = json.loads(done.stdout)["figures"]
     assert figures["groups"] == 5
+    assert figures["single_files"] == 0
     assert (figures["ignored"], figures["copies"]) == (1, 1)
     assert figures["majority_accuracy"] == pytest.approx(0.5, abs=0.1)
     assert figures["accuracy"] > figures["majority_accuracy"] + 0.15
@@ -69,6 +70,27 @@ def answers(drawn: Path) -> list[object]:
     train = drawn / "train"
     words: list[object] = ["--positive", train / "with", "--negative", train / "without"]
     return [*words, "--group-regex", r"/(p\d+)/"]
+
+
+def test_groups_of_single_files_are_warned_of(drawn: Path, tmp_path: Path) -> None:
+    """Without a pattern nobody knows whose pictures are whose, and the accuracy flatters."""
+    words: list[object] = []
+    for side, worn in (("--positive", "with"), ("--negative", "without")):
+        for folder in sorted((drawn / "train" / worn).iterdir()):
+            shots = sorted(path for path in folder.iterdir() if is_picture(path))
+            first = shots[0 if worn == "with" else -1]
+            (tmp_path / worn).mkdir(exist_ok=True)
+            shutil.copy(first, tmp_path / worn / f"{folder.name}{first.suffix}")
+        words += [side, tmp_path / worn]
+    out = tmp_path / "run"
+    done = call("person", *words, "--name", "glasses", "-o", out, "--json", "-q")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    figures = said["figures"]
+    assert figures["single_files"] == figures["groups"] > 4
+    assert [text for text in said["warnings"] if "--group-regex" in text]
+    assert figures["pictures"] == figures["positive"] + figures["negative"] + figures["dropped"]
+    assert figures["accuracy_of_all"] <= figures["accuracy"]
 
 
 def test_the_head_answers_for_people_it_has_not_seen(run: Path, drawn: Path) -> None:

@@ -47,7 +47,11 @@ class TaskEvaluation:
             yes = self.positive.scores >= self.head.threshold
             no = self.negative.scores < self.head.threshold
             count = len(yes) + len(no)
+            rejected = self.positive.dropped + self.negative.dropped
+            right = int(yes.sum() + no.sum())
             found["pictures"] = count
+            found["all_pictures"] = count + rejected
+            found["accuracy_of_all"] = right / (count + rejected)
             found["accuracy"] = float((yes.sum() + no.sum()) / count)
             found["majority_accuracy"] = max(len(yes), len(no)) / count
             found["balanced_accuracy"] = float(0.5 * (yes.mean() + no.mean()))
@@ -76,9 +80,11 @@ class TaskEvaluation:
         )
         if "accuracy" in facts:
             said.append(
-                f"accuracy {facts['accuracy']:.3f} (always the majority: "
-                f"{facts['majority_accuracy']:.3f}), balanced {facts['balanced_accuracy']:.3f} "
-                "(always the majority, or chance: 0.5)"
+                f"accuracy {facts['accuracy']:.3f} of {facts['pictures']} usable faces (always "
+                f"the majority: {facts['majority_accuracy']:.3f}), "
+                f"{facts['accuracy_of_all']:.3f} of all {facts['all_pictures']} pictures, those "
+                "that could not be judged counted as wrong; balanced "
+                f"{facts['balanced_accuracy']:.3f} (always the majority, or chance: 0.5)"
             )
         if self.trained_with:
             named = ", ".join(self.trained_with[:NAMED])

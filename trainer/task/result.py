@@ -26,6 +26,11 @@ class Answers:
     ignored: int
     people: tuple[str, ...] = ()
 
+    @property
+    def single_files(self) -> int:
+        """Groups of one file each, 0 where a pattern says whose the pictures are."""
+        return 0 if self.people else int(np.sum(np.unique(self.group, return_counts=True)[1] == 1))
+
 
 @dataclass(frozen=True)
 class TaskResult:
@@ -51,9 +56,12 @@ class TaskResult:
                 f"{self.name}: {facts['positive']} faces with and {facts['negative']} without, "
                 f"{facts['groups']} groups; {facts['dropped']} faces could not be judged, "
                 f"{facts['copies']} files are smaller copies, {facts['ignored']} are no pictures",
-                f"out of fold: accuracy {facts['accuracy']:.3f} (always the majority: "
-                f"{facts['majority_accuracy']:.3f}), balanced {facts['balanced_accuracy']:.3f} "
-                f"(chance: 0.5), FAR {facts['far']:.3f}, FRR {facts['frr']:.3f}",
+                f"out of fold: accuracy {facts['accuracy']:.3f} of "
+                f"{facts['positive'] + facts['negative']} usable faces (always the majority: "
+                f"{facts['majority_accuracy']:.3f}), {facts['accuracy_of_all']:.3f} of all "
+                f"{facts['pictures']}, those that could not be judged counted as wrong; balanced "
+                f"{facts['balanced_accuracy']:.3f} (chance: 0.5), FAR {facts['far']:.3f}, FRR "
+                f"{facts['frr']:.3f}",
                 *(f"warning: {text}" for text in self.warnings),
                 f"wrote {self.out}",
             ]

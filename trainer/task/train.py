@@ -232,6 +232,7 @@ def _figures(scores: np.ndarray, threshold: float, answers: Answers) -> dict[str
     yes, said = answers.answer, scores >= threshold
     share = float(yes.mean())
     far, frr = float(said[~yes].mean()), float((~said[yes]).mean())
+    pictures, right = len(yes) + answers.dropped, int((said == yes).sum())
     return {
         "positive": int(yes.sum()),
         "negative": int((~yes).sum()),
@@ -240,6 +241,9 @@ def _figures(scores: np.ndarray, threshold: float, answers: Answers) -> dict[str
         "copies": answers.copies,
         "ignored": answers.ignored,
         "accuracy": float((said == yes).mean()),
+        "pictures": pictures,
+        "accuracy_of_all": right / pictures,
+        "single_files": answers.single_files,
         "majority_accuracy": max(share, 1.0 - share),
         "balanced_accuracy": 1.0 - (far + frr) / 2,
         "far": far,
@@ -257,6 +261,12 @@ def _warnings(figures: dict[str, Any]) -> tuple[str, ...]:
     if figures["groups"] < FEW_GROUPS:
         found.append(
             f"{figures['groups']} independent groups are few: accuracy on others may differ much"
+        )
+    if 2 * figures["single_files"] >= figures["groups"]:
+        found.append(
+            f"{figures['single_files']} of {figures['groups']} groups are single files: where "
+            "several pictures show one person, the accuracy flatters; say whose each is by "
+            "--group-regex"
         )
     if not _is_useful(figures):
         found.append("the head has learned nothing useful: it is hardly better than the majority")
