@@ -13,14 +13,18 @@ import pytest
 from click.testing import CliRunner, Result
 from training_factory import some_arrays, some_training
 
+from benchmarks.studies.copies import KINDS
 from edge.errors import DataError, RefusedError
+from edge.faces.detector import Detector
 from edge.files.image import read_picture, write_picture
+from edge.models.embedder import Embedder
 from trainer.cli.main import main as edge_train
 from trainer.data.attribute_metrics import NOTHING_LEARNED
 from trainer.data.label_files import read_labels
 from trainer.drawn import DrawnPerson
 from trainer.drawn.dataset import write_photos
-from trainer.photos.grouping import Print, bits_of, group_numbers
+from trainer.inference.source import open_subject
+from trainer.photos.samples import read_looks
 from trainer.run_folder import RUN_JSON, Run
 from trainer.training.checkpoint import Checkpoint
 
@@ -78,15 +82,19 @@ def test_a_head_on_a_base_that_learned_nothing_says_so(
     assert NOTHING_LEARNED in (run / "report.html").read_text()
 
 
-def test_varied_copies_of_a_photo_stay_in_one_group(photos: Path) -> None:
-    first, second = (read_picture(photos / f"photo-{k:03d}.jpg") for k in (1, 2))
-    brighter = cv2.convertScaleAbs(first, alpha=1.1, beta=8)
-    smaller = cv2.resize(first, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    prints = [
-        Print(name, "", bits_of(image))
-        for name, image in (("a", first), ("b", second), ("c", brighter), ("d", smaller))
-    ]
-    assert group_numbers(prints).tolist() == [0, 1, 0, 0]
+def test_varied_copies_of_a_photo_stay_in_one_group(photos: Path, tmp_path: Path) -> None:
+    for number in (2, 3):
+        image = read_picture(photos / f"photo-{number:03d}.jpg")
+        write_picture(tmp_path / f"{number}.png", image)
+        for kind, copier in KINDS.items():
+            copy = copier(image, np.random.default_rng(number))
+            write_picture(tmp_path / f"{number} {kind}.png", copy)
+    deployed = open_subject("shipped").embedder
+    embedder = Embedder(deployed.network, deployed.data)
+    looks = read_looks([tmp_path], embedder, Detector.open(), vary=0, quiet=True)
+    assert len(looks.kept) >= 2 * len(KINDS) - 2, "what the gate rejects is no look"
+    whose = [Path(look.name).name[0] for look in looks.kept]
+    assert looks.groups.tolist() == [int(number) - 2 for number in whose]
 
 
 def test_a_copy_in_train_and_test_is_an_error_that_names_both_files(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge.console.progress import progress_bar
 from edge.enrolment.guide import Guide
 from edge.enrolment.samples import SampleSet
@@ -42,7 +44,8 @@ class EnrolOptions:
 @dataclass(frozen=True, eq=False)
 class Enrolled:
     """What came of it. sides: how often each side was seen. refused: reasons and how often each
-    kept a picture from counting. people: everybody who is known now."""
+    kept a picture from counting. people: everybody who is known now. known_already: looks of
+    photos that were added before, of `looks`."""
 
     head: Head
     looks: int
@@ -51,12 +54,14 @@ class Enrolled:
     people: tuple[str, ...]
     sealed: bool = False
     warnings: tuple[str, ...] = field(default=())
+    known_already: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return {
             "schema": 1,
             "name": self.head.name,
             "looks": self.looks,
+            "known_already": self.known_already,
             "sides": self.sides,
             "refused": self.refused,
             "threshold": self.head.threshold,
@@ -71,9 +76,13 @@ class Enrolled:
         facts = self.head.calibration
         others = [name for name in self.people if name != self.head.name]
         again = f", set again for {', '.join(others)} too" if others else ""
+        known = f"{self.known_already} of {self.looks} are known already"
+        if self.known_already == self.looks:
+            return f"{self.head.name}: {known}, so nothing was added"
         lines = [
             f"{self.head.name} is enrolled: {self.looks} looks "
             f"({', '.join(f'{n} {side}' for side, n in self.sides.items() if n)})",
+            *([f"{known}, the others were added"] if self.known_already else []),
             f"strangers accepted by all thresholds together{again}: "
             f"{facts['strangers_accepted']} of {facts['strangers']} (at most "
             f"{100 * facts['far_upper_95']:.2g} % with 95 % confidence; accepting everybody: "
@@ -144,6 +153,7 @@ def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guid
         print("computing, a few seconds on a Raspberry Pi …", file=sys.stderr, flush=True)
     with progress_bar("enrolling", 2, quiet=options.quiet) as bar:
         album = book.album()
+        known = register.known_already(options.name, album) if options.add else np.zeros(0)
         bar.advance(note="thresholds")
         head = register.enrol(
             options.name,
@@ -162,4 +172,5 @@ def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guid
         people=tuple(each.head.name for each in register.known()),
         sealed=register.vault.is_locked,
         warnings=tuple(head.calibration["warnings"]),
+        known_already=int(known.sum()),
     )

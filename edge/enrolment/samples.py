@@ -17,6 +17,7 @@ import numpy as np
 
 from edge.enrolment.augment import PER_PICTURE, variations
 from edge.enrolment.conditions import Origin, Scene, measure_scene, origin_of
+from edge.enrolment.copies import FaceMarks, is_copy, marks_of
 from edge.errors import ModelError
 from edge.faces.alignment import align
 from edge.faces.canonical import ARCFACE, ARCFACE_WHOLE
@@ -53,12 +54,14 @@ class Sample:
     """One usable face in the book.
 
     crop: uint8[S, S, 3] BGR, as the embedder sees it. varied: uint8[V, S, S, 3], see
-    `edge.enrolment.augment`. face_print: see there. quality: with yaw_deg and pitch_deg.
+    `edge.enrolment.augment`. face_print: see there. marks: by which copies of photos are told.
+    quality: with yaw_deg and pitch_deg.
     """
 
     crop: np.ndarray = field(repr=False)
     varied: np.ndarray = field(repr=False)
     face_print: np.ndarray = field(repr=False)
+    marks: FaceMarks = field(repr=False)
     scene: Scene | None
     quality: Quality
 
@@ -127,15 +130,18 @@ class SampleSet:
         if isinstance(found, str):
             return Offer(None, found)
         face, quality = found
-        marks = face_print(image_bgr, face)
-        if any(float(marks @ look.face_print) > SAME_LOOK for look in self.looks):
+        coarse, marks = face_print(image_bgr, face), marks_of(image_bgr, face)
+        if any(float(coarse @ look.face_print) > SAME_LOOK for look in self.looks):
+            return Offer(None, SEEN_ALREADY)
+        if time_s is None and any(is_copy(marks, look.marks) for look in self.looks):
             return Offer(None, SEEN_ALREADY)
         expects = self._embedder.network.input
         seed = self._seed + len(self.looks)
         look = Sample(
             crop=self._embedder.crop(image_bgr, face),
             varied=variations(image_bgr, face, expects, count=self._vary, seed=seed),
-            face_print=marks,
+            face_print=coarse,
+            marks=marks,
             scene=measure_scene(image_bgr, face, quality),
             quality=quality,
         )

@@ -36,6 +36,11 @@ MOST_LOST = 0.2
 """Share of a person's own independent looks that a correction may cost; one look always may.
 Chosen, not tuned: pictures of others cost 0 to 2 of 12, the person's own nearly all."""
 
+KNOWN_ALREADY = 0.985
+"""Cosine of two embeddings from which they are of one photo: the device keeps no pictures. Measured
+on 5,341 pairs of other photos of 30 people, 13 of them in one room: none lies above 0.981. The same
+photo has 1, its mirror image and light changes nearly so; strong changes pass for a new look."""
+
 _STRICTEST = (SEVERAL, ONE, POOR)
 """Where pictures come from more than one kind of camera, the last of these counts."""
 
@@ -182,6 +187,14 @@ class Registry:
                 hint="leave --add out, or enrol on the workstation again",
             )
 
+    def known_already(self, name: str, album: Album) -> np.ndarray:
+        """Which pictures of an album are of photos that somebody was enrolled with, bool[N]."""
+        person = next((p for p in self.people.persons if p.name == name), None)
+        if person is None or person.album is None:
+            return np.zeros(len(album.embeddings), bool)
+        alike = album.embeddings @ person.album.embeddings.T
+        return np.asarray(alike.max(axis=1, initial=-1.0) >= KNOWN_ALREADY)
+
     def enrol(
         self,
         name: str,
@@ -194,6 +207,8 @@ class Registry:
     ) -> Head:
         """Enrol somebody, or add looks to somebody enrolled here, and set all thresholds.
 
+        Looks that are known already are not added; where all are, nothing changes.
+
         Raises as `edge.heads.enrol.enrol` and `check_name`.
         """
         self.check_name(name, add=add)
@@ -202,6 +217,9 @@ class Registry:
         before = next((each for each in here if each.name == name), None)
         not_me, not_me_of = self._nobody()
         if before is not None and before.album is not None:
+            album = album.select(~self.known_already(name, album))
+            if not len(album.embeddings):
+                return self.find(name).head
             album = joined([before.album, album])
             not_me, not_me_of = before.not_me, before.not_me_of
             one_sitting = False

@@ -18,6 +18,7 @@ from device_factory import answer, bare_home, call, write_two_people
 from no_sockets import can_forbid
 from register_factory import bytes_below
 
+from benchmarks.studies.copies import augmented
 from edge.files.image import read_picture
 from edge.people.encryption import KEY_FILE_VARIABLE
 from edge.people.event_pictures import face_name, kept_faces, pictures_of
@@ -106,6 +107,27 @@ def test_a_camera_is_enough(home: Path, photos: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert f"{NAME} is enrolled: 12 looks" in done.stdout
     assert "[" in done.stderr and "turn your head a little" in done.stderr
+
+
+def test_photos_that_are_known_already_add_nothing(
+    device: Path, photos: Path, tmp_path: Path
+) -> None:
+    words = ("enrol", "--name", NAME, "--photos", photos / "ana", "--add")
+    before = bytes_below(device)
+    done = answer(*words)
+    assert done["looks"] == done["known_already"] >= 10
+    assert bytes_below(device) == before
+    assert f"{done['looks']} of {done['looks']} are known already" in call(*words).stdout
+
+
+def test_copies_of_a_photo_are_one_look(photos: Path, tmp_path: Path) -> None:
+    """Ten copies, none like another to the byte."""
+    image = read_picture(sorted((photos / "ana").iterdir())[0])
+    for number in range(12):
+        copy = augmented(image, np.random.default_rng(number))
+        cv2.imwrite(str(tmp_path / f"{number}.png"), copy)
+    done = call("enrol", "--name", NAME, "--photos", tmp_path)
+    refused(done, 1, "1 good looks are too few")
 
 
 def test_one_picture_over_and_over_is_one_look(photos: Path, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from benchmarks.studies.copies import augmented
+from edge.files.image import read_picture, write_picture
 from edge.heads.head import LINEAR, Head, linear_layers
 from edge.heads.threshold import upper_bound
 from trainer.cli.main import main as edge_train
@@ -93,6 +95,21 @@ def test_pictures_that_enrolled_are_refused_also_from_a_private_run(run: Path, f
     done = call("evaluate-person", run, "--photos", fresh / "enrol", "-q")
     assert done.exit_code == 1
     assert "photo-001.jpg of the photos is also picture 1 of the pictures enrolled" in done.stderr
+
+
+def test_varied_copies_of_pictures_that_enrolled_are_refused(fresh: Path, tmp_path: Path) -> None:
+    out, copies = tmp_path / "run", tmp_path / "copies"
+    done = call("person", "--photos", fresh / "enrol", "--name", "me", "-o", out, "-q")
+    assert done.exit_code == 0, done.output
+    copies.mkdir()
+    for number, path in enumerate(sorted((fresh / "enrol").iterdir())[:3]):
+        copy = augmented(read_picture(path), np.random.default_rng(number))
+        write_picture(copies / f"copy-{path.name}", copy)
+    done = call("evaluate-person", out, "--photos", copies, "-q")
+    assert done.exit_code == 1
+    said = " ".join(done.stderr.split())
+    assert "copy-photo-001.jpg of the photos is also photo-001.jpg of the pictures enrolled" in said
+    assert "and 2 more" in said
 
 
 def test_a_picture_on_both_sides_is_refused(run: Path, fresh: Path) -> None:

@@ -118,6 +118,31 @@ def test_a_copy_is_not_another_look(embedder: Embedder, photos: Path, tmp_path: 
     assert looks.groups.tolist() == [0, 1, 0]
 
 
+def test_distinct_poses_before_one_grey_wall_are_so_many_looks(
+    embedder: Embedder, photos: Path, tmp_path: Path
+) -> None:
+    """To a hash of the whole picture they are nearly the same."""
+    pictures = []
+    for path in sorted(photos.iterdir()):
+        image, room = read_picture(path), np.full((720, 960, 3), 128, np.uint8)
+        image = cv2.resize(image, (240, 240 * image.shape[0] // image.shape[1]))
+        room[200 : 200 + len(image), 360:600] = image
+        room[200 : 200 + len(image), 360:600][:40] = 128
+        write_picture(tmp_path / path.with_suffix(".png").name, room)
+        pictures.append(room)
+    looks = read(embedder, tmp_path, vary=0)
+    assert len(looks.kept) >= 8
+    assert looks.independent == len(looks.kept)
+
+
+def test_poses_of_one_room_are_so_many_looks(embedder: Embedder, shared: Path) -> None:
+    folder = shared / "data" / "cmu-faces" / "boland"
+    paths = [path for path in sorted(folder.glob("*.pgm")) if not path.stem.endswith(("_2", "_4"))]
+    looks = read(embedder, *paths, vary=0)
+    assert len(looks.kept) >= 20
+    assert looks.independent >= len(looks.kept) - 1
+
+
 def test_a_lying_photo_is_turned_as_exif_says(
     embedder: Embedder, photos: Path, tmp_path: Path
 ) -> None:

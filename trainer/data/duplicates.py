@@ -23,7 +23,6 @@ from edge.files.image import read_picture
 from trainer.data.cache import cache_folder, pictures_key
 from trainer.data.landmarks import opencv_in_one_thread
 from trainer.data.table import FaceTable
-from trainer.photos.unions import roots
 
 NEAR_BITS = 6
 """Largest Hamming distance of the 64-bit hashes of a candidate."""
@@ -71,10 +70,12 @@ def prints_of(table: FaceTable, *, cache_dir: Path | None = None, quiet: bool = 
 
 def duplicate_groups(prints: Prints) -> tuple[tuple[int, ...], ...]:
     """Groups of rows that show the same picture, the largest first, rows ascending."""
-    groups: dict[int, list[int]] = {}
-    for row, root in enumerate(roots(len(prints.phash), near_pairs(prints)).tolist()):
-        groups.setdefault(root, []).append(row)
-    several = (tuple(group) for group in groups.values() if len(group) > 1)
+    from scipy.cluster.hierarchy import DisjointSet
+
+    sets = DisjointSet(range(len(prints.phash)))
+    for a, b in near_pairs(prints):
+        sets.merge(a, b)
+    several = (tuple(sorted(group)) for group in sets.subsets() if len(group) > 1)
     return tuple(sorted(several, key=lambda group: (-len(group), group)))
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from edge.errors import DataError
 from trainer.data.table import UNKNOWN, FaceTable
-from trainer.photos.unions import roots
 
 FOLDS = 10
 
@@ -91,7 +90,12 @@ def read_pairs(path: Path, images: Path | None = None) -> tuple[tuple[Path, ...]
     first = np.array([row_of[a] for _, a, _, _ in listed], dtype=np.int64)
     second = np.array([row_of[b] for _, _, b, _ in listed], dtype=np.int64)
     same = np.array([kind for *_, kind in listed], dtype=bool)
-    person = roots(len(names), zip(first[same].tolist(), second[same].tolist(), strict=True))
+    from scipy.cluster.hierarchy import DisjointSet
+
+    sets = DisjointSet(range(len(names)))
+    for a, b in zip(first[same].tolist(), second[same].tolist(), strict=True):
+        sets.merge(a, b)
+    person = np.array([sets[row] for row in range(len(names))], dtype=np.int64)
     fold = np.zeros(len(same), dtype=np.int64)
     for kind in (True, False):
         rows = np.flatnonzero(same == kind)

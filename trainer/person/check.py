@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.enrolment.copies import FaceMarks
 from edge.errors import InputError
 from edge.faces.detector import Detector
 from edge.heads.head import Head
@@ -15,6 +16,7 @@ from trainer.inference.source import open_subject
 from trainer.person.evaluation import PersonEvaluation, Sample, sample_of
 from trainer.photos.album import expanded
 from trainer.photos.grouping import Print, bits_from_hex, refuse_copies
+from trainer.photos.marks_file import read_marks
 from trainer.photos.samples import FaceSamples, read_looks
 from trainer.run_folder import Run
 
@@ -79,7 +81,7 @@ def read_fresh(
     deployed = open_subject(str(folder)).embedder
     embedder = Embedder(deployed.network, deployed.data, threads=threads or 2)
     detector = Detector.open(detector_model)
-    known = enrolled_prints(run)
+    known = enrolled_prints(run, read_marks(folder))
     read: dict[str, FaceSamples | None] = {}
     for side, paths in sides.items():
         label = f"looking at {side}"
@@ -108,12 +110,23 @@ def find_head(folder: Path, name: str = "") -> Head:
     raise InputError(f"{folder} holds {said}", hint=f"give --name, there are: {known}")
 
 
-def enrolled_prints(run: Run) -> tuple[Print, ...]:
-    """What the pictures of a run are recognized by. Raises `InputError` where that is damaged."""
+def enrolled_prints(run: Run, marks: Sequence[FaceMarks] = ()) -> tuple[Print, ...]:
+    """What the pictures of a run are recognized by, with the marks of each where the run has them.
+
+    Raises `InputError` where that is damaged.
+    """
+    pictures = run.data.get("pictures", [])
+    if marks and len(marks) != len(pictures):
+        raise InputError(f"the run lists {len(pictures)} pictures and has marks of {len(marks)}")
     try:
         return tuple(
-            Print(str(entry["file"]), str(entry["sha256"]), bits_from_hex(entry["bits"]))
-            for entry in run.data.get("pictures", [])
+            Print(
+                str(entry["file"]),
+                str(entry["sha256"]),
+                bits_from_hex(entry["bits"]),
+                marks=marks[number] if marks else None,
+            )
+            for number, entry in enumerate(pictures)
         )
     except (KeyError, TypeError, ValueError) as problem:
         raise InputError(f"the run's list of pictures is damaged: {problem!r}") from None

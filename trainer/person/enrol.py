@@ -31,6 +31,7 @@ from trainer.person.result import PersonResult
 from trainer.person.settings import AUTO, FINETUNE, PersonSettings, check_person
 from trainer.photos.album import Album, find_files, open_album
 from trainer.photos.grouping import prints_to_json, refuse_copies
+from trainer.photos.marks_file import write_marks
 from trainer.photos.samples import FaceSamples, read_looks
 from trainer.report.contact_sheet import CONTACT_SHEET, write_contact_sheet, write_variations
 from trainer.run_folder import COHORT, Run
@@ -258,6 +259,7 @@ def _write(
         cohort.save(folder / COHORT)
         run.save(folder)
         if not settings.privacy:
+            write_marks(folder, result.looks.prints)
             sheet = folder / CONTACT_SHEET
             write_contact_sheet(sheet, result.looks, result.head.calibration["left_out"])
         write_report(folder, result, cohort, run, privacy=settings.privacy)

@@ -6,15 +6,17 @@ on both sides and every figure is too good.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from edge.enrolment.copies import LEAST_COARSE, FaceMarks, is_copy
 from edge.errors import RefusedError
-from trainer.photos.unions import roots
 
 BLOCK_S = 0.4
 """Length of a video's blocks; frames closer than this resemble each other too much to be split."""
@@ -23,12 +25,17 @@ BURST_S = 5.0
 """Photos taken within so many seconds are one look."""
 
 SAME_BITS = 12
-"""Of 512: pictures whose hashes differ by at most this are one picture. Measured: half of the
-copies of 197 photos at half size and JPEG quality 40 lie below, copies in full size all do; of
-frames of two clips of one person in one place, the nearest differ by 14."""
+"""Of 512: pictures whose hashes differ by at most this are one picture, where one of them has no
+marks (runs made with --privacy keep none). Measured: half of the copies of 197 photos at half size
+and JPEG quality 40 lie below, copies in full size all do; of frames of two clips of one person in
+one place, the nearest differ by 14."""
 
-NEAR_BITS = 48
-"""Photos of one moment, slightly moved."""
+FEWEST_NEAREST, MOST_NEAREST, NEAREST_IN_ALL = 4, 19, 4000
+"""With how many of the most alike pictures each is compared: with fewer where there are many."""
+
+MOST_TRIES = 6
+"""Pairs of two groups that are compared before the groups are taken for different photos: each
+more pair is a chance for an error."""
 
 HASH_SIDE = 16
 
@@ -37,7 +44,7 @@ HASH_SIDE = 16
 class Print:
     """What a picture is recognized by. file: where it is from. sha256: of the file, for photos.
     bits: bool[512], of the whole picture. taken_s: when, None where the photo does not say. block:
-    number of the video's block, None for photos.
+    number of the video's block, None for photos. marks: of its face, by which copies are told.
     """
 
     file: str
@@ -45,6 +52,7 @@ class Print:
     bits: np.ndarray
     taken_s: float | None = None
     block: int | None = None
+    marks: FaceMarks | None = field(default=None, repr=False)
 
     def hex(self) -> str:
         return np.packbits(self.bits).tobytes().hex()
@@ -66,17 +74,98 @@ def group_numbers(prints: Sequence[Print]) -> np.ndarray:
     """int64[N], from 0 by first appearance: what shares a number counts as one look.
 
     Frames of one video are told apart by its blocks alone; photos belong together when they are
-    copies, nearly alike, or a burst; anything belongs to its own copy.
+    copies of one photo or a burst; anything belongs to its own copy. Pictures are joined by
+    likeness, the most alike first, so that copies of one photo are compared with few others.
     """
-    pairs = (
-        (row, before)
-        for row in range(len(prints))
-        for before in range(row)
-        if _together(prints[row], prints[before])
-    )
+    groups = _Groups(len(prints))
+    for rows in _certain(prints):
+        for row in rows[1:]:
+            groups.join(rows[0], row)
+    marked = [row for row, one in enumerate(prints) if one.marks is not None]
+    for row in (row for row, one in enumerate(prints) if one.marks is None):
+        for other, against in enumerate(prints):
+            if _comparable(prints[row], against) and _bits(prints[row], against) <= SAME_BITS:
+                groups.join(row, other)
+    _join_copies(prints, marked, groups)
     numbers: dict[int, int] = {}
-    joined = roots(len(prints), pairs).tolist()
-    return np.array([numbers.setdefault(root, len(numbers)) for root in joined])
+    return np.array([numbers.setdefault(one, len(numbers)) for one in groups.of.tolist()], int)
+
+
+class _Groups:
+    """Which group each row is of; groups are joined."""
+
+    def __init__(self, rows: int) -> None:
+        self.of = np.arange(rows)
+
+    def join(self, a: int, b: int) -> None:
+        self.of[self.of == self.of[b]] = self.of[a]
+
+
+def _certain(prints: Sequence[Print]) -> list[list[int]]:
+    """Rows that belong together without a look at them: equal files, frames of a block, bursts."""
+    same: defaultdict[Hashable, list[int]] = defaultdict(list)
+    times: list[tuple[float, int]] = []
+    for row, one in enumerate(prints):
+        if one.block is not None:
+            same[one.file, one.block].append(row)
+        elif one.sha256:
+            same[one.sha256].append(row)
+        if one.block is None and one.taken_s is not None:
+            times.append((one.taken_s, row))
+    times.sort()
+    bursts = [
+        [first, second]
+        for (start_s, first), (end_s, second) in itertools.pairwise(times)
+        if end_s - start_s <= BURST_S
+    ]
+    return [*same.values(), *bursts]
+
+
+def _join_copies(prints: Sequence[Print], marked: Sequence[int], groups: _Groups) -> None:
+    """Join the groups of pictures that are copies, in rounds until no more are found."""
+    if len(marked) < 2:
+        return
+    rows = np.array(marked)
+    alike = _likeness([prints[row] for row in marked], [prints[row] for row in marked])
+    np.fill_diagonal(alike, -1.0)
+    nearest = int(np.clip(NEAREST_IN_ALL // len(marked), FEWEST_NEAREST, MOST_NEAREST))
+    tried: set[tuple[int, int]] = set()
+    failed: Counter[tuple[int, int]] = Counter()
+    found = True
+    while found:
+        found = False
+        for a, b in _nearest(alike, groups.of[rows], nearest):
+            one, other = int(rows[a]), int(rows[b])
+            pair = (min(one, other), max(one, other))
+            both = tuple(sorted((int(groups.of[one]), int(groups.of[other]))))
+            if pair in tried or both[0] == both[1] or failed[both] >= MOST_TRIES:  # type: ignore[index]
+                continue
+            tried.add(pair)
+            if _comparable(prints[one], prints[other]) and _is_copy(prints[one], prints[other]):
+                groups.join(one, other)
+                found = True
+            else:
+                failed[both] += 1  # type: ignore[index]
+
+
+def _likeness(one: Sequence[Print], other: Sequence[Print]) -> np.ndarray:
+    """float32[N, M]: correlation of faces without fine detail, as they are or mirrored."""
+    here = np.stack([p.marks.coarse for p in one if p.marks is not None])
+    there = np.stack([p.marks.coarse for p in other if p.marks is not None])
+    mirrored = np.stack([p.marks.mirror.coarse for p in other if p.marks is not None])
+    return np.maximum(here @ there.T, here @ mirrored.T)
+
+
+def _nearest(alike: np.ndarray, group: np.ndarray, count: int) -> list[tuple[int, int]]:
+    """Pairs of rows of different groups, each row with the `count` most alike; best first."""
+    found: list[tuple[float, int, int]] = []
+    for row in range(len(alike)):
+        values = np.where(group == group[row], -1.0, alike[row])
+        count = min(count, len(values) - 1)
+        chosen = np.argpartition(-values, count)[:count]
+        found += [(float(values[c]), row, int(c)) for c in chosen if values[c] >= LEAST_COARSE]
+    found.sort(key=lambda pair: (-pair[0], pair[1], pair[2]))
+    return [(a, b) for _, a, b in found]
 
 
 def prints_to_json(prints: Sequence[Print], *, private: bool) -> list[dict[str, str]]:
@@ -93,7 +182,22 @@ def prints_to_json(prints: Sequence[Print], *, private: bool) -> list[dict[str, 
 
 def copies_between(one: Sequence[Print], other: Sequence[Print]) -> list[tuple[str, str]]:
     """Pairs of files, one of each set, that show the same picture."""
-    return sorted({(a.file, b.file) for a in one for b in other if _same(a, b)})
+    found = {
+        (a.file, b.file)
+        for a in one
+        for b in other
+        if (a.sha256 and a.sha256 == b.sha256 and a.block is None)
+        or ((a.marks is None or b.marks is None) and _bits(a, b) <= SAME_BITS)
+    }
+    here, there = ([p for p in side if p.marks is not None] for side in (one, other))
+    if here and there:
+        alike = _likeness(here, there)
+        for row, a in enumerate(here):
+            for column in np.argsort(-alike[row], kind="stable")[:MOST_NEAREST].tolist():
+                pair = (a.file, there[column].file)
+                if pair not in found and _is_copy(a, there[column]):
+                    found.add(pair)
+    return sorted(found)
 
 
 def refuse_copies(one: Sequence[Print], other: Sequence[Print], *, names: tuple[str, str]) -> None:
@@ -107,23 +211,13 @@ def refuse_copies(one: Sequence[Print], other: Sequence[Print], *, names: tuple[
         )
 
 
-def _together(a: Print, b: Print) -> bool:
-    if _same(a, b):
-        return True
-    if a.block is not None or b.block is not None:
-        return a.file == b.file and a.block == b.block
-    near_in_time = a.taken_s is not None and b.taken_s is not None
-    if near_in_time and abs(a.taken_s - b.taken_s) <= BURST_S:  # type: ignore[operator]
-        return True
-    return bool(_bits(a, b) <= NEAR_BITS)
+def _comparable(a: Print, b: Print) -> bool:
+    """Frames of one video are told apart by its blocks."""
+    return a.block is None or b.block is None or a.file != b.file
 
 
-def _same(a: Print, b: Print) -> bool:
-    if a.block is not None and b.block is not None and a.file == b.file:
-        return a.block == b.block
-    if a.sha256 and a.sha256 == b.sha256 and a.block is None:
-        return True
-    return bool(_bits(a, b) <= SAME_BITS)
+def _is_copy(a: Print, b: Print) -> bool:
+    return a.marks is not None and b.marks is not None and is_copy(a.marks, b.marks)
 
 
 def bits_from_hex(text: str) -> np.ndarray:

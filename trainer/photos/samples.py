@@ -12,6 +12,7 @@ import numpy as np
 from edge.console.progress import progress
 from edge.enrolment.augment import PER_PICTURE, variations
 from edge.enrolment.conditions import Origin, Scene, measure_scene, origin_of
+from edge.enrolment.copies import marks_of
 from edge.enrolment.samples import usable_face
 from edge.errors import InputError, PictureError, SourceError
 from edge.faces.detector import Detector
@@ -163,7 +164,7 @@ def read_looks(
                         crop=embedder.crop(image, face),
                         varied=varied,
                         group=0,
-                        print=print_,
+                        print=replace(print_, marks=marks_of(image, face)),
                         scene=measure_scene(image, face, quality),
                         quality=quality,
                         thumb=thumb_of(image, face),

@@ -31,6 +31,7 @@ from trainer.person.settings import AUTO, FINETUNE, PersonSettings
 from trainer.photos.album import expanded
 from trainer.photos.copies import SMALLER_COPY
 from trainer.photos.grouping import Print, group_numbers, prints_to_json
+from trainer.photos.marks_file import write_marks
 from trainer.photos.samples import FaceSamples, read_looks
 from trainer.photos.whose import names_by, pattern_of
 from trainer.report.contact_sheet import CONTACT_SHEET, write_contact_sheet
@@ -307,6 +308,7 @@ def _write(
         head.save(folder / "heads" / f"{file_stem(head.name)}.npz")
         run.save(folder)
         if not settings.privacy:
+            write_marks(folder, answers.looks.prints)
             yes = answers.looks.select(answers.answer)
             write_contact_sheet(folder / CONTACT_SHEET, yes, [])
         write_task_report(folder, result, head, answers, run, privacy=settings.privacy)
