@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from edge.people.registry import Registry, open_register
 from edge.people.store import only_writer, people_folder
 from edge.service.service import Signals, logging_to_stderr
 
+if TYPE_CHECKING:
+    from edge.sources.v4l2 import CameraOptions
+    from edge.tracking.direction import Direction
+
 
 @dataclass(frozen=True)
 class EnrolOptions:
@@ -31,6 +35,8 @@ class EnrolOptions:
     photos: tuple[Path, ...] = ()
     video: tuple[Path, ...] = ()
     bundle: Path | None = None
+    rotate: int | None = None
+    mirror: bool = False
     looks: int = 20
     seconds: float = 90.0
     add: bool = False
@@ -126,22 +132,33 @@ def _check(options: EnrolOptions) -> None:
 
 def _gather(options: EnrolOptions, book: SampleSet) -> Guide:
     if options.camera is None:
-        return read_files((*options.photos, *options.video), book, quiet=options.quiet)
+        files = (*options.photos, *options.video)
+        return read_files(files, book, lambda: _turning(options)[1], quiet=options.quiet)
     from edge.sources.live import LiveSource, camera_by_name
 
+    asked, direction = _turning(options)
     with Signals() as signals:
-        source = LiveSource(camera_by_name(options.camera), interrupted=lambda: signals.stopping)
+        camera = camera_by_name(options.camera, asked)
+        source = LiveSource(camera, interrupted=lambda: signals.stopping)
         with source:
             guide = sit_for(
                 source,
                 book,
                 Patience(options.looks, options.seconds),
                 Voice(quiet=options.quiet),
+                direction,
                 stopped=lambda: signals.stopping,
             )
         if signals.stopping:
             raise KeyboardInterrupt
     return guide
+
+
+def _turning(options: EnrolOptions) -> tuple[CameraOptions, Direction]:
+    from edge.service.watch import turning
+    from edge.sources.v4l2 import CameraOptions
+
+    return turning(options.camera, CameraOptions(), rotate=options.rotate, mirror=options.mirror)
 
 
 def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guide) -> Enrolled:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from edge.cli.turn_options import turn_options
 from edge.console.commands import (
     PATH,
     bundle_option,
@@ -50,6 +51,7 @@ key_file_option = click.option(
 )
 @click.option("--video", type=PATH, multiple=True, metavar="FILE", help="A video; repeatable.")
 @bundle_option(help="The bundle to add to; by default the one that would be used.")
+@turn_options
 @click.option(
     "--looks", type=click.IntRange(10, 200), default=20, metavar="N", help="Looks to wait for."
 )

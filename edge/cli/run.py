@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edge.sources.files import Source
     from edge.tracking.budget import Budget
     from edge.tracking.challenge import Challenger
+    from edge.tracking.direction import Direction
     from edge.tracking.follower import Follower
 
 
@@ -43,6 +44,8 @@ class RunOptions:
     max_cpu: float | None = None
     pixel_format: str | None = None
     exposure: float | None = None
+    rotate: int | None = None
+    mirror: bool = False
     realtime: bool = False
     frames: int | None = None
     window: bool = False
@@ -102,6 +105,7 @@ def _run(options: RunOptions, signals: Signals) -> None:
     recognizer = open_recognizer(located, options)
     budget = None if options.max_cpu is None else Budget(options.max_cpu)
     tracker = open_tracker(options, source, budget)
+    direction = open_direction(options, source)
     sinks = open_sinks(options, source, [head.name for head in recognizer.heads], signals)
     with source:
         sinks += savers(options, source)
@@ -113,6 +117,7 @@ def _run(options: RunOptions, signals: Signals) -> None:
                 fan,
                 signals=signals,
                 tracker=tracker,
+                direction=direction,
                 budget=budget,
                 notifier=notifier,
                 reload=lambda: open_recognizer(
@@ -133,20 +138,34 @@ def _run(options: RunOptions, signals: Signals) -> None:
 
 def open_source(options: RunOptions, signals: Signals) -> Source:
     """The source that the options name, not yet opened. Raises `SourceError`, `UsageError`."""
+    from edge.service.watch import turning
     from edge.sources import opener
     from edge.sources.v4l2 import CameraOptions
 
     width_px, height_px = options.size or (None, None)
+    asked = CameraOptions(width_px, height_px, options.fps, options.pixel_format, options.exposure)
+    asked, _ = turning(options.camera, asked, rotate=options.rotate, mirror=options.mirror)
     return opener.open_source(
         camera=options.camera,
         source=options.source,
-        options=CameraOptions(
-            width_px, height_px, options.fps, options.pixel_format, options.exposure
-        ),
+        options=asked,
         realtime=options.realtime,
         wait_for_camera=options.wait_for_camera or options.systemd,
         interrupted=lambda: signals.stopping,
     )
+
+
+def open_direction(options: RunOptions, source: Source) -> Direction:
+    """What turns the frames of the source. Pictures tell by themselves how they lie, or not at
+    all."""
+    from edge.service.watch import turning
+    from edge.sources.v4l2 import CameraOptions
+
+    _, direction = turning(
+        options.camera, CameraOptions(), rotate=options.rotate, mirror=options.mirror
+    )
+    direction.searching &= source.kind not in ("picture", "folder")
+    return direction
 
 
 def open_recognizer(located: Located, options: RunOptions) -> Recognizer:

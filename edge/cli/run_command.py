@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from edge.cli.people import key_file_option
+from edge.cli.turn_options import turn_options
 from edge.console.commands import (
     PATH,
     bundle_option,
@@ -29,8 +30,8 @@ edge-recognize --camera 0 --systemd --quiet --mqtt mqtt://localhost
 
 SECTIONS = {
     "Source": (
-        *("camera", "source", "size", "fps", "pixel_format", "exposure", "realtime", "frames"),
-        "wait_for_camera",
+        *("camera", "source", "size", "fps", "pixel_format", "exposure", "rotate", "mirror"),
+        *("realtime", "frames", "wait_for_camera"),
     ),
     "Decisions": (
         *("bundle", "key_file", "detector_model", "attributes", "track", "votes", "challenge"),
@@ -137,6 +138,7 @@ class _Share(click.ParamType):
     "--pixel-format", metavar="CODE", help="Ask the camera for this format, such as MJPG."
 )
 @click.option("--exposure", type=float, help="Fixed exposure (USB: units of 100 µs; csi: 1 µs).")
+@turn_options
 @click.option(
     "--realtime", is_flag=True, help="Play a video at its own speed; frames can be missed."
 )

@@ -123,6 +123,10 @@ class SampleSet:
         self._taken_at = None if time_s is None else (of, time_s)
         return offer
 
+    def detect(self, image_bgr: np.ndarray) -> tuple[Face, ...]:
+        """All faces of a picture, uint8[H, W, 3] BGR, largest first."""
+        return self._detector.detect(image_bgr)
+
     def _judged(self, image_bgr: np.ndarray, time_s: float | None, of: str) -> Offer:
         if self._is_too_soon(time_s, of):
             return Offer(None, SEEN_ALREADY)

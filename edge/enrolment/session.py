@@ -10,9 +10,10 @@ from pathlib import Path
 
 from edge.console.progress import progress_bar
 from edge.enrolment.guide import Guide
-from edge.enrolment.samples import SEEN_ALREADY, SampleSet
+from edge.enrolment.samples import SEEN_ALREADY, Offer, SampleSet
 from edge.errors import RefusedError
-from edge.sources.files import Source, file_source
+from edge.sources.files import Frame, Source, file_source
+from edge.tracking.direction import Direction
 
 FEWEST_GOOD_LOOKS = 10
 """Looks below which nobody is enrolled on a device."""
@@ -55,11 +56,13 @@ def sit_for(
     book: SampleSet,
     patience: Patience,
     voice: Voice,
+    direction: Direction,
     *,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Guide:
     """Gather looks from an open live source, saying what is missing, until it is enough.
 
+    direction: what turns its frames.
     Ends when the looks are there, the time is over, the source ends, or `stopped` says so.
     """
     guide = Guide(patience.looks)
@@ -73,33 +76,52 @@ def sit_for(
         if grab.image_bgr is None:
             voice.say(f"the camera is away: {grab.error}", len(book.looks), patience.looks)
             continue
-        offer = book.offer(grab.image_bgr, time_s=grab.time_s, of=source.name)
+        offer = _offered(book, direction.turned(grab, book.detect), grab.time_s)
+        direction.saw(())
         if offer.look is not None:
             guide.took(offer.look)
         voice.say(guide.next_words(offer, book.looks), len(book.looks), patience.looks)
     return guide
 
 
-def read_files(paths: Iterable[Path], book: SampleSet, *, quiet: bool = False) -> Guide:
+def read_files(
+    paths: Iterable[Path],
+    book: SampleSet,
+    direction: Callable[[], Direction],
+    *,
+    quiet: bool = False,
+) -> Guide:
     """Gather looks from pictures, folders and videos, all that they have.
+
+    direction: makes what turns the frames of one of them.
 
     Raises `SourceError` for a path that is none of these.
     """
     guide = Guide(FEWEST_GOOD_LOOKS)
     with progress_bar("looking", quiet=quiet) as bar:
         for path in paths:
+            turner = direction()
             with file_source(Path(path).expanduser()) as source:
+                turner.searching &= source.kind == "video"
                 bar.total = None if source.total is None else bar.done + source.total
                 for grab in source:
                     if grab.image_bgr is None:
                         book.refused["unreadable"] = book.refused.get("unreadable", 0) + 1
                     else:
                         time_s = grab.time_s if source.kind == "video" else None
-                        offer = book.offer(grab.image_bgr, time_s=time_s, of=source.name)
+                        turned = turner.turned(grab, book.detect)
+                        offer = _offered(book, turned, time_s)
+                        turner.saw(())
                         if offer.look is not None:
                             guide.took(offer.look)
                     bar.advance(note=f"{len(book.looks)} looks")
     return guide
+
+
+def _offered(book: SampleSet, frame: Frame, time_s: float | None) -> Offer:
+    """One frame, which has a picture."""
+    assert frame.image_bgr is not None
+    return book.offer(frame.image_bgr, time_s=time_s, of=frame.source)
 
 
 def refuse_too_few(book: SampleSet, guide: Guide) -> None:

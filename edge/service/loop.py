@@ -19,6 +19,7 @@ from edge.service.service import Notifier, Signals, SilentNotifier
 from edge.sinks.base import FanOut, Judged
 from edge.sources.files import Frame, Source
 from edge.tracking.budget import Budget
+from edge.tracking.direction import Direction
 from edge.tracking.presence import Presence
 from edge.tracking.schedule import SLACK_S
 
@@ -109,10 +110,10 @@ def recognized(
 class Loop:
     """Runs until the source ends, `limit` pictures are done, or a signal asks for a stop.
 
-    `tracker` follows faces, else each frame stands for itself. `budget` makes it pause where it has
-    used too much. `reload` makes a new recognizer when SIGHUP asks for it; when it fails, the old
-    one stays. `most_fps`: of a live source, no more frames a second are searched; for where there
-    is no tracker that spaces them.
+    `tracker` follows faces, else each frame stands for itself. `direction` turns frames. `budget`
+    makes it pause where it has used too much. `reload` makes a new recognizer when SIGHUP asks for
+    it; when it fails, the old one stays. `most_fps`: of a live source, no more frames a second are
+    searched; for where there is no tracker that spaces them.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class Loop:
         signals: Signals,
         presence: Presence | None = None,
         tracker: Tracker | None = None,
+        direction: Direction | None = None,
         budget: Budget | None = None,
         notifier: Notifier | None = None,
         reload: Callable[[], ImageRecognizer] | None = None,
@@ -137,6 +139,7 @@ class Loop:
         self._sinks = sinks
         self._signals = signals
         self._tracker = tracker
+        self._direction = direction or Direction(search=False)
         self._budget = budget
         self._notifier = notifier or SilentNotifier()
         self._reload = reload
@@ -169,7 +172,10 @@ class Loop:
     def judged(self, grab: Frame) -> Judged:
         """One picture, judged."""
         self._number = grab.number
+        grab = self._direction.turned(grab, self._recognizer.detect)
         result = recognized(grab, self._recognizer, self._tracker)
+        if not any(face.predicted for face in result.faces):
+            self._direction.saw([face.face for face in result.faces])
         self.tally.add(result)
         return Judged(grab.image_bgr, result, self.presence.update(result))
 

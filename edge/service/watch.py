@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.bundle.locate import Located, locate
+from edge.errors import UsageError
 from edge.people.encryption import Encryption
 from edge.people.registry import Registry
 from edge.people.store import people_folder, tidy_people
@@ -16,8 +17,10 @@ from edge.recognition.result import FrameResult
 from edge.service.loop import Tracker, recognized
 from edge.service.probation import proved
 from edge.sources.files import Source
-from edge.sources.opener import open_source
+from edge.sources.opener import open_source, shared_turn
+from edge.sources.turn import QUARTERS_DEG, Turn
 from edge.sources.v4l2 import CameraOptions
+from edge.tracking.direction import Direction
 from edge.tracking.follower import Follower
 from edge.tracking.schedule import Schedule, ScheduleConfig
 
@@ -34,6 +37,8 @@ def watch(
     fps: float | None = None,
     threads: int | None = None,
     key_file: str | Path | None = None,
+    rotate: int | None = None,
+    mirror: bool = False,
 ) -> Iterator[FrameResult]:
     """Recognize people in a camera, a video, a folder or an image: one result per frame.
 
@@ -48,9 +53,13 @@ def watch(
         fps: Ask a camera for this rate, and search no more frames a second for faces.
         threads: Threads of the runtime; by default one per core.
         key_file: Key of the people enrolled on this device, where they are encrypted.
+        rotate: Degrees to turn frames clockwise: 0, 90, 180 or 270; by default the first faces of a
+            camera or video tell.
+        mirror: Whether to swap left and right.
 
     Raises:
-        UsageError: Both or neither of `camera` and `source` are named.
+        UsageError: Both or neither of `camera` and `source` are named, or `rotate` is no quarter
+            turn.
         SourceError: The camera or the file cannot be opened.
         BundleError: The bundle is missing, damaged, or not signed as this machine requires.
 
@@ -61,7 +70,7 @@ def watch(
         >>> "ana" in people
         True
     """
-    options = CameraOptions(fps=fps)
+    options, direction = turning(camera, CameraOptions(fps=fps), rotate=rotate, mirror=mirror)
     opened = open_source(camera=camera, source=source, options=options)
     located = locate(None if bundle is None else Path(bundle))
     recognizer = open_recognizer(
@@ -70,7 +79,20 @@ def watch(
         threads=threads,
         attributes=attributes,
     )
-    return _results(opened, recognizer, _tracker(opened, fps) if track else None)
+    if opened.kind in ("picture", "folder"):
+        direction.searching = False
+    return _results(opened, recognizer, _tracker(opened, fps) if track else None, direction)
+
+
+def turning(
+    camera: int | str | None, options: CameraOptions, *, rotate: int | None, mirror: bool
+) -> tuple[CameraOptions, Direction]:
+    """What a camera is to be asked for, and what turns its frames besides; rotate: degrees, None
+    where the frames have to tell. Raises `UsageError`."""
+    if rotate not in (None, *QUARTERS_DEG):
+        raise UsageError(f"{rotate} degrees are no quarter turn", hint="give 0, 90, 180 or 270")
+    options, turn = shared_turn(camera, options, Turn(rotate or 0, mirror))
+    return options, Direction(turn, search=rotate is None)
 
 
 def open_recognizer(
@@ -108,8 +130,11 @@ def _tracker(source: Source, fps: float | None) -> Tracker | None:
 
 
 def _results(
-    source: Source, recognizer: Recognizer, tracker: Tracker | None
+    source: Source, recognizer: Recognizer, tracker: Tracker | None, direction: Direction
 ) -> Iterator[FrameResult]:
     with recognizer, source:
         for frame in source:
-            yield recognized(frame, recognizer, tracker)
+            result = recognized(direction.turned(frame, recognizer.detect), recognizer, tracker)
+            if not any(face.predicted for face in result.faces):
+                direction.saw([face.face for face in result.faces])
+            yield result

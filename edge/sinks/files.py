@@ -119,7 +119,7 @@ class VideoSaver(Sink):
         if self._writer is None:
             self._writer = self._start(image)
         if (image.shape[1], image.shape[0]) != self._size_px:
-            image = cv2.resize(image, self._size_px, interpolation=cv2.INTER_AREA)
+            image = fitted(image, self._size_px)
         if self.written % _SPACE_EVERY == 0:
             self._check_space()
         for _ in range(self._copies(judged.result.time_s)):
@@ -171,6 +171,17 @@ class VideoSaver(Sink):
                 f"{self._target} ends here: the disk has only {free / 1e6:.0f} MB left",
                 hint="free some space or save less",
             )
+
+
+def fitted(image_bgr: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    """uint8[H, W, 3] scaled into width and height with its own proportions, black beside it."""
+    height, width = image_bgr.shape[:2]
+    scale = min(size_px[0] / width, size_px[1] / height)
+    wide, high = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(image_bgr, (wide, high), interpolation=cv2.INTER_AREA)
+    left, top = (size_px[0] - wide) // 2, (size_px[1] - high) // 2
+    right, bottom = size_px[0] - wide - left, size_px[1] - high - top
+    return cv2.copyMakeBorder(small, top, bottom, left, right, cv2.BORDER_CONSTANT)
 
 
 class _DiskFull(RefusedError):

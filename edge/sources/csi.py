@@ -107,6 +107,9 @@ class CsiCamera:
         mode = widest_mode(self._camera.sensor_modes, size_px, self.fps or DEFAULT_FPS)
         if mode is not None:
             words["sensor"] = {"output_size": mode["size"], "bit_depth": mode["bit_depth"]}
+        across, down = options.turn.flips or (False, False)
+        if across or down:
+            words["transform"] = _transform(across, down)
         return self._camera.create_video_configuration(
             main={"size": size_px, "format": "RGB888"},
             controls=controls,
@@ -171,6 +174,11 @@ def widest_mode(
         return None
     return max(enough, key=lambda mode: (mode["crop_limits"][2] * mode["crop_limits"][3],
                                          -mode["size"][0] * mode["size"][1]))  # fmt: skip
+
+
+def _transform(across: bool, down: bool) -> Any:
+    """libcamera's own swap of left and right, and of top and bottom; it costs nothing."""
+    return importlib.import_module("libcamera").Transform(hflip=int(across), vflip=int(down))
 
 
 def _picamera2() -> Any:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from edge.errors import UsageError
 from edge.sources.files import Source, file_source, is_url
 from edge.sources.live import CaptureConfig, LiveSource, camera_by_name
+from edge.sources.turn import Turn
 from edge.sources.v4l2 import CameraOptions
+
+
+def shared_turn(
+    camera: int | str | None, options: CameraOptions, turn: Turn
+) -> tuple[CameraOptions, Turn]:
+    """What a camera is asked to turn by itself, and the turn that is left to do."""
+    by_itself = str(camera).partition(":")[0] == "csi" and turn.flips is not None
+    return (replace(options, turn=turn), Turn()) if by_itself else (options, turn)
 
 
 def open_source(

@@ -15,6 +15,7 @@ import numpy as np
 
 from edge.errors import SourceError
 from edge.files.platform import ask_device
+from edge.sources.turn import Turn
 
 DEVICES = Path("/dev")
 FIRST_FRAME_S = 5.0
@@ -41,7 +42,8 @@ class CameraOptions:
     """What a camera is asked for; None leaves the camera's own choice.
 
     pixel_format: four characters such as MJPG or YUYV. exposure: in the camera's own units (V4L2:
-    100 µs; picamera2: µs); switches automatic exposure off.
+    100 µs; picamera2: µs); switches automatic exposure off. turn: what the camera itself is to do,
+    which only those on the CSI connector can, and no quarter turns.
     """
 
     width_px: int | None = None
@@ -49,6 +51,7 @@ class CameraOptions:
     fps: float | None = None
     pixel_format: str | None = None
     exposure: float | None = None
+    turn: Turn = Turn()
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,7 @@ def on_a_machine(
     monkeypatch.setattr(
         "edge.sinks.base.QUEUE_FRAMES", 10_000
     )  # such a clock outruns what is printed
-    return machine, judged("--camera", "0", *words)
+    return machine, judged("--camera", "0", "--rotate", "0", *words)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.3])
