@@ -21,6 +21,8 @@ from edge.models.spec import Network, NetworkInput
 SCHEMA = 1
 
 MODEL_KERAS = "model.keras"
+MODEL_H5 = "model.h5"
+SPLIT_LIST = "split.txt"
 MODEL_TFLITE = "model.int8.tflite"
 REPRESENTATIVE = "representative.npz"
 COHORT, GOLDEN = "cohort.npz", "golden.npz"

@@ -218,3 +218,50 @@ def test_settings_survive_their_file(tmp_path: Path) -> None:
     assert again.folders == settings.folders
     assert again.teacher == settings.teacher
     assert (again.epochs, again.learning_rate) == (7, 0.5)
+
+
+def test_the_split_is_a_list_that_is_the_same_in_each_run(
+    finished: Path, celeba: Path, cache: Path, tmp_path: Path
+) -> None:
+    listed = dict(line.split() for line in (finished / "split.txt").read_text().splitlines())
+    official = (celeba / "list_eval_partition.txt").read_text().splitlines()
+    assert listed == dict(line.split() for line in official)
+    out = tmp_path / "base"
+    done = train(celeba, out, cache, "--epochs", "1", "--seed", "4", "--save-format", "h5")
+    assert done.exit_code == 0, done.output
+    assert (out / "split.txt").read_bytes() == (finished / "split.txt").read_bytes()
+
+
+def test_an_old_file_is_written_and_gone_on_from(celeba: Path, cache: Path, tmp_path: Path) -> None:
+    """4 + 4 epochs with another rate, as notebooks do: the second begins where the file ends."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    done = train(celeba, first, cache, "--epochs", "1", "--save-format", "h5")
+    assert done.exit_code == 0, done.output
+    saved = first / "model.h5"
+    rate = ("--learning-rate", "1e-12", "--schedule", "constant", "--optimizer", "sgd")
+    done = train(celeba, second, cache, "--start-from", str(saved), "--epochs", "1", *rate)
+    assert done.exit_code == 0, done.output
+    before, after = (load_base(run / "model.keras") for run in (first, second))
+    for a, b in zip(before.trainable_weights, after.trainable_weights, strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), atol=1e-6)
+    other = ("--start-from", str(saved), "--embedding-size", "16")
+    done = train(celeba, tmp_path / "other", cache, *other)
+    assert done.exit_code == 1
+    assert "other sizes" in done.output
+    done = train(celeba, tmp_path / "both", cache, *other[:2], "--weights", "imagenet")
+    assert done.exit_code == 2
+
+
+def test_ranges_are_those_that_were_asked_for(celeba: Path, cache: Path, tmp_path: Path) -> None:
+    done = train(
+        celeba, tmp_path / "run", cache, "--epochs", "1", "--rotation", "20", "--zoom", "0.2",
+        "--export-augmented", str(tmp_path / "seen"), "--per-photo", "1",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert (settings["rotation"], settings["zoom"], settings["shift"]) == (20.0, 0.2, None)
+    run = Run.load(tmp_path / "run")
+    assert len(list((tmp_path / "seen").iterdir())) == run.data["parts"]["train"]["pictures"]
+    made = BaseSettings(folders=(), out=tmp_path, rotation=20.0, zoom=0.2).augmentation()
+    assert (made.rotation_deg, made.zoom, made.shift) == (20.0, 0.2, 0.04)
+    assert made.margin > BaseSettings(folders=(), out=tmp_path).augmentation().margin

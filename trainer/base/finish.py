@@ -16,6 +16,7 @@ from edge.models.embedder import Embedder, Perception
 from edge.models.spec import Network
 from trainer.base.data import BaseData
 from trainer.base.settings import BaseSettings
+from trainer.console.quiet import quiet_native
 from trainer.data.attribute_metrics import AttributeReport, measure_attributes
 from trainer.data.attribute_thresholds import tune_thresholds
 from trainer.data.pairs import sample_pairs
@@ -24,7 +25,15 @@ from trainer.evaluation.verification import pair_scores, verify
 from trainer.inference.external import Teacher
 from trainer.networks.compensation import quantize_compensated
 from trainer.networks.quantization import agreement, describe
-from trainer.run_folder import MODEL_KERAS, MODEL_TFLITE, Run, save_golden, save_representative
+from trainer.run_folder import (
+    MODEL_H5,
+    MODEL_KERAS,
+    MODEL_TFLITE,
+    SPLIT_LIST,
+    Run,
+    save_golden,
+    save_representative,
+)
 from trainer.training.batches import FaceArrays
 from trainer.training.loop import Outcome
 
@@ -62,6 +71,9 @@ def finish(
     model = outcome.model
     with atomic_file(folder / MODEL_KERAS) as temporary:
         model.save(temporary)
+    if settings.save_format == "h5":
+        _save_h5(model, folder)
+    data.table.write_split(folder / SPLIT_LIST)
     size = settings.input_size
     crops = representative(data, size, settings.seed)
     held_out = _spread(data.part(TEST), HELD_OUT, size, settings.seed)
@@ -103,6 +115,12 @@ def finish(
     )
     run.save(folder)
     return run, tuple(lines)
+
+
+def _save_h5(model: Any, folder: Path) -> None:
+    """As HDF5 too, which Keras calls a thing of the past on standard output."""
+    with quiet_native(), atomic_file(folder / MODEL_H5) as temporary:
+        model.save(temporary)
 
 
 def representative(data: BaseData, size_px: int, seed: int) -> np.ndarray:

@@ -65,6 +65,8 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
         classes=settings.margin != "none",
         quiet=settings.quiet,
     )
+    if settings.export_augmented is not None:
+        _export(settings, data)
     training = Training(
         settings.network(_attribute_count(settings, data)),
         settings.objective(),
@@ -96,8 +98,32 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
     return BaseResult(settings.out, done, run, lines)
 
 
+def _export(settings: BaseSettings, data: Any) -> None:
+    """Augmented pictures of the training part as files."""
+    from trainer.data.table import TRAIN
+    from trainer.training.exported import export_augmented
+
+    assert settings.export_augmented is not None
+    count = export_augmented(
+        data.table.part(TRAIN).paths,
+        settings.export_augmented,
+        per_photo=settings.per_photo,
+        settings=settings.augmentation(),
+        seed=settings.seed,
+        quiet=settings.quiet,
+    )
+    if not settings.quiet:
+        click.echo(f"wrote {count} augmented pictures to {settings.export_augmented}", err=True)
+
+
 def _start(settings: BaseSettings, data: Any, teacher: Any) -> Any:
-    """What a new network is given before its first step: the teacher's weights where asked for."""
+    """What a new network is given before its first step: the weights of a saved network or of the
+    teacher, where asked for."""
+    if settings.start_from is not None and not settings.resume:
+        from trainer.networks.start import start_from_saved
+
+        saved = settings.start_from
+        return lambda model: start_from_saved(model, saved)
     if not settings.start_from_teacher or settings.resume:
         return lambda model: None
     from trainer.data.table import TRAIN
@@ -152,6 +178,14 @@ def _check(settings: BaseSettings) -> None:
         raise UsageError(
             "nobody but a teacher can say what a blend of two faces is",
             hint="give a --teacher, or leave --blends away",
+        )
+    if settings.start_from is not None and (
+        settings.start_from_teacher or settings.weights != "none"
+    ):
+        raise UsageError(
+            "--start-from brings all weights, so that --weights and --start-from-teacher do "
+            "not go with it",
+            hint="give one of them",
         )
     if settings.start_from_teacher and settings.teacher is None:
         raise UsageError("--start-from-teacher needs a --teacher", hint="name its .tflite file")

@@ -25,6 +25,9 @@ CHECKPOINT = "checkpoint.npz"
 
 FREE_ON_RESUME = {
     "blends",
+    "export_augmented",
+    "per_photo",
+    "save_format",
     "learning_rate",
     "epochs",
     "stop_after",
@@ -89,7 +92,18 @@ class BaseSettings:
     batch_mix: str = ""
     average: float = 0.0
     start_from_teacher: bool = False
+    start_from: Path | None = None
     no_augmentation: bool = False
+    flip: float | None = None
+    rotation: float | None = None
+    zoom: float | None = None
+    shift: float | None = None
+    stretch: float | None = None
+    brightness: float | None = None
+    contrast: float | None = None
+    export_augmented: Path | None = None
+    per_photo: int = 5
+    save_format: str = "keras"
     hold_out: Path | None = None
     fractions: str = "0.8,0.1,0.1"
     allow_random_split: bool = False
@@ -205,12 +219,15 @@ class BaseSettings:
 
     def augmentation(self) -> Augmentation:
         from edge.enrolment.degrade import CameraDegradation
-        from trainer.training.augmentation import NO_AUGMENTATION, Augmentation
+        from trainer.training.augmentation import NO_AUGMENTATION, RANGES, Augmentation, wider
 
+        ranges = {name: getattr(self, name) for name in RANGES}
         if self.no_augmentation:
+            if any(value is not None for value in ranges.values()):
+                raise UsageError("--no-augmentation leaves nothing to change", hint="give one")
             return NO_AUGMENTATION
         camera = CameraDegradation(webcam=self.webcam)
-        return Augmentation(degradation=self.degradation, camera=camera)
+        return wider(Augmentation(degradation=self.degradation, camera=camera), **ranges)
 
     def data(self) -> DataConfig:
         from trainer.base.data import DataConfig
@@ -255,6 +272,8 @@ _PATHS = {
     "cache_dir",
     "tensorboard",
     "detector_model",
+    "start_from",
+    "export_augmented",
 }
 
 

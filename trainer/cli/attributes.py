@@ -19,6 +19,7 @@ from edge.console.commands import (
     seed_option,
     threads_option,
 )
+from trainer.cli.augmentation_options import augmentation_options
 
 _SHARE = click.FloatRange(0.0, 1.0)
 _POSITIVE = click.FloatRange(0.0, min_open=True)
@@ -33,6 +34,8 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     edge-train attributes --data ~/faces --arch shipped --window tight --out runs/mine
     edge-train attributes --data ~/celeba --arch cnn-32 --input-size 192 --out runs/small
     edge-train attributes --data ~/celeba --out runs/base --resume --learning-rate 0.0003
+    edge-train attributes --data ~/celeba --rotation 20 --zoom 0.2 --shift 0.1 --out runs/turned
+    edge-train attributes --data ~/celeba --start-from runs/base/model.h5 --out runs/more
     """,
 )
 @click.option(
@@ -210,7 +213,20 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     is_flag=True,
     help="Begin with the weights of the teacher, whose body --arch has.",
 )
+@click.option(
+    "--start-from",
+    type=PATH,
+    metavar="FILE",
+    help="Begin with all weights of a saved network of the same layers, .keras or .h5.",
+)
 @click.option("--no-augmentation", is_flag=True, help="Train on the crops as they are.")
+@augmentation_options
+@click.option(
+    "--save-format",
+    type=click.Choice(["keras", "h5"]),
+    default="keras",
+    help="h5 also writes model.h5, for older programs.",
+)
 @click.option(
     "--hold-out",
     type=PATH,

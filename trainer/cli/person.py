@@ -23,6 +23,7 @@ from edge.console.commands import (
 )
 from edge.errors import UsageError
 from edge.heads.head import DENSE_128
+from trainer.cli.augmentation_options import RANGES, augmentation_options
 
 if TYPE_CHECKING:
     from trainer.person.settings import PersonSettings
@@ -114,6 +115,7 @@ WITHOUT_PATHS = "edge-train person … --privacy (the other options may name fil
     metavar="DIR",
     help="Write sheets of the varied pictures that the head is fitted on.",
 )
+@augmentation_options
 @click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
 @click.option(
     "--privacy",
@@ -127,7 +129,12 @@ WITHOUT_PATHS = "edge-train person … --privacy (the other options may name fil
 @json_option()
 @quiet_option()
 def person_command(
-    positive: tuple[Path, ...], negative: tuple[Path, ...], group_regex: str, **options: Any
+    positive: tuple[Path, ...],
+    negative: tuple[Path, ...],
+    group_regex: str,
+    export_augmented: Path | None,
+    per_photo: int,
+    **options: Any,
 ) -> None:
     """Enrol somebody: a head and a threshold from about 20 photos.
 
@@ -140,9 +147,11 @@ def person_command(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from trainer.person.settings import PersonSettings
 
+    ranges = {name: options.pop(name) for name in RANGES}
     settings = PersonSettings(**options)
     line = command_line("edge-train") if not settings.privacy else WITHOUT_PATHS
     result: Any
+    _export(settings, (positive, negative), export_augmented, per_photo, ranges)
     if positive or negative:
         _check_task(settings, positive, negative)
         from trainer.task.train import train_task
@@ -159,6 +168,42 @@ def person_command(
         emit_json(result.to_json())
     else:
         click.echo(result.text())
+
+
+def _export(
+    settings: PersonSettings,
+    answers: tuple[tuple[Path, ...], tuple[Path, ...]],
+    folder: Path | None,
+    per_photo: int,
+    ranges: dict[str, float | None],
+) -> None:
+    """Augmented pictures of the photos, or of both answers, as files."""
+    if folder is None:
+        if any(value is not None for value in ranges.values()):
+            raise UsageError(
+                "--rotation and the like say how --export-augmented changes pictures",
+                hint="give a folder by --export-augmented; the head varies its photos by itself",
+            )
+        return
+    if settings.privacy:
+        raise UsageError(
+            "--export-augmented writes pictures and --privacy leaves them out", hint="give one"
+        )
+    from trainer.photos.album import open_album
+    from trainer.task.train import picture_files
+    from trainer.training.augmentation import Augmentation, wider
+    from trainer.training.exported import export_augmented
+
+    shown = open_album(settings.photos).me if settings.photos else (*answers[0], *answers[1])
+    count = export_augmented(
+        picture_files(shown),
+        folder,
+        per_photo=per_photo,
+        settings=wider(Augmentation(), **ranges),
+        seed=settings.seed,
+        quiet=settings.quiet,
+    )
+    click.echo(f"wrote {count} augmented pictures to {folder}", err=True)
 
 
 def _check_task(

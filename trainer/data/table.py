@@ -107,15 +107,28 @@ class FaceTable:
         Unknown values are empty cells. Pictures are named with their folder where names repeat.
         `read_faces` reads such a file back.
         """
-        names = [path.name for path in self.paths]
-        if len(set(names)) < len(names):
-            names = [f"{path.parent.name}/{path.name}" for path in self.paths]
+        names = self._names()
         with atomic_file(target) as temporary, temporary.open("w", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(["image_id", "identity", "partition", *self.attributes])
             for row, name in enumerate(names):
                 numbers = (self.identity[row], self.partition[row], *self.labels[row])
                 writer.writerow([name, *("" if n < 0 else int(n) for n in numbers)])
+
+    def write_split(self, target: Path) -> None:
+        """Write which part each picture is in, as CelebA's list_eval_partition.txt: a name and 0, 1
+        or 2 a line, sorted by name, so that equal splits are equal files.
+        """
+        lines = sorted(f"{n} {p}" for n, p in zip(self._names(), self.partition, strict=True))
+        with atomic_file(target) as temporary:
+            temporary.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
+
+    def _names(self) -> list[str]:
+        """Of the pictures, with their folder where names repeat."""
+        names = [path.name for path in self.paths]
+        if len(set(names)) < len(names):
+            names = [f"{path.parent.name}/{path.name}" for path in self.paths]
+        return names
 
     @staticmethod
     def concat(tables: Iterable[FaceTable]) -> FaceTable:

@@ -1,11 +1,18 @@
-"""TensorFlow started: quietly, with a number of threads and a strategy."""
+"""Starts: TensorFlow, quietly, with threads and a strategy; a network, from a saved one."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from edge.errors import InputError, ModelError
+from edge.files.model_file import read_model_file
 from trainer.console.quiet import quiet_native
+
+if TYPE_CHECKING:
+    import keras
 
 _SETTINGS = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR"}
 
@@ -29,3 +36,31 @@ def start_tensorflow(threads: int | None = None, strategy: str = "none") -> None
 
         make_strategy(strategy)
         tf.zeros(1)
+
+
+def start_from_saved(model: keras.Model, path: Path) -> None:
+    """Give a network all weights of a saved one, `.keras` or `.h5`, that has the same layers.
+
+    Raises `InputError` where there is no such file and `ModelError` where it cannot be loaded or
+    its weights are of other shapes.
+    """
+    import keras
+
+    if not path.is_file():
+        raise InputError(f"there is no saved network {path}", hint="check --start-from")
+    read_model_file(path)
+    try:
+        saved = keras.models.load_model(path, compile=False)
+    except Exception as problem:  # h5py and Keras raise many kinds
+        first = (str(problem).strip().splitlines() or [""])[0]
+        raise ModelError(f"cannot load the network {path}: {first}") from None
+    ours, theirs = ([tuple(w.shape) for w in one.weights] for one in (model, saved))
+    if ours != theirs:
+        raise ModelError(
+            f"the network {path} has other layers: {len(theirs)} weights, here are {len(ours)}"
+            if len(ours) != len(theirs)
+            else f"the network {path} has layers of other sizes",
+            hint="give the options that it was trained with, or take its convolutions alone "
+            "with --arch file:PATH",
+        )
+    model.set_weights(saved.get_weights())

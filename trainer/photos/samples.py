@@ -24,6 +24,7 @@ from edge.files.model_file import sha256_of
 from edge.models.embedder import Embedder
 from edge.sources.files import file_source
 from trainer.photos.album import find_files
+from trainer.photos.augmented import AUGMENTED_COPY, source_of
 from trainer.photos.copies import SMALLER_COPY, smaller_copies
 from trainer.photos.grouping import BLOCK_S, Print, bits_of, group_numbers
 from trainer.photos.origin import camera_model
@@ -147,6 +148,9 @@ def read_looks(
     for path in progress(files, label=label, quiet=quiet):
         if path in copies:
             dropped.append(Dropped(str(path), SMALLER_COPY))
+            continue
+        if source_of(path) is not None:
+            dropped.append(Dropped(str(path), AUGMENTED_COPY))
             continue
         try:
             for name, image, print_ in _pictures(path):

@@ -7,7 +7,8 @@ follows from (seed, epoch, row) alone, whatever the batch size and wherever a ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,37 @@ class Augmentation:
 NO_AUGMENTATION = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
+RANGES = {
+    "flip": "flip",
+    "rotation": "rotation_deg",
+    "zoom": "zoom",
+    "shift": "shift",
+    "stretch": "stretch",
+    "brightness": "brightness",
+    "contrast": "contrast",
+}
+"""What a user may set, to the field of `Augmentation`."""
+
+MOST_MARGIN = 0.5
+"""Share of the side: further around a face there is little to see in aligned pictures."""
+
+
+def wider(settings: Augmentation, **given: float | None) -> Augmentation:
+    """`settings` with the `RANGES` of `given` that are not None, and a margin that holds what these
+    move into the picture, at most `MOST_MARGIN`; beyond that edges are filled.
+
+    Raises `UsageError` for a range that is not possible.
+    """
+    ranges: dict[str, Any] = {RANGES[n]: value for n, value in given.items() if value is not None}
+    if not ranges:
+        return settings
+    changed = replace(settings, **ranges)
+    angle = np.deg2rad(changed.rotation_deg)
+    turned = (np.cos(angle) + np.sin(angle)) * (1 + changed.zoom) * (1 + changed.stretch)
+    needed = 0.5 * (float(turned) - 1.0) + changed.shift
+    return replace(changed, margin=min(MOST_MARGIN, max(settings.margin, needed)))
+
+
 def row_generator(seed: int, epoch: int, row: int) -> np.random.Generator:
     """The random numbers of one picture in one epoch (Philox: Salmon et al., SC 2011)."""
     return np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, 0, row]))
@@ -77,6 +109,32 @@ def augment(
     return degrade(picture, settings.camera, rng) if degraded else picture
 
 
+def augment_picture(
+    image_bgr: np.ndarray, settings: Augmentation, rng: np.random.Generator
+) -> np.ndarray:
+    """One augmented picture of the same size, uint8[H, W, 3] BGR, as Keras' ImageDataGenerator
+    makes them: of a whole picture, edges filled from the nearest pixels, never upside down.
+
+    The settings' degradation and margin do not count.
+    """
+    import cv2
+
+    height, width = image_bgr.shape[:2]
+    linear = _linear(settings, rng.random(4))
+    size = np.array([width, height])
+    shift_px = settings.shift * size * rng.uniform(-1, 1, 2)
+    middle = 0.5 * (size - 1)
+    matrix = np.column_stack([linear, middle + shift_px - linear @ middle])
+    picture = cv2.warpAffine(
+        image_bgr,
+        matrix,
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(cv2.LUT(picture, _light_table(settings, rng.random(4))))
+
+
 def centre(crops: np.ndarray, size_px: int, margin_px: int) -> np.ndarray:
     """The windows without augmentation: crops uint8[N, M, M, 3] to uint8[N, size_px, size_px, 3].
 
@@ -98,17 +156,22 @@ def _warp_matrix(
     """From pixels of the result to pixels of the crop, float64[2, 3]. drawn: float64[8] in 0..1."""
     around = 2.0 * drawn - 1.0
     window_px = side_px - 2 * margin_px
-    scale = window_px / size_px
+    linear = _linear(settings, drawn[:4]) * (window_px / size_px)
+    shift_px = settings.shift * window_px * around[4:6]
+    middle_of_crop, middle_of_result = 0.5 * (side_px - 1), 0.5 * (size_px - 1)
+    offset = middle_of_crop + shift_px - linear @ np.full(2, middle_of_result)
+    return np.column_stack([linear, offset])
+
+
+def _linear(settings: Augmentation, drawn: np.ndarray) -> np.ndarray:
+    """Zoom, stretch, rotation and mirror as float64[2, 2]. drawn: float64[4] in 0..1."""
+    around = 2.0 * drawn - 1.0
     zoom = (1.0 + settings.zoom) ** around[0]
     stretch = (1.0 + settings.stretch) ** around[1]
     angle = np.deg2rad(settings.rotation_deg) * around[2]
     mirror = -1.0 if drawn[3] < settings.flip else 1.0
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    linear = rotation @ np.diag([mirror * zoom * stretch, zoom / stretch]) * scale
-    shift_px = settings.shift * window_px * around[4:6]
-    middle_of_crop, middle_of_result = 0.5 * (side_px - 1), 0.5 * (size_px - 1)
-    offset = middle_of_crop + shift_px - linear @ np.full(2, middle_of_result)
-    return np.column_stack([linear, offset])
+    return np.asarray(rotation @ np.diag([mirror * zoom * stretch, zoom / stretch]))
 
 
 def _light_table(settings: Augmentation, drawn: np.ndarray) -> np.ndarray:

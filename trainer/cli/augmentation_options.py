@@ -1,0 +1,49 @@
+"""The options that say how far pictures are changed, the same for each command that augments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from edge.console.commands import PATH
+
+_SHARE = click.FloatRange(0.0, 1.0)
+
+_HELP = (
+    ("flip", _SHARE, "P", "Share of pictures that are mirrored, left to right; never upside down."),
+    ("rotation", click.FloatRange(0.0, 90.0), "DEG", "Turned by at most so many degrees."),
+    ("zoom", _SHARE, "R", "Scaled by at most this, 0.2 for 20 %."),
+    ("shift", _SHARE, "R", "Moved by at most this share of the side."),
+    ("stretch", _SHARE, "R", "Made wider or higher by at most this."),
+    ("brightness", _SHARE, "R", "Lighter or darker by at most this share of the range."),
+    ("contrast", _SHARE, "R", "More or less contrast by at most this."),
+)
+
+RANGES = tuple(name for name, *_ in _HELP)
+"""Names of the parameters that say how far."""
+
+
+def augmentation_options(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: `--flip`, `--rotation`, `--zoom`, `--shift`, `--stretch`, `--brightness`,
+    `--contrast`, None where not given, `--export-augmented` and `--per-photo`."""
+    callback = click.option(
+        "--per-photo",
+        type=click.IntRange(1, 1000),
+        default=5,
+        metavar="N",
+        help="With --export-augmented, pictures of each photo.",
+    )(callback)
+    callback = click.option(
+        "--export-augmented",
+        type=PATH,
+        metavar="DIR",
+        help="Also write augmented pictures as files; none of them passes for a photo later.",
+    )(callback)
+    for name, kind, unit, text in reversed(_HELP):
+        option = click.option(
+            f"--{name}", type=kind, default=None, metavar=unit, show_default=False, help=text
+        )
+        callback = option(callback)
+    return callback
