@@ -64,14 +64,14 @@ class RunOptions:
 
 def run(options: RunOptions) -> None:
     """Recognize until the source ends or a signal comes. Raises `ToolkitError`."""
-    _check(options)
+    check_options(options)
     set_library_settings()
     with logging_to_stderr(journal=options.systemd, quiet=options.quiet), Signals() as signals:
         _run(options, signals)
 
 
-def _check(options: RunOptions) -> None:
-    """What cannot be meant, before anything slow is imported."""
+def check_options(options: RunOptions) -> None:
+    """Raises `UsageError` for what cannot be meant, before anything slow is imported."""
     if options.camera is not None and options.source is not None:
         raise UsageError("--camera and --source exclude each other", hint="give one of them")
     if options.camera is None and options.source is None:

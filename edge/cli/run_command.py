@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -96,7 +97,8 @@ class _Share(click.ParamType):
 @click.option(
     "--camera",
     metavar="WHICH",
-    help="A camera: its number, /dev/v4l/by-id/..., csi for the Pi's connector, or a URL.",
+    help="A camera: its number, /dev/v4l/by-id/..., csi for the Pi's connector, or a URL; "
+    "EDGE_CAMERA where neither this nor --source is given.",
 )
 @click.option(
     "--source", metavar="X", help="A video, a picture, a folder of pictures, or a URL to watch."
@@ -146,8 +148,21 @@ class _Share(click.ParamType):
 @click.option("--window", is_flag=True, help="Show it in a window (not with headless OpenCV).")
 @click.option("--serve", metavar="HOST:PORT", help="Show it in the browser, as 127.0.0.1:8080.")
 @click.option("--serve-token", metavar="SECRET", help="What the browser has to know for --serve.")
-@click.option("--mqtt", metavar="URL", help="Tell an MQTT broker and Home Assistant who is there.")
-@click.option("--webhook", metavar="URL", multiple=True, help="Post who comes and goes as JSON.")
+@click.option(
+    "--mqtt",
+    metavar="URL",
+    envvar="EDGE_MQTT",
+    show_envvar=True,
+    help="Tell an MQTT broker and Home Assistant who is there.",
+)
+@click.option(
+    "--webhook",
+    metavar="URL",
+    multiple=True,
+    envvar="EDGE_WEBHOOK",
+    show_envvar=True,
+    help="Post who comes and goes as JSON.",
+)
 @click.option(
     "--on-match", metavar="CMD", multiple=True, help="Run a command when somebody is recognized."
 )
@@ -177,6 +192,8 @@ def run_command(ctx: click.Context, **options: Any) -> None:
     _refuse_words(ctx)
     from edge.cli.run import RunOptions, run
 
+    if options["camera"] is None and options["source"] is None:
+        options["camera"] = os.environ.get("EDGE_CAMERA") or None
     run(RunOptions(**options))
 
 

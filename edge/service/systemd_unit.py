@@ -6,8 +6,8 @@ import getpass
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.bundle.locate import APPLICATION, data_folder
@@ -21,6 +21,10 @@ NETWORK_OPTIONS = ("--serve", "--mqtt", "--webhook")
 WATCHDOG_S = 30
 """Without progress for so long, the service is started again; a lost camera that is being looked
 for is progress."""
+
+STEPS_SINCE, STEPS, LONGEST_PAUSE_S = 254, 8, 300
+"""From this version of systemd on the pause before a new start grows in so many steps to so long.
+It never gives up, as nobody is there to start it again, but for wrong usage (exit code 2)."""
 
 HARDENING = """\
 NoNewPrivileges=yes
@@ -48,7 +52,9 @@ UMask=0077"""
 class Unit:
     """words: options of edge-recognize. user: who runs it. program: its path. data: the user's data
     folder, which alone may be written to. key_file: of people who are encrypted, see
-    `edge.people.encryption`.
+    `edge.people.encryption`. environment: variables besides. secrets_file: more of them, see
+    `edge.service.secret_words`; secret_words: the options that it stands for now. systemd: the
+    version that will read the unit, 0 for any.
     """
 
     words: tuple[str, ...]
@@ -56,15 +62,26 @@ class Unit:
     program: str
     data: Path
     key_file: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets_file: Path | None = None
+    secret_words: tuple[str, ...] = ()
+    systemd: int = 0
 
     def text(self) -> str:
         """The unit file. Raises `UsageError` for words that cannot run as a service."""
         words = self._words()
-        network = needs_network(words)
+        everything = (*words, *self.secret_words)
+        network = needs_network(everything)
         after = "After=network-online.target\nWants=network-online.target\n" if network else ""
-        key = [f"Environment=EDGE_RECOGNIZE_KEY_FILE={_quoted(str(self.key_file))}"]
+        variables = dict(self.environment)
+        if self.key_file is not None:
+            variables["EDGE_RECOGNIZE_KEY_FILE"] = str(self.key_file)
+        more = [f"Environment={name}={_quoted(value)}" for name, value in variables.items()]
+        if self.secrets_file is not None:
+            more.append(f"EnvironmentFile=-{str(self.secrets_file).replace('%', '%%')}")
+        slower = [f"RestartSteps={STEPS}", f"RestartMaxDelaySec={LONGEST_PAUSE_S}"]
         families = "AF_UNIX AF_INET AF_INET6" if network else "AF_UNIX"
-        if _uses_libcamera(words):
+        if _uses_libcamera(everything):
             families += " AF_NETLINK"  # libcamera finds its devices through udev's netlink socket
         lines = [
             "[Unit]",
@@ -81,10 +98,12 @@ class Unit:
             "SupplementaryGroups=video",
             "Restart=always",
             "RestartSec=5",
+            *(slower if self.systemd >= STEPS_SINCE else []),
+            "RestartPreventExitStatus=2",
             f"WatchdogSec={WATCHDOG_S}",
             "TimeoutStopSec=10",
             "Environment=PYTHONUNBUFFERED=1",
-            *(key if self.key_file is not None else []),
+            *more,
             f"ReadWritePaths=-{_quoted(str(self.data))}",
             *HARDENING.splitlines(),
             f"RestrictAddressFamilies={families}",
@@ -96,7 +115,8 @@ class Unit:
         return "\n".join(lines) + "\n"
 
     def _words(self) -> tuple[str, ...]:
-        if "--camera" not in self.words and "--source" not in self.words:
+        names = {word.partition("=")[0] for word in (*self.words, *self.secret_words)}
+        if not names & {"--camera", "--source"}:
             raise UsageError("the service has nothing to look at", hint="add -- --camera 0")
         if "--window" in self.words:
             raise UsageError("a service has no window", hint="use --serve 127.0.0.1:8080")

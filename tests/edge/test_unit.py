@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from device_factory import bare_home
+from sshd_fixture import write_program
 
+from edge.bundle.signature import PrivateKey
 from edge.cli.main import main
+from edge.service import unit_install
 from edge.service.systemd_unit import Unit
 
 
@@ -104,3 +109,127 @@ def test_systemd_takes_it(tmp_path: Path, words: tuple[str, ...]) -> None:
     )
     ours = [line for line in done.stderr.splitlines() if "edge-recognize.service" in line]
     assert (done.returncode, ours) == (0, [])
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of units, and a systemctl, sudo and install that write down what they are asked."""
+    bare_home(tmp_path, monkeypatch)
+    programs = tmp_path / "bin"
+    note = f'echo "${{0##*/}} $*" >> {tmp_path}/asked\n'
+    write_program(programs / "systemctl", f"#!/bin/sh\n{note}")
+    write_program(programs / "sudo", f'#!/bin/sh\n{note}shift; exec "$@"\n')
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    (tmp_path / "units").mkdir()
+    monkeypatch.setattr(unit_install, "UNIT_FOLDER", tmp_path / "units")
+    return tmp_path
+
+
+def test_install_enables_and_starts_and_remembers_its_words(machine: Path) -> None:
+    done = call("--install", "--", "--camera", "0", "--on-match", "notify $5 at 50%")
+    assert done.exit_code == 0, done.output
+    path = machine / "units" / "edge-recognize.service"
+    assert "enabled and started" in done.stdout
+    asked = (machine / "asked").read_text()
+    for words in ("daemon-reload", "enable edge-recognize", "restart edge-recognize"):
+        assert f"systemctl {words}" in asked
+    assert unit_install.installed_words() == ("--camera", "0", "--on-match", "notify $5 at 50%")
+    text = path.read_text()
+    assert call("--install").exit_code == 0
+    assert path.read_text() == text
+    assert "is removed" in call("--uninstall").stdout
+    assert not path.exists()
+    assert "systemctl disable --now edge-recognize" in (machine / "asked").read_text()
+    assert "there was no service" in call("--uninstall").stdout
+
+
+def test_where_sudo_asks_for_a_password_the_unit_waits(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_program(machine / "bin" / "sudo", "#!/bin/sh\nexit 1\n")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    done = call("--install", "--", "--camera", "0")
+    assert done.exit_code == 1
+    kept = machine / "edge-recognize" / "edge-recognize.service"
+    assert f"sudo install -m 644 {kept}" in done.stderr
+    assert "--camera 0" in kept.read_text()
+    assert not list((machine / "units").iterdir())
+
+
+def test_without_words_it_waits_for_the_camera_of_this_machine(machine: Path) -> None:
+    found = json.loads(call("--install", "--json").stdout)
+    assert found["words"][0::2] == ["--camera", "--wait-for-camera"]
+    assert found["words"][1] in ("0", "csi")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--camera", "0", "--kamera", "1"), "No such option"),
+        (("--camera", "webcam"), "webcam"),
+        (("--camera", "0", "extra"), "'extra' is no option"),
+        (("--camera", "0", "--bundle", "a.edge"), "means another file wherever"),
+        (("--camera", "0", "--bundle", "/nowhere/a.edge"), "there is no bundle"),
+        (("--source", "clip.mkv"), "means another file wherever"),
+        (("--camera", "0", "--serve", "0.0.0.0:8080"), "has no token"),
+        (("--camera", "0", "--serve", "8080"), "is no address"),
+        (("--camera", "0", "--votes", "5"), "is no vote"),
+        (("--camera", "0", "--events-folder", "/x"), "alone keeps nothing"),
+        (("--camera", "0", "--mqtt", "mqtt://a:b@host"), "EDGE_MQTT=VALUE"),
+        (("--camera=rtsp://a:b@host/live",), "EDGE_CAMERA=VALUE"),
+        (("--camera", "0", "--webhook", "https://host/?access_token=5"), "EDGE_WEBHOOK=VALUE"),
+        (("--camera", "0", "--serve-token", "12345678"), "EDGE_SERVE_TOKEN=VALUE"),
+    ],
+)
+def test_options_that_could_never_start_are_refused(
+    machine: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = call("--", *words)
+    assert done.exit_code == 2, done.output
+    assert said in done.stderr
+    assert "b@host" not in done.stderr
+
+
+def test_secrets_come_from_a_file_of_their_own(machine: Path) -> None:
+    file = machine / "edge-recognize" / "service.env"
+    file.parent.mkdir()
+    file.write_text("EDGE_MQTT=mqtt://ana:pw@broker\nEDGE_SERVE_TOKEN='abcdefgh12'\n")
+    done = call("--", "--camera", "0", "--serve", "0.0.0.0:8080")
+    assert done.exit_code == 2
+    assert f"chmod 600 {file}" in done.stderr
+    file.chmod(0o600)
+    text = call("--", "--camera", "0", "--serve", "0.0.0.0:8080").stdout
+    assert f"EnvironmentFile=-{file}" in text
+    assert "PrivateNetwork=no" in text
+    assert "pw@" not in text
+    assert "abcdefgh12" not in text
+    file.write_text("EDGE_CAMERA=rtsp://a:b@10.0.0.2/live\n")
+    assert "PrivateNetwork=no" in call("--", "--quiet").stdout
+
+
+def test_install_makes_the_token_that_is_missing(machine: Path) -> None:
+    done = call("--install", "--", "--camera", "0", "--serve", "0.0.0.0:8080")
+    assert done.exit_code == 0, done.output
+    file = machine / "edge-recognize" / "service.env"
+    assert file.stat().st_mode & 0o777 == 0o600
+    token = file.read_text().strip().partition("=")[2]
+    assert len(token) == 24
+    assert token not in done.output
+
+
+def test_what_a_unit_needs_from_the_environment_goes_with_it(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = PrivateKey.generate().public
+    (machine / "maker.pub").write_bytes(key.to_pem())
+    monkeypatch.setenv("EDGE_PUBLIC_KEY", str(machine / "maker.pub"))
+    text = call("--", "--camera", "0").stdout
+    assert f"Environment=EDGE_PUBLIC_KEY={key.raw.hex()}" in text
+    assert f"Environment=XDG_DATA_HOME={machine}" in text
+
+
+def test_pauses_grow_where_systemd_knows_how_and_wrong_usage_is_no_reason_to_try_again() -> None:
+    assert unit("--camera", "0")["RestartPreventExitStatus"] == "2"
+    assert "RestartSteps" not in unit("--camera", "0")
+    text = Unit(("--camera", "0"), "pi", "/x", Path("/data"), systemd=257).text()
+    assert "RestartSteps=8\nRestartMaxDelaySec=300\n" in text
