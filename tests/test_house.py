@@ -39,7 +39,17 @@ ROOMS = {
             "bundle",
             "recognition",
         ),
-        *("sources", "tracking", "enrolment", "people", "sinks", "doctor", "service", "cli"),
+        *(
+            "sources",
+            "tracking",
+            "enrolment",
+            "people",
+            "visits",
+            "sinks",
+            "doctor",
+            "service",
+            "cli",
+        ),
     ),
     "trainer": (
         *("drawn", "console", "photos", "data", "run_folder", "report", "networks", "inference"),

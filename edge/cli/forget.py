@@ -26,6 +26,7 @@ from edge.people.store import (
     remove_people,
     save_people,
 )
+from edge.visits.store import VisitStore
 
 
 def run_forget(
@@ -43,28 +44,32 @@ def run_forget(
     used = _used(bundle)
     with only_writer(people_folder()):
         found = bundles_with(name, used)
-        device, changed = _from_device(name, heads_of(name, found), vault)
+        heads = heads_of(name, found)
+        own = [each.head for each in load_people(people_folder(), vault).persons]
+        visits = VisitStore(vault=vault).forget(name, (*heads, *(h for h in own if h.name == name)))
+        device, changed = _from_device(name, heads, vault)
         pictures = forget_pictures(name, events_folder)
         written = forget_in_bundles(found, name, () if used is None else (used,))
         _settle(bundle, vault, tuple(changed))
     paths = tuple(map(str, written))
-    done = Forgotten(name, device, paths, pictures, sum(changed.values()))
+    done = Forgotten(name, device, paths, pictures, sum(changed.values()), visits)
     if done.nothing:
         raise InputError(f"there is nothing of {name} on this device", hint="edge-recognize people")
     return done
 
 
 def run_forget_all(name: str | None) -> Forgotten:
-    """Remove everybody enrolled on this device; bundles and event pictures stay."""
+    """Remove everybody enrolled on this device, and all visits; bundles and event pictures stay."""
     if name:
         raise UsageError("--all and a name exclude each other", hint="give one of them")
     folder = people_folder()
     with only_writer(folder):
         there = folder.exists()
         remove_people(folder)
-    if not there:
+        visits = VisitStore().clear()
+    if not there and not visits:
         raise InputError("nobody is enrolled on this device")
-    return Forgotten("", True, (), 0)
+    return Forgotten("", there, (), 0, visits=visits)
 
 
 def _used(bundle: Path | None) -> Path | None:

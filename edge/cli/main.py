@@ -7,6 +7,7 @@ from edge.cli.people import COMMANDS
 from edge.cli.run_command import run_command
 from edge.cli.self_test import self_test
 from edge.cli.service import service
+from edge.cli.visits import VISIT_COMMANDS
 from edge.console.commands import group
 
 EXAMPLES = """
@@ -25,7 +26,7 @@ def main() -> None:
     """
 
 
-for _command in (run_command, doctor, *COMMANDS, self_test, service):
+for _command in (run_command, doctor, *COMMANDS, *VISIT_COMMANDS, self_test, service):
     main.add_command(_command)
 
 

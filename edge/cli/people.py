@@ -90,6 +90,7 @@ def enrol(as_json: bool, **options: Any) -> None:
     edge-recognize not-me --name ana
     edge-recognize not-me --name ana --last 2
     edge-recognize not-me --name ana --photos ~/photos/sister
+    edge-recognize not-me --name ana --visit 12
     edge-recognize not-me --undo
     """,
 )
@@ -106,7 +107,19 @@ def enrol(as_json: bool, **options: Any) -> None:
 )
 @click.option("--events-folder", type=PATH, metavar="DIR", help="Where --keep-events keeps them.")
 @click.option(
-    "--undo", is_flag=True, help="Take the last not-me back, if nothing has changed since."
+    "--visit",
+    "visits",
+    type=click.IntRange(1),
+    multiple=True,
+    metavar="N",
+    help="A visit instead, as 'edge-recognize visits' numbers it; repeatable.",
+)
+@click.option("--preview", is_flag=True, help="With --visit, only say what would change.")
+@click.option("--yes", is_flag=True, help="With --visit, do not ask.")
+@click.option(
+    "--undo",
+    is_flag=True,
+    help="Take the last not-me or name back, if nothing has changed since.",
 )
 @bundle_option(help="The bundle that is used; by default the one that would be.")
 @key_file_option
@@ -114,7 +127,14 @@ def enrol(as_json: bool, **options: Any) -> None:
 @threads_option()
 @json_option()
 @quiet_option()
-def not_me(as_json: bool, undo: bool, **options: Any) -> None:
+def not_me(
+    as_json: bool,
+    undo: bool,
+    visits: tuple[int, ...],
+    preview: bool,
+    yes: bool,
+    **options: Any,
+) -> None:
     """Take back wrong recognitions: make the last ones hard negatives of a person.
 
     The pictures are those that 'edge-recognize --keep-events N' kept when it recognized that
@@ -122,19 +142,39 @@ def not_me(as_json: bool, undo: bool, **options: Any) -> None:
     where more than a fifth of the person's own looks would be lost.
     """
     _one_thread_of_algebra()
-    from edge.people.corrections import CorrectionOptions, run_correction, run_undo
+    from edge.people.corrections import CorrectionOptions, run_correction
 
     if undo:
-        if options["name"] or options["photos"] or options["events_folder"]:
+        if options["name"] or options["photos"] or options["events_folder"] or visits:
             raise UsageError(
                 "--undo takes the last not-me back and nothing else", hint="give it alone"
             )
-        names = run_undo(options["key_file"])
+        from edge.visits.rulings import take_back_last
+
+        names = take_back_last(options["key_file"])
         if as_json:
             emit_json({"schema": 1, "undone": True, "people": list(names)})
         else:
             click.echo("the last not-me is taken back")
         return
+    if visits:
+        from edge.cli.ruling import rule
+
+        if not options["name"] or options["photos"] or options["events_folder"]:
+            raise UsageError("--visit needs --name, and no other pictures")
+        rule(
+            options["name"],
+            "is-not",
+            numbers=visits,
+            preview=preview,
+            yes=yes,
+            bundle=options["bundle"],
+            key_file=options["key_file"],
+            as_json=as_json,
+        )
+        return
+    if preview or yes:
+        raise UsageError("--preview and --yes are for visits", hint="add --visit N")
     done = run_correction(CorrectionOptions(**options))
     if as_json:
         emit_json({"schema": 1, **done.to_json()})

@@ -56,6 +56,8 @@ class RunOptions:
     on_match: tuple[str, ...] = ()
     keep_events: int | None = None
     events_folder: Path | None = None
+    keep_visits: int | None = None
+    visit_faces: bool = False
     challenge: bool = False
     systemd: bool = False
     wait_for_camera: bool = False
@@ -84,6 +86,10 @@ def check_options(options: RunOptions) -> None:
         raise UsageError("--challenge is bound to a track", hint="leave out --no-track")
     if options.events_folder is not None and not options.keep_events:
         raise UsageError("--events-folder alone keeps nothing", hint="add --keep-events N")
+    if options.keep_visits is not None and not options.track:
+        raise UsageError("--keep-visits needs faces that are followed", hint="leave out --no-track")
+    if options.visit_faces and options.keep_visits is None:
+        raise UsageError("--visit-faces alone keeps nothing", hint="add --keep-visits N")
     if options.serve_token is not None and options.serve is None:
         raise UsageError("--serve-token has nothing to protect", hint="add --serve HOST:PORT")
 
@@ -107,6 +113,7 @@ def _run(options: RunOptions, signals: Signals) -> None:
     tracker = open_tracker(options, source, budget)
     direction = open_direction(options, source)
     sinks = open_sinks(options, source, [head.name for head in recognizer.heads], signals)
+    sinks += visit_sinks(options, source, recognizer)
     with source:
         sinks += savers(options, source)
         hurried = lambda: signals.stopping  # noqa: E731
@@ -226,6 +233,24 @@ def savers(options: RunOptions, source: Source) -> list[Sink]:
     from edge.sinks.files import saver_for
 
     return [] if options.save is None else [saver_for(options.save, source)]
+
+
+def visit_sinks(options: RunOptions, source: Source, recognizer: Recognizer) -> list[Sink]:
+    """What gathers visits, where the options ask for it. Raises `UsageError` for pictures."""
+    if options.keep_visits is None:
+        return []
+    if source.kind in ("picture", "folder"):
+        raise UsageError("--keep-visits needs a camera or a video, and these are pictures")
+    from edge.people.encryption import Encryption
+    from edge.sinks.visits import VisitKeeper
+    from edge.tracking.vote import VoteConfig
+    from edge.visits.gather import Gatherer
+    from edge.visits.store import VisitStore
+
+    votes = VoteConfig() if options.votes is None else VoteConfig(*options.votes)
+    gatherer = Gatherer(recognizer.embedder.network.sha256, faces=options.visit_faces, votes=votes)
+    store = VisitStore(vault=Encryption.open(options.key_file), keep=options.keep_visits)
+    return [VisitKeeper(gatherer, store, faces=options.visit_faces)]
 
 
 def open_sinks(

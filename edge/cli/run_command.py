@@ -39,7 +39,7 @@ SECTIONS = {
     ),
     "Outputs": (
         *("as_json", "save", "window", "serve", "serve_token", "mqtt", "webhook", "on_match"),
-        *("keep_events", "events_folder"),
+        *("keep_events", "events_folder", "keep_visits", "visit_faces"),
     ),
     "Service": ("systemd", "max_cpu", "threads", "quiet"),
 }
@@ -170,6 +170,17 @@ class _Share(click.ParamType):
     "--keep-events", type=click.IntRange(1), metavar="N", help="Keep the last N arrivals' pictures."
 )
 @click.option("--events-folder", type=PATH, metavar="DIR", help="Where --keep-events keeps them.")
+@click.option(
+    "--keep-visits",
+    type=click.IntRange(1, 2000),
+    metavar="N",
+    help="Keep the last N visits: who, when, scores; see 'edge-recognize visits -h'.",
+)
+@click.option(
+    "--visit-faces",
+    is_flag=True,
+    help="Keep of each visit the best face and the embeddings, too, to correct by them.",
+)
 @click.option(
     "--challenge",
     is_flag=True,

@@ -17,13 +17,15 @@ class HeadScore:
     """What one head says of one face.
 
     person: the head's name. score: larger is more alike. threshold: accepted from here. margin:
-    half width of the band around the threshold in which the head does not commit itself.
+    half width of the band around the threshold in which the head does not commit itself. head:
+    `Head.key` of the head, "" where that is of no interest.
     """
 
     person: str
     score: float
     threshold: float
     margin: float = 0.0
+    head: str = ""
 
     @property
     def excess(self) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,19 @@ class Head:
     def size(self) -> int:
         """Dimensions of the embeddings that it takes."""
         return int(self.layers[0].weights.shape[0])
+
+    @cached_property
+    def key(self) -> str:
+        """16 hexadecimal digits for how it scores: the same for another threshold, another after
+        it was fitted again. Says nothing of whose head it is."""
+        digest = hashlib.sha256(f"{self.embedder_sha256} {self.kind}".encode())
+        for layer in self.layers:
+            digest.update(layer.activation.encode())
+            digest.update(np.ascontiguousarray(layer.weights).tobytes())
+            digest.update(np.ascontiguousarray(layer.bias).tobytes())
+        digest.update(json.dumps(self.normalization.to_json(), sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(self.normalization.rows).tobytes())
+        return digest.hexdigest()[:16]
 
     def raw(self, embeddings: np.ndarray) -> np.ndarray:
         """The last layer's output, float64[N], of embeddings float32[N, D]."""

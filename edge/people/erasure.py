@@ -35,17 +35,18 @@ _CARD = "# {name}\n\nSomebody was removed from this bundle on the device that us
 class Forgotten:
     """What was removed. device: whether somebody was enrolled here. bundles: files that were
     written again without them. pictures: event pictures that were removed. not_me: pictures of
-    them that were kept as hard negatives of others."""
+    them that were kept as hard negatives of others. visits: kept visits that name or show them."""
 
     name: str
     device: bool
     bundles: tuple[str, ...]
     pictures: int
     not_me: int = 0
+    visits: int = 0
 
     @property
     def nothing(self) -> bool:
-        return not (self.device or self.bundles or self.pictures)
+        return not (self.device or self.bundles or self.pictures or self.visits)
 
     def to_json(self) -> dict[str, Any]:
         return {"schema": 1, **vars(self), "bundles": list(self.bundles)}
@@ -55,6 +56,7 @@ class Forgotten:
         parts = ["who was enrolled here"] if self.device else []
         parts += [f"{path} (written again)" for path in self.bundles]
         parts += [f"{self.pictures} event pictures"] if self.pictures else []
+        parts += [f"{self.visits} visits"] if self.visits else []
         parts += [f"{self.not_me} pictures kept against others"] if self.not_me else []
         lines = [f"forgotten: {self.name or 'everybody'}; removed: {', '.join(parts)}"]
         called = [path for path in self.bundles if _names(Path(path).name, self.name)]

@@ -8,6 +8,7 @@ the bundle's too, and set again when a bundle with other heads or another cohort
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -134,11 +135,12 @@ class Registry:
     def known(self) -> tuple[Known, ...]:
         """Everybody, the bundle's people first. Thresholds are taken as they were set, or set for
         heads and a cohort that they were not set for. Raises as `recalibrate` does."""
-        if not self.people.persons:
+        people = self.people
+        if not people.persons:
             return tuple(Known(head, BUNDLE) for head in self.bundle.heads)
-        everybody = self._everybody(self.people.persons)
-        if self.people.calibrated_for == self._fingerprint(self.people.persons):
-            thresholds = self.people.thresholds
+        everybody = self._everybody(people.persons)
+        if people.calibrated_for == self._fingerprint(people.persons):
+            thresholds = people.thresholds
             return tuple(
                 known
                 if known.origin != BUNDLE
@@ -148,6 +150,16 @@ class Registry:
         log.info("the bundle has changed: thresholds are set again for everybody")
         heads = recalibrate([known.head for known in everybody], self.cohort())
         return tuple(replace(k, head=head) for k, head in zip(everybody, heads, strict=True))
+
+    def supposing(self, people: People) -> Registry:
+        """The same register, were these people known; nothing is written."""
+        other = copy.copy(self)
+        other.people = people
+        return other
+
+    def keep(self, people: People) -> None:
+        """Let these people be known from now on, in a way that can be taken back once."""
+        self._keep(people, can_undo=True)
 
     def cohort(self) -> Cohort:
         """The bundle's strangers. Raises `RefusedError` where it brings none."""
@@ -211,6 +223,25 @@ class Registry:
 
         Raises as `edge.heads.enrol.enrol` and `check_name`.
         """
+        people = self.with_looks(
+            name, album, camera=camera, one_sitting=one_sitting, target_far=target_far, add=add
+        )
+        if people is not self.people:
+            self._keep(people)
+        return self.find(name).head
+
+    def with_looks(
+        self,
+        name: str,
+        album: Album,
+        *,
+        camera: str,
+        one_sitting: bool,
+        target_far: float | None = None,
+        add: bool = False,
+    ) -> People:
+        """Who would be known after `enrol`: `people` itself where all looks are known already.
+        Nothing is written. Raises as `enrol` does."""
         self.check_name(name, add=add)
         self.cohort()
         here = [each for each in self.people.persons if not each.replaces]
@@ -219,7 +250,7 @@ class Registry:
         if before is not None and before.album is not None:
             album = album.select(~self.known_already(name, album))
             if not len(album.embeddings):
-                return self.find(name).head
+                return self.people
             album = joined([before.album, album])
             not_me, not_me_of = before.not_me, before.not_me_of
             one_sitting = False
@@ -231,8 +262,8 @@ class Registry:
             not_me,
             not_me_of,
         )
-        self._settle([*(each for each in self.people.persons if each is not before), person])
-        return self.find(name).head
+        others = [each for each in self.people.persons if each is not before]
+        return self._set_together([*others, person])
 
     def correct(self, name: str, vectors: np.ndarray, picture_of: np.ndarray) -> Correction:
         """Make pictures of others hard negatives of somebody, and set all thresholds.
@@ -240,8 +271,16 @@ class Registry:
         vectors: float32[H, D] of length 1, by the bundle's embedder. picture_of: int[H], of which
         picture each row is; the first row of each is the picture itself, others vary it. Somebody
         enrolled here is fitted again; the head of a bundle's person stays, and its threshold rises
-        above the pictures.
+        above the pictures. Raises `RefusedError` where that would lose the person.
         """
+        people, done = self.corrected(name, vectors, picture_of)
+        self._keep(people, can_undo=True)
+        return done
+
+    def corrected(
+        self, name: str, vectors: np.ndarray, picture_of: np.ndarray
+    ) -> tuple[People, Correction]:
+        """Who would be known after `correct`, and what it changes; nothing is written."""
         known = self.find(name)
         firsts = vectors[np.unique(picture_of, return_index=True)[1]]
         before = int(known.head.accepts(firsts).sum())
@@ -269,8 +308,7 @@ class Registry:
                 "was changed",
                 hint=f"leave out the pictures that show {name}, or who is too much alike",
             )
-        self._keep(people, can_undo=True)
-        return done
+        return people, done
 
     def settle(self, changed: Sequence[str] = ()) -> None:
         """Set the thresholds of everybody for the bundle as it is, and keep them.

@@ -52,7 +52,13 @@ class Observation:
 
     def result(self) -> FaceResult:
         """As the result of a picture that stands for itself."""
-        return FaceResult(self.face, self.decision, attributes=self.attributes)
+        return FaceResult(
+            self.face,
+            self.decision,
+            attributes=self.attributes,
+            scores=self.scores,
+            embedding=self.embedding,
+        )
 
 
 class Observer(Protocol):

@@ -196,4 +196,5 @@ class Recognizer:
 
 
 def _score(head: Head, embeddings: np.ndarray) -> HeadScore:
-    return HeadScore(head.name, float(head.score(embeddings)[0]), head.threshold, head.margin)
+    score = float(head.score(embeddings)[0])
+    return HeadScore(head.name, score, head.threshold, head.margin, head.key)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from edge.faces.face import Face
-from edge.heads.decision import Decision
+from edge.heads.decision import Decision, HeadScore
 
 SCHEMA = 1
 """Version of the JSON lines. Fields may be added within a version; none is renamed or removed."""
@@ -45,6 +47,8 @@ class FaceResult:
         attributes: Name to probability, 0..1, over the track where there is one.
         predicted: Whether the detector did not run and the box is where the face should be by now.
         look: The decision of this frame alone, None where the track was not examined.
+        scores: Of all heads in this frame's look; empty without one. Not part of the JSON.
+        embedding: float32[D] of length 1 of this frame's look, else None. Not part of the JSON.
     """
 
     face: Face
@@ -53,6 +57,8 @@ class FaceResult:
     attributes: dict[str, float] = field(default_factory=dict)
     predicted: bool = False
     look: Decision | None = None
+    scores: tuple[HeadScore, ...] = ()
+    embedding: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         decision = self.decision

@@ -86,4 +86,6 @@ class Follower:
             attributes=track.vote.attributes,
             predicted=predicted,
             look=None if look is None else look.decision,
+            scores=() if look is None else look.scores,
+            embedding=None if look is None else look.embedding,
         )

@@ -1,0 +1,57 @@
+"""Keeping visits: the sink that turns results into visits and hands each on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+from edge.sinks.base import Judged, Sink
+from edge.visits.gather import Gatherer
+from edge.visits.store import VisitStore
+from edge.visits.visit import Visit
+
+
+class VisitKeeper(Sink):
+    """Gathers visits, keeps them in `store` where there is one, and tells `listeners` of each."""
+
+    name = "--keep-visits"
+
+    def __init__(
+        self,
+        gatherer: Gatherer,
+        store: VisitStore | None = None,
+        listeners: Sequence[Callable[[Visit], None]] = (),
+        *,
+        faces: bool = False,
+    ) -> None:
+        self.wants_images = faces
+        self._gatherer = gatherer
+        self._store = store
+        self._listeners = tuple(listeners)
+        self._lock = threading.Lock()
+
+    def write(self, judged: Judged) -> None:
+        with self._lock:
+            visits = self._gatherer.add(judged.result, judged.image_bgr)
+        self._hand_on(visits)
+
+    def know(self, people: Sequence[str]) -> None:
+        with self._lock:
+            self._gatherer.keep(people)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            visits = self._gatherer.close()
+        self._hand_on(visits)
+
+    def _hand_on(self, visits: Sequence[Visit]) -> None:
+        for visit in visits:
+            kept = visit if self._store is None else self._store.add(visit)
+            for listener in self._listeners:
+                listener(kept)
