@@ -13,7 +13,14 @@ from edge.models.embedder import mirror_images
 from edge.models.spec import FORMATS, Network
 from export.convert.description import described
 from export.gate.limits import Recipe, advice
-from export.gate.parity import Answers, Parity, answers_of_file, constant_outputs, measure
+from export.gate.parity import (
+    Answers,
+    Parity,
+    agreement_of,
+    answers_of_file,
+    constant_outputs,
+    measure,
+)
 from export.gate.timing import speeds
 
 if TYPE_CHECKING:
@@ -87,8 +94,9 @@ class ParityMissed(GateFailed):
 class Judge:
     """Measures files against the float model on held-out crops, uint8[N, S, S, 3] BGR.
 
-    reference: the float model's answers, None where there is no float model (a person's run); then
-    only answers that are the same for every face, or not finite, are found.
+    reference: the float model's answers, None where there is no float model (a person's run
+    without Keras); then only the decisions of heads, and answers that are the same for every face,
+    or not finite, are found.
     """
 
     def __init__(
@@ -102,11 +110,14 @@ class Judge:
         enrolled: Answers | None = None,
         identity: bool = True,
         few: bool = False,
+        person: np.ndarray | None = None,
     ) -> None:
         """compared_with: the format that speeds are compared with. enrolled: answers of the file
         that heads stand on, None where that is the float model. identity: whether rates of pairs
-        are to be kept. few: the crops are so few that decisions alone are judged.
+        and cosines are to be kept. few: the crops are so few that decisions alone are judged.
+        person: int[N], whose the crops are, where that is known.
         """
+        self.person = person
         self.enrolled, self.identity, self.few = enrolled, identity, few
         self.compared_with = compared_with
         self.held_out = held_out_bgr
@@ -119,7 +130,7 @@ class Judge:
         answers = answers_of_file(network, data, self.held_out)
         limits = self.recipe.limits[network.format]
         parity = self._parity(network, answers)
-        violations = limits.violations(parity, decisions_alone=self.few)
+        violations = limits.violations(parity, decisions_alone=self.few, identity=self.identity)
         made = Candidate(network.format, network, parity, data, violations=violations)
         return replace(made, advice=advice(network.format, parity)) if violations else made
 
@@ -166,12 +177,16 @@ class Judge:
                 mirrored=network.mirrored,
                 enrolled=self.enrolled,
                 identity=self.identity,
+                person=self.person,
             )
         crops = len(self.held_out)
         if answers.problem:
             return Parity(crops, problem=answers.problem)
-        enough = crops > 1
-        return Parity(crops, constant=constant_outputs(answers.plain) if enough else ())
+        constant = constant_outputs(answers.plain) if crops > 1 else ()
+        if self.enrolled is None:
+            return Parity(crops, constant=constant)
+        known = agreement_of(self.enrolled, answers, self.heads, network.mirrored)
+        return Parity(crops, agreement=known[0], near=known[1], constant=constant)
 
 
 def reference_answers(model: FloatModel, crops_bgr: np.ndarray) -> Answers:
@@ -244,23 +259,34 @@ def reason(candidates: Sequence[Candidate], chosen: Candidate, *, bound: bool) -
 
 
 def table(candidates: Sequence[Candidate], chosen: Candidate | None) -> list[str]:
-    """Lines to read: size, speed and parity of each, and what is wrong with those refused."""
-    lines = [
-        f"{'format':<15}{'MB':>7}{'ms':>8}{'ratio':>7}{'cosine':>9}{'worst 1%':>10}{'flips':>8}"
-        f"{'agree':>9}{'dFAR':>8}{'dFRR':>8}"
+    """Lines to read: size, speed and parity of each, and what is wrong with those refused. Columns
+    of what was measured of none are left out."""
+    columns = [
+        (title, width, form, [of(c) for c in candidates])
+        for title, width, form, of in _COLUMNS
+        if any(of(c) is not None for c in candidates)
     ]
-    for c in candidates:
-        p = c.parity
+    lines = [f"{'format':<15}{'MB':>7}" + "".join(f"{t:>{width}}" for t, width, *_ in columns)]
+    for row, c in enumerate(candidates):
         mark = "*" if c is chosen else " "
-        lines.append(
-            f"{mark}{c.format:<14}{len(c.data) / 1e6:>7.2f}{_cell(c.speed_ms, '{:.2f}'):>8}"
-            f"{_cell(c.speed_ratio, '{:.2f}'):>7}"
-            f"{_cell(p.cosine_mean, '{:.4f}'):>9}{_cell(p.cosine_worst, '{:.4f}'):>10}"
-            f"{_cell(p.flips, '{:.2%}'):>8}{_cell(p.agreement_worst, '{:.2%}'):>9}"
-            f"{_cell(p.far_drift, '{:+.2%}'):>8}{_cell(p.frr_drift, '{:+.2%}'):>8}"
-        )
+        cells = "".join(f"{_cell(of[row], form):>{width}}" for _, width, form, of in columns)
+        lines.append(f"{mark}{c.format:<14}{len(c.data) / 1e6:>7.2f}{cells}")
         lines += [f"    refused: {words}" for words in c.violations]
     return lines
+
+
+_COLUMNS: tuple[tuple[str, int, str, Callable[[Candidate], float | None]], ...] = (
+    ("ms", 8, "{:.2f}", lambda c: c.speed_ms),
+    ("ratio", 7, "{:.2f}", lambda c: c.speed_ratio),
+    ("cosine", 9, "{:.4f}", lambda c: c.parity.cosine_mean),
+    ("worst 1%", 10, "{:.4f}", lambda c: c.parity.cosine_worst),
+    ("flips", 8, "{:.2%}", lambda c: c.parity.flips),
+    ("agree", 9, "{:.2%}", lambda c: c.parity.agreement_worst),
+    ("dFAR", 8, "{:+.2%}", lambda c: c.parity.far_drift),
+    ("dFRR", 8, "{:+.2%}", lambda c: c.parity.frr_drift),
+    ("TAR", 9, "{:.2%}", lambda c: c.parity.tar),
+)
+"""Title, width, form and where from; TAR is of pairs of known people, at FAR 1 %."""
 
 
 def _cell(value: float | None, form: str) -> str:

@@ -2,7 +2,8 @@
 
 FAR and FRR are those of pairs of crops: two crops of different pictures count as strangers, a crop
 and its mirror image as the same person. The threshold is the float model's at FAR 1 %. This needs
-no identities, and what quantization does to it is what it does to heads.
+no identities, and what quantization does to it is what it does to heads. Where it is known whose
+the crops are, verification says how well each file tells people apart at a threshold of its own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from edge.heads.head import Head
 
 FAR_OF_PAIRS = 0.01
+
+FEWEST_PAIRS = 100
+"""Pairs of one person below which a rate of them says little."""
+
 _CONSTANT = 1e-4
 _COLLAPSED = 0.05
 
@@ -46,8 +51,10 @@ class Parity:
     over all crops and at the 1st percentile. flips: share of attribute decisions that differ.
     agreement: name of a head to the share of crops on which it decides as with the file that it
     stands on (`export.inputs.near.differs`). near: the same near its threshold and on own samples.
-    far_drift, frr_drift: change of the rates of pairs. constant: outputs that are (nearly) the
-    same for every crop.
+    far_drift, frr_drift: change of the rates of pairs. tar, tar_before: of the file and of the
+    float model, the share of pairs of one person that are accepted, each at its own threshold of
+    FAR 1 %; pairs: how many of one person, and of two, there are. constant: outputs that are
+    (nearly) the same for every crop.
     problem: as of `Answers`; then nothing else is known.
     """
 
@@ -59,6 +66,9 @@ class Parity:
     near: dict[str, float] = field(default_factory=dict)
     far_drift: float | None = None
     frr_drift: float | None = None
+    tar: float | None = None
+    tar_before: float | None = None
+    pairs: tuple[int, int] = (0, 0)
     constant: tuple[str, ...] = ()
     problem: str = ""
 
@@ -76,6 +86,9 @@ class Parity:
             "near": {name: round(share, 5) for name, share in self.near.items()},
             "far_drift": _rounded(self.far_drift),
             "frr_drift": _rounded(self.frr_drift),
+            "tar_at_far_1pct": _rounded(self.tar),
+            "tar_at_far_1pct_before": _rounded(self.tar_before),
+            "pairs": {"same": self.pairs[0], "different": self.pairs[1]},
             "constant": list(self.constant),
             "problem": self.problem,
         }
@@ -107,20 +120,23 @@ def measure(
     mirrored: bool = False,
     enrolled: Answers | None = None,
     identity: bool = True,
+    person: np.ndarray | None = None,
 ) -> Parity:
     """Compare a file with the float model.
 
     thresholds: probability from which each attribute counts as present, empty for 0.5 each. heads:
     those that are fed with this embedding. mirrored: fed with the mean of both sides. enrolled:
     what the file that the heads stand on says, by default the float model. identity: whether the
-    crops are of so many people that the rates of pairs mean something.
+    crops are of so many people that the rates of pairs mean something. person: int[N], whose the
+    crops are, None where nobody knows.
     """
     crops = max((len(values) for values in _outputs(reference.plain).values()), default=0)
     if answers.problem:
         return Parity(crops, problem=answers.problem)
     cosines = _cosines(reference.plain.embeddings, answers.plain.embeddings)
     far_drift, frr_drift = _drift(reference, answers) if identity else (None, None)
-    agreement, near = _agreement(enrolled or reference, answers, heads, mirrored)
+    agreement, near = agreement_of(enrolled or reference, answers, heads, mirrored)
+    tars, pairs = _verification((reference, answers), person, mirrored)
     return Parity(
         crops=crops,
         cosine_mean=None if cosines is None else float(cosines.mean()),
@@ -130,6 +146,9 @@ def measure(
         near={} if enrolled is None else near,
         far_drift=far_drift,
         frr_drift=frr_drift,
+        tar=None if tars is None else tars[1],
+        tar_before=None if tars is None else tars[0],
+        pairs=pairs,
         constant=_constant(reference.plain, answers.plain),
     )
 
@@ -171,7 +190,7 @@ def _flips(
     return float(np.mean((reference >= logits) != (found >= logits)))
 
 
-def _agreement(
+def agreement_of(
     should: Answers, answers: Answers, heads: Sequence[Head], mirrored: bool
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Share of equal decisions of each head on crops, and near its threshold: of the mean of both
@@ -193,6 +212,29 @@ def fed(answers: Answers, mirrored: bool) -> np.ndarray | None:
     if plain is None or mirror is None:
         return None
     return l2_normalized(plain + mirror) if mirrored else np.concatenate([plain, mirror])
+
+
+def _verification(
+    both: tuple[Answers, Answers], person: np.ndarray | None, mirrored: bool
+) -> tuple[tuple[float, float] | None, tuple[int, int]]:
+    """TAR at FAR 1 % of each, None where there are too few pairs; and the numbers of pairs."""
+    if person is None:
+        return None, (0, 0)
+    first, second = np.triu_indices(len(person), 1)
+    same = person[first] == person[second]
+    pairs = int(same.sum()), int((~same).sum())
+    if min(pairs) < FEWEST_PAIRS:
+        return None, pairs
+    found = []
+    for answers in both:
+        seen = fed(answers, mirrored)
+        if seen is None:
+            return None, pairs
+        seen = seen[: len(person)]
+        cosines = np.sum(seen[first] * seen[second], axis=1)
+        threshold = np.quantile(cosines[~same], 1 - FAR_OF_PAIRS)
+        found.append(float(np.mean(cosines[same] >= threshold)))
+    return (found[0], found[1]), pairs
 
 
 def _drift(reference: Answers, answers: Answers) -> tuple[float | None, float | None]:

@@ -160,7 +160,10 @@ def _warnings(
         found.append("the run's own figures say that it has learned nothing beyond its baseline")
     if made.model is None:
         found.append(
-            "parity was not measured, the run has no float model: pack the base's run with --head"
+            "the float model is not here: the file was compared with the one that the heads stand "
+            "on alone"
+            if heads
+            else "parity was not measured, the run has no float model: pack the base's own run"
         )
     if golden is None:
         found.append("no golden crops: 'edge-export verify' can only compare hashes")

@@ -23,7 +23,14 @@ from export.console.noise import default_log, start_log
 from export.gate.candidate import Candidate, Judge, ParityMissed, choose, reason, table
 from export.gate.limits import Recipe
 from export.gate.parity import answers_of_file, constant_outputs
-from export.inputs.crops import FEWEST_CROPS, enough_faces, halved, representative
+from export.inputs.crops import (
+    ENOUGH_PEOPLE,
+    FEWEST_CROPS,
+    Faces,
+    enough_faces,
+    halved,
+    representative,
+)
 from export.inputs.run_folder import RunFolder
 from export.options import AUTO, PackOptions
 from export.packing.formats import stand_in, with_runtimes
@@ -100,9 +107,10 @@ def quantize(options: QuantizeOptions, report: Report = lambda line: None) -> Qu
     report("looking for faces")
     found = enough_faces(options.pictures, network, options.detector)
     calibrates = halved(found.person)
-    crops, held_out = representative(found.crops[calibrates]), found.crops[~calibrates]
+    crops = representative(found.crops[calibrates])
+    kept = Faces(found.crops[~calibrates], found.person[~calibrates])
     report(f"measuring {network.format}")
-    judge = _judge(network, data, held_out, run.heads(), options.recipe)
+    judge = _judge(network, data, kept, run.heads(), options.recipe)
     candidates = [judge.judge(with_runtimes(network, data), data)]
     for kind in formats:
         report(f"converting to {kind}")
@@ -169,7 +177,7 @@ def judged(
             fewest=FEWEST_CROPS,
             without=_description(run.given_embedder).get(CALIBRATED_ON) or (),
         )
-        judge = _judge(_external(own), own.embedder_data(), found.crops, heads, options.recipe)
+        judge = _judge(_external(own), own.embedder_data(), found, heads, options.recipe)
     candidate = judge.judge(with_runtimes(network, data), data)
     if not candidate.passed:
         raise ParityMissed((candidate,), candidate, "nothing was packed, of the embedder")
@@ -209,17 +217,22 @@ def _source(run: RunFolder, options: QuantizeOptions) -> tuple[Network, bytes, t
 
 
 def _judge(
-    network: Network, data: bytes, held_out: np.ndarray, heads: Sequence[Head], recipe: Recipe
+    network: Network, data: bytes, held_out: Faces, heads: Sequence[Head], recipe: Recipe
 ) -> Judge:
-    """Against the float file. Raises `ModelError` where that itself is no use."""
-    answers = answers_of_file(network, data, held_out)
+    """Against the float file; by verification of the people, where these are many. Raises
+    `ModelError` where that itself is no use."""
+    answers = answers_of_file(network, data, held_out.crops)
     same = () if answers.problem else constant_outputs(answers.plain)
     if answers.problem or same:
         raise ModelError(
             answers.problem or "the embedder itself gives the same embedding for every face",
             hint="look whether it is the right file, and described as it wants its faces",
         )
-    return Judge(held_out, answers, heads, recipe, compared_with=network.format)
+    many = len(np.unique(held_out.person)) >= ENOUGH_PEOPLE
+    return Judge(
+        held_out.crops, answers, heads, recipe, compared_with=network.format,
+        person=held_out.person if many else None,
+    )  # fmt: skip
 
 
 def _drawn(run: RunFolder, network: Network) -> np.ndarray:

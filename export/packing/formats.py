@@ -114,7 +114,7 @@ def make_candidates(
         fed,
         options.recipe,
         enrolled=_enrolled(run, data, held_out) if fed else None,
-        identity=not few and not _is_task(run),
+        identity=not few and run.kind == "base",
         few=few,
     )
     candidates: list[Candidate] = []
@@ -223,12 +223,6 @@ def _enrolled(run: RunFolder, data: bytes, crops_bgr: np.ndarray) -> Answers | N
     of the file itself."""
     answers = answers_of_file(run.network, data, crops_bgr)
     return None if answers.problem else answers
-
-
-def _is_task(run: RunFolder) -> bool:
-    """Whether the run answers another question than who somebody is: then it need not keep what
-    tells people apart."""
-    return bool((run.info.get("data") or {}).get("task"))
 
 
 def with_runtimes(network: Network, data: bytes) -> Network:

@@ -12,14 +12,16 @@ import run_factory as factory
 
 from edge.errors import GateFailed
 from edge.heads.enrol import enrol
-from edge.heads.head import Head
+from edge.heads.head import KERNEL, LINEAR, Head
 from edge.models.embedder import Perception, l2_normalized
 from edge.models.runtime import open_model
 from export.convert import fused
 from export.convert.float_model import FloatModel
-from export.gate.limits import Limits
-from export.gate.parity import Answers, Parity, measure
+from export.gate.candidate import Judge
+from export.gate.limits import Limits, Recipe
+from export.gate.parity import Answers, Parity, answers_of_file, measure
 from export.inputs.near import NEAR, differs, near_points
+from trainer.task.head import TaskExamples, fit_task_head
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,41 @@ def test_a_head_is_compared_with_the_file_that_it_stands_on(
     other = l2_normalized(strangers + 0.5 * np.roll(strangers, 1, axis=0))
     parity = measure(said(other), said(strangers), (), [head], enrolled=said(strangers))
     assert (parity.agreement["Anna"], parity.near["Anna"]) == (1.0, 1.0)
+
+
+def test_a_task_is_asked_near_its_threshold_in_its_own_unit() -> None:
+    """Its scores have no unit, and among the faces there may be none that it says yes to."""
+    world = embedding_factory.World(4)
+    faces = np.concatenate([world.pictures(world.person(), 1) for _ in range(60)])
+    worn = 0.8 * world.looks[1:2]
+    x = np.concatenate([l2_normalized(faces[:40] + worn), faces[:40]]).astype(np.float64)
+    answer = np.arange(80) < 40
+    group = np.arange(80) % 40
+    examples = TaskExamples(x, x[:0], np.zeros(0, np.int64), answer, group)
+    for kind in (LINEAR, KERNEL):
+        fit = fit_task_head(examples, (kind,), 0)
+        head = Head("glasses", fit.kind, "ab" * 32, fit.layers, threshold=0.0)
+        said_no = faces[~head.accepts(faces)]
+        assert len(said_no) > 30
+        points, _ = near_points(head, said_no)
+        scores = head.score(points[:-1])
+        assert len(scores) > 100
+        assert (scores > 0).any()
+        assert (scores < 0).any()
+        assert np.abs(scores).max() <= np.std(head.score(said_no)) + 1e-9
+
+
+def test_without_a_float_model_heads_are_compared_all_the_same(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    base = factory.shared_base(tmp_path_factory.getbasetemp().parent)
+    network, data = factory.network_of(base), (base / "model.int8.tflite").read_bytes()
+    crops = factory.some_crops(20, 8)
+    known = answers_of_file(network, data, crops)
+    head = factory.a_head(base)
+    judge = Judge(crops, None, [head], Recipe(timing_s=0.0), enrolled=known)
+    assert judge.judge(network, data).parity.agreement == {"Anna": 1.0}
+    assert judge.judge(network, data).parity.near == {"Anna": 1.0}
 
 
 def test_within_its_band_a_head_does_not_commit_itself(enrolled: tuple[Head, np.ndarray]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import embedding_factory
 import numpy as np
 import pytest
 
 from edge.errors import GateFailed
-from edge.heads.head import Head, linear_layers
+from edge.heads.enrol import enrol
+from edge.heads.head import Head
 from edge.models.embedder import Perception, l2_normalized
 from edge.models.spec import FORMATS
 from export.gate.candidate import DEPLOYED, Candidate, ParityMissed, choose, passed, reason, table
@@ -17,7 +19,7 @@ from export.gate.limits import EXACT, Limits, Recipe, advice
 from export.gate.parity import Answers, Parity, constant_outputs, measure
 
 RNG = np.random.default_rng(0)
-COUNT, SIZE = 300, 24
+COUNT, SIZE = 300, embedding_factory.SIZE
 
 
 def embeddings() -> np.ndarray:
@@ -43,18 +45,15 @@ def noisy(answers: Answers, amount: float) -> Answers:
     return Answers(spoil(answers.plain), spoil(answers.mirrored))
 
 
-def a_head(answers: Answers, threshold: float = 0.8) -> Head:
-    assert answers.plain.embeddings is not None
-    return Head(
-        name="Anna",
-        kind="linear",
-        embedder_sha256="0" * 64,
-        layers=linear_layers(answers.plain.embeddings[0], 0.0),
-        threshold=threshold,
-    )
+@pytest.fixture(scope="module")
+def anna() -> Head:
+    """Somebody enrolled against made-up strangers."""
+    world = embedding_factory.World(3)
+    own = world.pictures(world.person(), 20)
+    return enrol("Anna", own, np.arange(20), world.cohort(200))
 
 
-def test_heads_that_see_both_sides_are_compared_on_their_mean() -> None:
+def test_heads_that_see_both_sides_are_compared_on_their_mean(anna: Head) -> None:
     """A file that is wrong by as much on one side as on the other decides as it should."""
     should = reference()
     plain, mirror = should.plain.embeddings, should.mirrored.embeddings
@@ -64,14 +63,14 @@ def test_heads_that_see_both_sides_are_compared_on_their_mean() -> None:
     wrong = Answers(replace(should.plain, embeddings=plain + push), replace(
         should.mirrored, embeddings=mirror - push
     ))  # fmt: skip
-    head = a_head(should, threshold=float(np.median(plain @ plain[0])))
+    head = replace(anna, threshold=float(np.median(anna.score(plain))), margin=0.0)
     assert measure(should, wrong, (), [head]).agreement["Anna"] < 0.95
     assert measure(should, wrong, (), [head], mirrored=True).agreement["Anna"] == 1.0
 
 
-def test_equal_answers_have_no_difference() -> None:
+def test_equal_answers_have_no_difference(anna: Head) -> None:
     should = reference()
-    parity = measure(should, should, (), [a_head(should)])
+    parity = measure(should, should, (), [anna])
     assert parity.cosine_mean == pytest.approx(1, abs=1e-6)
     assert parity.cosine_worst == pytest.approx(1, abs=1e-6)
     assert (parity.flips, parity.far_drift, parity.frr_drift) == (0, 0, 0)
@@ -151,6 +150,39 @@ def test_one_crop_of_few_is_no_drift() -> None:
     assert Limits().violations(Parity(100, frr_drift=4 / 100))
 
 
+def test_files_are_judged_by_how_they_tell_known_people_apart() -> None:
+    """A file that turns the whole space has a cosine of nothing, and the same verification."""
+    world = embedding_factory.World(5, noise=0.5)
+    faces = np.concatenate([world.pictures(world.person(), 6) for _ in range(20)])
+    person = np.repeat(np.arange(20), 6)
+    turn = np.linalg.qr(RNG.normal(size=(SIZE, SIZE)))[0].astype(np.float32)
+    should, turned = said(faces), said(faces @ turn)
+    parity = measure(should, turned, (), person=person)
+    assert parity.cosine_mean is not None
+    assert parity.cosine_mean < 0.5
+    assert parity.pairs == (20 * 15, 120 * 119 // 2 - 20 * 15)
+    assert parity.tar == pytest.approx(parity.tar_before)
+    assert Limits().violations(parity) == ()
+    blurred = l2_normalized(faces + l2_normalized(RNG.normal(size=faces.shape)))
+    worse = measure(should, said(blurred), (), person=person)
+    assert [w for w in Limits().violations(worse) if "of 300 pairs of one person" in w]
+    few = measure(should, turned, (), person=np.arange(120))
+    assert few.tar is None
+    assert [w for w in Limits().violations(few) if "mean cosine" in w]
+
+
+def said(embeddings: np.ndarray) -> Answers:
+    return Answers(Perception(embeddings, None), Perception(embeddings, None))
+
+
+def test_what_need_not_tell_people_apart_is_judged_by_its_decisions() -> None:
+    drifted = Parity(100, cosine_mean=0.9, frr_drift=0.0312, far_drift=0.02, agreement={"A": 1.0})
+    assert Limits().violations(drifted, identity=False) == ()
+    assert len(Limits().violations(drifted)) == 3
+    flipped = replace(drifted, flips=0.2)
+    assert "attribute flips" in Limits().violations(flipped, identity=False)[0]
+
+
 def test_what_does_not_exist_violates_nothing() -> None:
     assert Limits().violations(Parity(100, flips=0.0)) == ()
 
@@ -217,6 +249,7 @@ def test_the_choice_is_explained() -> None:
 def test_the_table_names_every_format_and_every_reason() -> None:
     ok = candidate(DEPLOYED)
     lines = table([ok, candidate("onnx-int8", wrong="too far")], ok)
+    assert lines[0].split() == ["format", "MB", "ms"]  # no column of dashes
     assert lines[1].startswith(f"*{DEPLOYED}")
     assert "    refused: too far" in lines
 
