@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from edge.errors import InputError, ModelError, UsageError
+from edge.models.embedder import l2_normalized
 from trainer.networks import backbones
 from trainer.networks.backbones import IMAGENET_MEAN, IMAGENET_STD, PIXEL_SCALES, pixel_scale_name
 from trainer.networks.face_network import (
@@ -21,7 +22,7 @@ from trainer.networks.face_network import (
     freeze,
     load_base,
     unnormalized,
-    with_new_head,
+    with_features,
 )
 from trainer.networks.folding import fold
 
@@ -43,9 +44,17 @@ def test_plain_networks_have_exactly_their_parameters(arch: str, parameters: int
     assert list(model.output) == ["attributes"]
 
 
-def test_a_new_head_on_frozen_convolutions() -> None:
-    config = NetworkConfig(arch="cnn-32", input_size=192, embedding_size=0, frozen_layers=-1)
-    assert trainable(with_new_head(build(config), (128, 1))) == 4_353
+def test_features_take_the_place_of_an_embedding() -> None:
+    """Below a head of 128 units and one: 4,353 numbers on the 32 features of cnn-32."""
+    model = build(NetworkConfig(arch="cnn-32", input_size=192, embedding_size=0))
+    whole = with_features(model)
+    assert whole.count_params() == model.count_params()
+    said = whole(pixels(192))
+    features = keras.Model(model.input, feature_layer(model).output)(pixels(192))
+    np.testing.assert_allclose(said["embedding"], l2_normalized(np.asarray(features)), atol=1e-5)
+    np.testing.assert_allclose(unnormalized(whole)(pixels(192))["embedding"], features, atol=1e-5)
+    known = build(SMALL)
+    assert with_features(known) is known
 
 
 def test_mobilenet_has_exactly_its_parameters() -> None:

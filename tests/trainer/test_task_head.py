@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import trainer.task.head
-from edge.heads.head import KERNEL, LINEAR, Head
+from edge.heads.head import DENSE_128, KERNEL, LINEAR, Head
 from edge.models.embedder import l2_normalized
 from trainer.task.head import TaskExamples, TaskFit, best_threshold, fit_task_head
 
@@ -42,6 +42,13 @@ def test_a_crossed_question_takes_a_kernel() -> None:
     fit = fit_task_head(known, (LINEAR, KERNEL), 0)
     assert fit.kind == KERNEL
     assert share_right(fit, fresh) > 0.95
+
+
+def test_a_dense_head_finds_it_too() -> None:
+    known, fresh = examples(crossed=True), examples(crossed=True, seed=1)
+    fit = fit_task_head(known, (DENSE_128,), 0)
+    assert [layer.weights.shape for layer in fit.layers] == [(SIZE, 128), (128, 1)]
+    assert share_right(fit, fresh) > 0.9
 
 
 def test_of_equals_the_linear_head_is_taken() -> None:

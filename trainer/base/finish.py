@@ -16,6 +16,7 @@ from edge.models.embedder import Embedder, Perception
 from edge.models.spec import Network
 from trainer.base.data import BaseData
 from trainer.base.settings import BaseSettings
+from trainer.cohort.build import CohortPlan, build_cohort, limited
 from trainer.console.quiet import quiet_native
 from trainer.data.attribute_metrics import AttributeReport, measure_attributes
 from trainer.data.attribute_thresholds import tune_thresholds
@@ -23,9 +24,12 @@ from trainer.data.pairs import sample_pairs
 from trainer.data.table import TEST, TRAIN, VALIDATION, FaceTable
 from trainer.evaluation.verification import pair_scores, verify
 from trainer.inference.external import Teacher
+from trainer.inference.source import Deployed
 from trainer.networks.compensation import quantize_compensated
+from trainer.networks.face_network import with_features
 from trainer.networks.quantization import agreement, describe
 from trainer.run_folder import (
+    COHORT,
     MODEL_H5,
     MODEL_KERAS,
     MODEL_TFLITE,
@@ -45,6 +49,9 @@ COMPENSATING = 3000
 
 HELD_OUT = 256
 """Crops of the test part for the parity gate of exporters."""
+
+STRANGERS, PICTURES_OF_EACH = 2000, 2
+"""People of a base's own cohort at most, and pictures of each: 4 MB at 128 numbers."""
 
 USEFUL_AUC = 0.6
 """Verification by chance has 0.5; a base without attributes must reach this on unseen people."""
@@ -68,7 +75,7 @@ def finish(
     Returns what run.json holds and lines for people. Raises `ModelError` where the int8 file does
     not decide as the network does.
     """
-    model = outcome.model
+    model = with_features(outcome.model)
     with atomic_file(folder / MODEL_KERAS) as temporary:
         model.save(temporary)
     if settings.save_format == "h5":
@@ -81,7 +88,8 @@ def finish(
     deployed = quantize_compensated(model, crops, _varied(data.part(TRAIN), size, settings.seed))
     with atomic_file(folder / MODEL_TFLITE) as temporary:
         temporary.write_bytes(deployed)
-    network = _network(settings, data, teacher, deployed)
+    width = int(model.output["embedding"].shape[-1])
+    network = _network(settings, data, teacher, deployed, width)
     save_golden(folder, network.input)
     close = agreement(model, network, deployed, held_out)
     watcher = _Watcher(network, deployed, settings.threads or 2, size, settings.quiet)
@@ -101,6 +109,9 @@ def finish(
         lines.append(f"verification of unseen people: AUC {identity['auc']:.4f} (chance 0.5)")
         if attributes is None:
             learned = identity["auc"] >= USEFUL_AUC
+    strangers = _save_cohort(settings, data, Deployed(network, deployed), folder)
+    if strangers:
+        lines.append(f"cohort of {strangers} people who were not trained on: {COHORT}")
     figures["best_epoch"] = outcome.progress.best_epoch + 1
     figures["history"] = outcome.progress.history
     run = Run(
@@ -110,7 +121,7 @@ def finish(
         network=network,
         data={**data.counts, "fractions": settings.fractions},
         figures=figures,
-        warnings=_warnings(learned, data),
+        warnings=_warnings(learned, strangers, data),
         learned_something=learned,
     )
     run.save(folder)
@@ -158,7 +169,7 @@ def _spread(arrays: FaceArrays, count: int, size_px: int, seed: int) -> np.ndarr
 
 
 def _network(
-    settings: BaseSettings, data: BaseData, teacher: Teacher | None, deployed: bytes
+    settings: BaseSettings, data: BaseData, teacher: Teacher | None, deployed: bytes, width: int
 ) -> Network:
     config = settings.data()
     start = settings.arch.removeprefix("file:")
@@ -166,12 +177,14 @@ def _network(
     source = f"edge-train attributes, {arch}, on {len(data.table)} pictures"
     if teacher is not None:
         source += f", distilled from {teacher.network.source or 'a teacher'}"
+    if not settings.embedding_size:
+        source += ", its features in place of an embedding"
     return describe(
         deployed,
         window=config.window,
         size_px=settings.input_size,
         attributes=data.table.attributes,
-        embedding_size=settings.embedding_size,
+        embedding_size=width,
         source=source,
         mirrored=settings.arch not in LOOKS_ONCE,
     )
@@ -251,8 +264,31 @@ def _identity_figures(
         return None
 
 
-def _warnings(learned: bool, data: BaseData) -> tuple[str, ...]:
+def _save_cohort(settings: BaseSettings, data: BaseData, deployed: Deployed, folder: Path) -> int:
+    """Write the cohort of people that were not trained on. Returns how many there are, 0 where
+    they are too few for one."""
+    known = data.table.select(data.table.partition != TRAIN).with_attributes(())
+    plan = CohortPlan(
+        per_person=PICTURES_OF_EACH,
+        seed=settings.seed,
+        source=", ".join(path.resolve().name for path in (*settings.folders, *settings.singles)),
+        detector=settings.detector_model,
+        cache_dir=settings.cache_dir,
+        threads=settings.threads,
+        quiet=settings.quiet,
+    )
+    try:
+        cohort, counts = build_cohort(limited(known, plan, STRANGERS), deployed, plan)
+    except DataError:
+        return 0
+    cohort.save(folder / COHORT)
+    return counts.people
+
+
+def _warnings(learned: bool, strangers: int, data: BaseData) -> tuple[str, ...]:
     warnings = [] if learned else ["this base has learned nothing useful"]
+    if not strangers:
+        warnings.append("no cohort: too few people were left that it was not trained on")
     if data.counts.get("split") == "random":
         warnings.append("pictures were split at random, so people may be in several parts")
     return tuple(warnings)

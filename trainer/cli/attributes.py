@@ -92,7 +92,7 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     type=click.IntRange(0, 1024),
     default=128,
     metavar="N",
-    help="0 for attributes alone.",
+    help="0 for attributes alone; heads then stand on the network's features.",
 )
 @click.option(
     "--batch-norm-momentum",

@@ -22,7 +22,6 @@ from edge.console.commands import (
     threads_option,
 )
 from edge.errors import UsageError
-from edge.heads.head import DENSE_128
 from trainer.cli.augmentation_options import RANGES, augmentation_options
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ WITHOUT_PATHS = "edge-train person … --privacy (the other options may name fil
     type=click.Choice(["auto", "linear", "dense-128", "kernel"]),
     default="auto",
     help="What is fitted: for a person linear or dense-128 (needs TensorFlow), for --positive and "
-    "--negative linear or kernel; by default linear, and the better one.",
+    "--negative also kernel; by default linear, for these the better of linear and kernel.",
 )
 @click.option(
     "--mode",
@@ -219,6 +218,4 @@ def _check_task(
             )
     from trainer.person.settings import check_mode
 
-    if settings.head == DENSE_128:
-        raise UsageError("--positive and --negative take a linear or a kernel head")
     check_mode(settings)

@@ -79,7 +79,23 @@ def strangers(folders: Sequence[Path], plan: CohortPlan) -> FaceTable:
         for folder in folders
     ]
     table = concat([one.with_attributes(()) for one in tables])
-    return _limited(table, plan)
+    return limited(table, plan)
+
+
+def limited(table: FaceTable, plan: CohortPlan, people: int | None = None) -> FaceTable:
+    """At most `per_person` pictures of anybody, and of `people` at most, drawn by the seed."""
+    if plan.per_person is None and people is None:
+        return table
+    rng = np.random.default_rng(plan.seed)
+    single = table.people()
+    kept = np.unique(single)
+    if people is not None and len(kept) > people:
+        kept = np.sort(rng.permutation(kept)[:people])
+    rows: list[int] = []
+    for person in kept:
+        own = np.flatnonzero(single == person)
+        rows += rng.permutation(own)[: plan.per_person].tolist()
+    return table.select(np.sort(np.array(rows, dtype=np.int64)))
 
 
 def build_cohort(
@@ -197,15 +213,3 @@ def _cohort(
         source=plan.source,
         licence=plan.licence,
     )
-
-
-def _limited(table: FaceTable, plan: CohortPlan) -> FaceTable:
-    """At most `per_person` pictures of anybody, drawn by the seed."""
-    if plan.per_person is None:
-        return table
-    rng = np.random.default_rng(plan.seed)
-    rows = np.flatnonzero(table.identity == UNKNOWN).tolist()
-    for person in np.unique(table.identity[table.identity != UNKNOWN]):
-        own = np.flatnonzero(table.identity == person)
-        rows += rng.permutation(own)[: plan.per_person].tolist()
-    return table.select(np.sort(np.array(rows, dtype=np.int64)))

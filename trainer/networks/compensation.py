@@ -56,10 +56,10 @@ def quantize_compensated(
     """The int8 file as by `trainer.networks.quantization.quantize`, compensated where that pays.
 
     representative_bgr: uint8[N, S, S, 3] BGR for calibration. crops_bgr: likewise, many and varied,
-    of people that are trained on. A network without embedding, or with fewer than `FEWEST_CROPS`
-    crops, is quantized as it is. `model` is as before afterwards.
+    of people that are trained on. A network whose embedding has no layer of its own, or with
+    fewer than `FEWEST_CROPS` crops, is quantized as it is. `model` is as before afterwards.
     """
-    if "embedding" not in model.output or len(crops_bgr) < FEWEST_CROPS:
+    if len(crops_bgr) < FEWEST_CROPS or not _has_layer(model):
         return quantize(model, representative_bgr)
     found = compensate(model, representative_bgr, crops_bgr)
     if not found.pays:
@@ -94,6 +94,10 @@ def compensate(
         before=_cosine(seen[check] @ kernel + bias, wanted[check]),
         after=_cosine(seen[check] @ fitted[0] + fitted[1], wanted[check]),
     )
+
+
+def _has_layer(model: keras.Model) -> bool:
+    return "embedding" in model.output and bool(model.get_layer(EMBEDDING_FEATURES).weights)
 
 
 def _int8_features(data: bytes, crops_bgr: np.ndarray) -> np.ndarray:

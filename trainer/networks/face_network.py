@@ -127,18 +127,17 @@ def freeze(backbone: keras.Model, layers: int) -> None:
         layer.trainable = position >= count
 
 
-def with_new_head(model: keras.Model, units: tuple[int, ...]) -> keras.Model:
-    """The model's backbone, frozen as it is, under new dense layers of `units` and one logit.
+def with_features(model: keras.Model) -> keras.Model:
+    """The network with its features as the embedding, where it has none of its own.
 
-    The classic way to teach an attribute network one new yes-or-no question: the last layer has
-    one unit, those before it a sigmoid.
+    So a base of attributes alone can be packed, and carry heads: on features that nobody trained to
+    tell people apart, for questions such as whether somebody wears glasses.
     """
-    features = feature_layer(model).output
-    for place, count in enumerate(units):
-        last = place == len(units) - 1
-        name = "answer" if last else f"new_hidden_{place}"
-        features = keras.layers.Dense(count, None if last else "sigmoid", name=name)(features)
-    return keras.Model(model.input, features)
+    if "embedding" in model.output:
+        return model
+    features = keras.layers.Identity(name=EMBEDDING_FEATURES)(feature_layer(model).output)
+    embedding = keras.layers.UnitNormalization(name="embedding", dtype="float32")(features)
+    return keras.Model(model.input, {**model.output, "embedding": embedding}, name="base")
 
 
 def feature_layer(model: keras.Model) -> keras.layers.Layer:

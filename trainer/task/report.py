@@ -114,7 +114,8 @@ def _facts(head: Head, answers: Answers) -> str:
             ("set", facts["strategy"]),
             (
                 "head",
-                f"{head.kind}, regularization {facts['l2']:g}: the best of those asked for, on "
+                f"{head.kind}, {facts['head_parameters']:,} parameters, regularization "
+                f"{facts['l2']:g}: the best of those asked for, on "
                 "scores out of fold",
             ),
         ]

@@ -62,6 +62,7 @@ class TaskResult:
                 f"{facts['pictures']}, those that could not be judged counted as wrong; balanced "
                 f"{facts['balanced_accuracy']:.3f} (chance: 0.5), FAR {facts['far']:.3f}, FRR "
                 f"{facts['frr']:.3f}",
+                f"head: {facts['head']}, {facts['head_parameters']:,} parameters",
                 *(f"warning: {text}" for text in self.warnings),
                 f"wrote {self.out}",
             ]

@@ -21,7 +21,7 @@ from edge.errors import InputError, RefusedError
 from edge.files.atomic import atomic_folder
 from edge.files.formats import is_picture, is_video
 from edge.files.listing import list_folder
-from edge.heads.head import KERNEL, LINEAR, Head
+from edge.heads.head import DENSE_128, KERNEL, LINEAR, Head
 from trainer.cohort.choose import stored_cohort
 from trainer.data.attribute_metrics import USEFUL_MARGIN
 from trainer.finetune.base import TUNED_ON_THESE, TunedBase, tune_base
@@ -40,7 +40,7 @@ from trainer.task.head import TaskExamples, best_threshold, fit_task_head
 from trainer.task.result import Answers, TaskResult
 from trainer.task.whitening import Whitening
 
-KINDS = {AUTO: (LINEAR, KERNEL), LINEAR: (LINEAR,), KERNEL: (KERNEL,)}
+KINDS = {one: (one,) for one in (LINEAR, KERNEL, DENSE_128)} | {AUTO: (LINEAR, KERNEL)}
 """What --head asks for; with "auto" the better one out of fold."""
 
 MOST_VARIATIONS = 24
@@ -172,7 +172,12 @@ def fit_task(
     )
     fit = fit_task_head(examples, kinds, seed)
     threshold = best_threshold(fit.held_out, answers.answer, answers.group)
-    figures = _figures(fit.held_out, threshold, answers)
+    parameters = sum(layer.weights.size + layer.bias.size for layer in fit.layers)
+    figures = {
+        **_figures(fit.held_out, threshold, answers),
+        "head": fit.kind,
+        "head_parameters": parameters,
+    }
     head = Head(
         name=name,
         kind=fit.kind,

@@ -1,1 +1,0 @@
-"""A run of `edge-train direct`: a whole network from ImageNet to one yes-or-no question."""
