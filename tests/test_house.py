@@ -53,7 +53,17 @@ ROOMS = {
     ),
     "trainer": (
         *("drawn", "console", "photos", "data", "run_folder", "report", "networks", "inference"),
-        *("cohort", "evaluation", "training", "finetune", "person", "task", "base", "cli"),
+        *(
+            "cohort",
+            "evaluation",
+            "training",
+            "finetune",
+            "person",
+            "task",
+            "direct",
+            "base",
+            "cli",
+        ),
     ),
     "export": (
         *("console", "verify", "flash", "inputs", "convert", "gate", "options", "heads", "packing"),

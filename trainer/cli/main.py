@@ -6,6 +6,7 @@ from edge.console.commands import group
 from trainer.cli.attributes import attributes_command
 from trainer.cli.audit import audit_command
 from trainer.cli.cohort import cohort_command
+from trainer.cli.direct import direct_command
 from trainer.cli.evaluate_base import evaluate_base_command
 from trainer.cli.evaluate_person import evaluate_person_command
 from trainer.cli.person import person_command
@@ -29,6 +30,7 @@ main.add_command(evaluate_base_command)
 main.add_command(cohort_command)
 main.add_command(person_command)
 main.add_command(evaluate_person_command)
+main.add_command(direct_command)
 
 if __name__ == "__main__":
     main()
