@@ -26,6 +26,7 @@ from edge.people.store import (
     remove_people,
     save_people,
 )
+from edge.visits.camera_book import forget_heads, remove_book
 from edge.visits.store import VisitStore
 
 
@@ -47,6 +48,7 @@ def run_forget(
         heads = heads_of(name, found)
         own = [each.head for each in load_people(people_folder(), vault).persons]
         visits = VisitStore(vault=vault).forget(name, (*heads, *(h for h in own if h.name == name)))
+        forget_heads((*heads, *(head for head in own if head.name == name)))
         device, changed = _from_device(name, heads, vault)
         pictures = forget_pictures(name, events_folder)
         written = forget_in_bundles(found, name, () if used is None else (used,))
@@ -67,6 +69,7 @@ def run_forget_all(name: str | None) -> Forgotten:
         there = folder.exists()
         remove_people(folder)
         visits = VisitStore().clear()
+        remove_book()
     if not there and not visits:
         raise InputError("nobody is enrolled on this device")
     return Forgotten("", there, (), 0, visits=visits)

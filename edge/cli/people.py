@@ -199,18 +199,25 @@ def not_me(
 def people(bundle: Path | None, key_file: Path | None, as_json: bool) -> None:
     """List who is known: by the bundle, and enrolled on this device."""
     from edge.people.store import is_sealed, people_folder
+    from edge.visits.camera_book import read_book
 
     with _register(bundle, key_file) as register:
         known = register.known()
-    sealed = is_sealed(people_folder())
+    sealed, book = is_sealed(people_folder()), read_book()
     if as_json:
-        emit_json({"schema": 1, "encrypted": sealed, "people": [each.to_json() for each in known]})
+        facts = [
+            {**each.to_json(), "cameras": [bound.to_json() for bound in book.bounds(each.head)]}
+            for each in known
+        ]
+        emit_json({"schema": 1, "encrypted": sealed, "people": facts})
         return
     for each in known:
         facts = each.to_json()
         words = [f"{facts['looks']} looks" if facts["looks"] else "", each.origin]
         words += [f"{facts['not_me']} pictures of others taken back" if facts["not_me"] else ""]
         say(f"{each.head.name}: {', '.join(word for word in words if word)}")
+        for line in (line for bound in book.bounds(each.head) for line in bound.lines()):
+            say(f"    {line}")
         for warning in facts["warnings"]:
             say(f"    warning: {warning}")
     if not known:

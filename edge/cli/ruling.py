@@ -41,7 +41,7 @@ def rule(
             say(proposal.text())
             for change in proposal.foresight.changed:
                 say(f"    visit {change.visit}: {change.before} -> {change.after}")
-        done = not preview and (yes or _agrees())
+        done = not preview and (yes or agrees())
         if done:
             apply(register, store, proposal)
     if as_json:
@@ -54,7 +54,8 @@ def rule(
         say("nothing was changed")
 
 
-def _agrees() -> bool:
+def agrees() -> bool:
+    """Whether whoever sits before the terminal says yes. Raises `UsageError` without one."""
     if not sys.stdin.isatty():
         raise UsageError("nobody can be asked here", hint="add --yes, or --preview")
     return click.confirm("do it?")

@@ -14,6 +14,7 @@ from edge.service.service import Notifier, Signals, SilentNotifier, logging_to_s
 
 if TYPE_CHECKING:
     from edge.bundle.locate import Located
+    from edge.cli.visiting import VisitOptions
     from edge.recognition.recognizer import Recognizer
     from edge.service.loop import Tally
     from edge.sinks.base import FanOut, Sink
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from edge.tracking.challenge import Challenger
     from edge.tracking.direction import Direction
     from edge.tracking.follower import Follower
+    from edge.visits.camera_book import Adapt
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class RunOptions:
     on_match: tuple[str, ...] = ()
     keep_events: int | None = None
     events_folder: Path | None = None
+    adapt: Adapt = "report"
     keep_visits: int | None = None
     visit_faces: bool = False
     challenge: bool = False
@@ -96,9 +99,10 @@ def check_options(options: RunOptions) -> None:
 
 def _run(options: RunOptions, signals: Signals) -> None:
     from edge.bundle.locate import locate
+    from edge.cli.visiting import Visiting
     from edge.service.loop import Loop
     from edge.service.probation import proved
-    from edge.sinks.base import FanOut
+    from edge.sinks.base import FanOut, Teller
     from edge.tracking.budget import Budget
 
     source = open_source(options, signals)
@@ -113,7 +117,16 @@ def _run(options: RunOptions, signals: Signals) -> None:
     tracker = open_tracker(options, source, budget)
     direction = open_direction(options, source)
     sinks = open_sinks(options, source, [head.name for head in recognizer.heads], signals)
-    sinks += visit_sinks(options, source, recognizer)
+    visiting = Visiting(visit_options(options), recognizer, signals.ask_reload)
+    visiting.tell += [sink.tell for sink in sinks if isinstance(sink, Teller)]
+    sinks += visiting.sinks(source)
+
+    def again() -> Recognizer:
+        found = proved(locate(options.bundle), fall_back=False, on_wait=notifier.progress)
+        reloaded = open_recognizer(found, options)
+        visiting.heads = reloaded.heads
+        return reloaded
+
     with source:
         sinks += savers(options, source)
         hurried = lambda: signals.stopping  # noqa: E731
@@ -127,10 +140,7 @@ def _run(options: RunOptions, signals: Signals) -> None:
                 direction=direction,
                 budget=budget,
                 notifier=notifier,
-                reload=lambda: open_recognizer(
-                    proved(locate(options.bundle), fall_back=False, on_wait=notifier.progress),
-                    options,
-                ),
+                reload=again,
                 limit=options.frames,
                 most_fps=options.fps if tracker is None else None,
             )
@@ -185,6 +195,7 @@ def open_recognizer(located: Located, options: RunOptions) -> Recognizer:
         detector_model=options.detector_model,
         threads=options.threads,
         attributes=options.attributes,
+        adapt=options.adapt if options.camera is not None else "off",
     )
 
 
@@ -235,22 +246,18 @@ def savers(options: RunOptions, source: Source) -> list[Sink]:
     return [] if options.save is None else [saver_for(options.save, source)]
 
 
-def visit_sinks(options: RunOptions, source: Source, recognizer: Recognizer) -> list[Sink]:
-    """What gathers visits, where the options ask for it. Raises `UsageError` for pictures."""
-    if options.keep_visits is None:
-        return []
-    if source.kind in ("picture", "folder"):
-        raise UsageError("--keep-visits needs a camera or a video, and these are pictures")
-    from edge.people.encryption import Encryption
-    from edge.sinks.visits import VisitKeeper
-    from edge.tracking.vote import VoteConfig
-    from edge.visits.gather import Gatherer
-    from edge.visits.store import VisitStore
+def visit_options(options: RunOptions) -> VisitOptions:
+    """Those of the options that are about visits."""
+    from edge.cli.visiting import VisitOptions
 
-    votes = VoteConfig() if options.votes is None else VoteConfig(*options.votes)
-    gatherer = Gatherer(recognizer.embedder.network.sha256, faces=options.visit_faces, votes=votes)
-    store = VisitStore(vault=Encryption.open(options.key_file), keep=options.keep_visits)
-    return [VisitKeeper(gatherer, store, faces=options.visit_faces)]
+    return VisitOptions(
+        keep=options.keep_visits,
+        faces=options.visit_faces,
+        adapt=options.adapt,
+        votes=options.votes,
+        track=options.track,
+        key_file=options.key_file,
+    )
 
 
 def open_sinks(

@@ -35,7 +35,8 @@ SECTIONS = {
         *("realtime", "frames", "wait_for_camera"),
     ),
     "Decisions": (
-        *("bundle", "key_file", "detector_model", "attributes", "track", "votes", "challenge"),
+        *("bundle", "key_file", "detector_model", "attributes", "track", "votes", "adapt"),
+        "challenge",
     ),
     "Outputs": (
         *("as_json", "save", "window", "serve", "serve_token", "mqtt", "webhook", "on_match"),
@@ -170,6 +171,12 @@ class _Share(click.ParamType):
     "--keep-events", type=click.IntRange(1), metavar="N", help="Keep the last N arrivals' pictures."
 )
 @click.option("--events-folder", type=PATH, metavar="DIR", help="Where --keep-events keeps them.")
+@click.option(
+    "--adapt",
+    type=click.Choice(["on", "report", "off"]),
+    default="report",
+    help="Count how strangers before the camera score; on: raise thresholds by it.",
+)
 @click.option(
     "--keep-visits",
     type=click.IntRange(1, 2000),

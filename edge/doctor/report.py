@@ -18,6 +18,7 @@ CHECKS = (
     "edge.doctor.checks.vision:check_opencv",
     "edge.doctor.checks.vision:check_detector",
     "edge.doctor.checks.bundle:check_bundle",
+    "edge.doctor.checks.strangers:check_strangers",
     "edge.doctor.checks.vision:check_inference",
     "edge.doctor.checks.camera:check_cameras",
     "edge.doctor.checks.camera:check_csi",

@@ -64,6 +64,10 @@ class Signals:
         """Ask for a stop as SIGTERM does."""
         self.stopping = True
 
+    def ask_reload(self) -> None:
+        """Ask for a reload as SIGHUP does."""
+        self._reload = True
+
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge.bundle.locate import Located, locate
 from edge.errors import UsageError
+from edge.heads.head import Head
 from edge.people.encryption import Encryption
 from edge.people.registry import Registry
 from edge.people.store import people_folder, tidy_people
@@ -23,6 +24,7 @@ from edge.sources.v4l2 import CameraOptions
 from edge.tracking.direction import Direction
 from edge.tracking.follower import Follower
 from edge.tracking.schedule import Schedule, ScheduleConfig
+from edge.visits.camera_book import Adapt, learn_expected, read_book
 
 log = logging.getLogger(__name__)
 
@@ -102,10 +104,12 @@ def open_recognizer(
     detector_model: Path | None = None,
     threads: int | None = None,
     attributes: bool = True,
+    adapt: Adapt = "off",
 ) -> Recognizer:
     """The recognizer of a bundle and of the people enrolled on this device.
 
-    threads: None for one per core. Raises `ToolkitError`.
+    threads: None for one per core. adapt: whether visits are counted from now on, see
+    `edge.visits.camera_book`. Raises `ToolkitError`.
     """
     tidy_people(people_folder())
     with located.open() as bundle:
@@ -115,11 +119,19 @@ def open_recognizer(
             log.info("enrolled on this device: %s", names)
         return Recognizer.open(
             bundle,
-            heads=registry.heads,
+            heads=held_heads(registry, adapt),
             detector_model=detector_model,
             threads=threads or os.cpu_count() or 1,
             attributes=attributes,
         )
+
+
+def held_heads(registry: Registry, adapt: Adapt = "off") -> tuple[Head, ...]:
+    """Everybody's heads, with the thresholds that hold before this camera."""
+    heads = registry.heads
+    if adapt != "off":
+        learn_expected(heads, registry.bundle.cohort())
+    return read_book().applied(heads)
 
 
 def _tracker(source: Source, fps: float | None) -> Tracker | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import TracebackType
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -88,6 +89,14 @@ class Sink:
     def know(self, people: Sequence[str]) -> None:
         """From now on these people are known and no others, whose names are not to be shown any
         more. Called from the main thread, and has to be quick."""
+
+
+@runtime_checkable
+class Teller(Protocol):
+    """A sink that can say more than results: facts under a topic."""
+
+    def tell(self, topic: str, facts: Any) -> None:
+        """Say facts, JSON values. Called from any thread, and has to be quick."""
 
 
 class _Lane:

@@ -78,9 +78,9 @@ class Mqtt(Sink):
 
     `availability` (`online`, `offline`, also by last will), `state` (JSON), `person/<slug>`
     (`ON`, `OFF`) for everybody in `people` and whoever appears, `event` (JSON, as a webhook gets
-    it). A broker that is away is looked for in the background; what could not be said is counted,
-    and the state is made good when it is back. What the broker still keeps of people who are known
-    no longer is cleared.
+    it), `bounds` (JSON, what strangers' visits prove). A broker that is away is looked for in the
+    background; what could not be said is counted, and the state is made good when it is back. What
+    the broker still keeps of people who are known no longer is cleared.
     """
 
     name = "mqtt"
@@ -134,6 +134,10 @@ class Mqtt(Sink):
             self._say_state()
         if not self._client.is_connected():
             raise SinkError("the broker cannot be reached")
+
+    def tell(self, topic: str, facts: Any) -> None:
+        """Publish facts as JSON under a topic of ours; the broker keeps them."""
+        self._publish(self._topic(topic), json_text(facts))
 
     def know(self, people: Sequence[str]) -> None:
         with self._lock:

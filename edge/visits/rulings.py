@@ -25,6 +25,7 @@ from edge.people.encryption import Encryption
 from edge.people.registry import DEVICE, Known, Registry
 from edge.people.store import STATE, People, load_people, only_writer, people_folder, undo_people
 from edge.person_name import checked_person_name
+from edge.visits.camera_book import book_path, changing_book, is_stranger, read_book
 from edge.visits.replay import Foresight, foresee
 from edge.visits.store import VisitStore
 from edge.visits.visit import Visit
@@ -104,7 +105,8 @@ def propose(register: Registry, store: VisitStore, ruling: Ruling) -> Proposal:
         notes.append("all of its looks are known already")
     known = register.heads
     then = known if people is None else register.supposing(people).heads
-    foresight = foresee(store.visits(FORESEEN), known, then)
+    book = read_book()
+    foresight = foresee(store.visits(FORESEEN), book.applied(known), book.applied(then))
     return Proposal(ruling, written, people, foresight, tuple(notes), state)
 
 
@@ -118,6 +120,7 @@ def apply(register: Registry, store: VisitStore, proposal: Proposal) -> None:
             "who is known has changed since this was proposed", hint="look again what it changes"
         )
     before = [store.find(visit.number) for visit in proposal.visits]
+    _recount(register.heads, before, proposal.visits)
     if proposal.people is not None:
         register.keep(proposal.people)
     for visit in proposal.visits:
@@ -131,8 +134,15 @@ def apply(register: Registry, store: VisitStore, proposal: Proposal) -> None:
     )
 
 
-def take_back(store: VisitStore, vault: Encryption, folder: Path | None = None) -> tuple[int, ...]:
+def take_back(
+    store: VisitStore,
+    vault: Encryption,
+    folder: Path | None = None,
+    heads: Sequence[Head] = (),
+) -> tuple[int, ...]:
     """Take the last ruling back; the numbers of its visits. The caller is the only writer.
+
+    heads: of which visits are counted again, see `edge.visits.camera_book`.
 
     Raises `PeopleError` where there is none, or something else has changed who is known since.
     """
@@ -145,13 +155,13 @@ def take_back(store: VisitStore, vault: Encryption, folder: Path | None = None) 
             raise PeopleError("who is known has changed since, so that it cannot be taken back")
         undo_people(folder, vault)
     kept = {visit.number: visit for visit in store.visits()}
-    numbers = []
-    for number, named, denied in word["visits"]:
-        if number in kept:
-            store.write(replace(kept[number], named=named, denied=tuple(denied)))
-            numbers.append(number)
+    words = [word for word in word["visits"] if word[0] in kept]
+    then = [replace(kept[n], named=named, denied=tuple(denied)) for n, named, denied in words]
+    for visit in then:
+        store.write(visit)
+    _recount(heads, [kept[visit.number] for visit in then], then)
     store.forget_word()
-    return tuple(numbers)
+    return tuple(visit.number for visit in then)
 
 
 def take_back_last(key_file: Path | None) -> tuple[str, ...]:
@@ -165,6 +175,18 @@ def take_back_last(key_file: Path | None) -> tuple[str, ...]:
     with only_writer(people_folder()):
         take_back(store, vault)
         return tuple(person.name for person in load_people(people_folder(), vault).persons)
+
+
+def _recount(heads: Sequence[Head], before: Sequence[Visit], then: Sequence[Visit]) -> None:
+    """Let visits that were counted as strangers' count by the owner's word, in the camera book."""
+    if not book_path().exists():
+        return
+    with changing_book() as held:
+        for visit in before:
+            held[0] = held[0].counted(visit, heads, -1)
+        for visit in then:
+            strangers = [head for head in heads if is_stranger(visit, head.name)]
+            held[0] = held[0].counted(visit, strangers)
 
 
 def _named(
