@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge.faces.detector import Detector
     from edge.faces.face import Face
     from edge.heads.cohort import Cohort
-    from edge.heads.decision import Decision
+    from edge.heads.decision import Decision, TaskAnswer
     from edge.heads.enrol import enrol
     from edge.heads.head import Head
     from edge.models.embedder import Embedder
@@ -41,6 +41,7 @@ __all__ = [
     "FrameResult",
     "Head",
     "Recognizer",
+    "TaskAnswer",
     "ToolkitError",
     "enrol",
     "open_source",
@@ -58,6 +59,7 @@ _MODULES = {
     "FaceResult": "edge.recognition.result",
     "FrameResult": "edge.recognition.result",
     "Head": "edge.heads.head",
+    "TaskAnswer": "edge.heads.decision",
     "Recognizer": "edge.recognition.recognizer",
     "ToolkitError": "edge.errors",
     "enrol": "edge.heads.enrol",

@@ -116,7 +116,8 @@ def _run(options: RunOptions, signals: Signals) -> None:
     budget = None if options.max_cpu is None else Budget(options.max_cpu)
     tracker = open_tracker(options, source, budget)
     direction = open_direction(options, source)
-    sinks = open_sinks(options, source, [head.name for head in recognizer.heads], signals)
+    names = [head.name for head in recognizer.heads if not head.is_task]
+    sinks = open_sinks(options, source, names, signals)
     visiting = Visiting(visit_options(options), recognizer, signals.ask_reload)
     visiting.tell += [sink.tell for sink in sinks if isinstance(sink, Teller)]
     sinks += visiting.sinks(source)

@@ -48,10 +48,10 @@ def recalibrate(
     Raises `RefusedError` for a head that does not say how it was calibrated and for a target that
     cannot be had, `ModelError` for a cohort of another embedder.
     """
-    people = [head for head in heads if not head.calibration.get("task")]
+    people = [head for head in heads if not head.is_task]
     if len(people) < len(heads):
         again = iter(recalibrate(people, cohort, target_far=target_far, strict=strict))
-        return tuple(head if head.calibration.get("task") else next(again) for head in heads)
+        return tuple(head if head.is_task else next(again) for head in heads)
     for head in heads:
         _check(head, cohort)
     if not heads:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 STATES = ("match", "unknown", "uncertain", "rejected")
@@ -54,6 +54,52 @@ class Decision:
     score: float | None = None
     threshold: float | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class TaskAnswer:
+    """What the head of a task, a yes-or-no question, says of a face: an attribute of it, whoever
+    that is.
+
+    Attributes:
+        score: From the threshold on it is a yes.
+        threshold: Of the head.
+        margin: Half width of the band around the threshold in which it is uncertain.
+
+    Example:
+        >>> edge.TaskAnswer(score=0.8, threshold=0.1).answer
+        'yes'
+    """
+
+    score: float
+    threshold: float
+    margin: float = 0.0
+
+    @property
+    def answer(self) -> str:
+        """ "yes", "no" or "uncertain"."""
+        excess = self.score - self.threshold
+        if abs(excess) < self.margin:
+            return "uncertain"
+        return "yes" if excess >= 0 else "no"
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "answer": self.answer,
+            "score": round(self.score, 5),
+            "threshold": round(self.threshold, 5),
+        }
+
+
+def tasks_in_words(tasks: Mapping[str, TaskAnswer], *, all_of_them: bool) -> str:
+    """As in " [sunglasses: yes, hat: no]", or, without `all_of_them`, " [sunglasses]" of those that
+    are not answered with no; "" where there are none."""
+    if all_of_them:
+        said = [f"{name}: {task.answer}" for name, task in tasks.items()]
+    else:
+        marks = {"yes": "", "uncertain": "?"}
+        said = [n + marks[t.answer] for n, t in tasks.items() if t.answer in marks]
+    return f" [{', '.join(said)}]" if said else ""
 
 
 NO_HEADS = Decision("unknown", reason="no person is enrolled")

@@ -1,4 +1,4 @@
-"""A head: from an embedding to the score of one person, and the threshold that goes with it."""
+"""A head: from an embedding to the score of one person, or of a task, and its threshold."""
 
 from __future__ import annotations
 
@@ -117,6 +117,11 @@ class Head:
         rows = self.normalization.rows
         if len(rows) and rows.shape[1] != self.size:
             raise ModelError("a head's score normalization is of another embedding")
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it answers a yes-or-no question about any face, and is nobody's."""
+        return bool(self.calibration.get("task"))
 
     @property
     def size(self) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edge.heads.decision import Decision
+from edge.heads.decision import NO_HEADS, Decision, tasks_in_words
 from edge.recognition.result import FaceResult, FrameResult
 
 Colour = tuple[int, int, int]
@@ -106,7 +106,10 @@ def _draw_face(canvas: np.ndarray, face: FaceResult, style: Style) -> None:
     x, y, width, height = (round(value) for value in face.face.box_px)
     _draw_corners(canvas, (x, y, x + width, y + height), style, colour)
     number = "" if face.track is None else f"#{face.track} "
-    _draw_plate(canvas, number + label(face.decision), (x, y), style, colour, INK_BGR)
+    words = label(face.decision) + tasks_in_words(face.tasks, all_of_them=False)
+    if face.decision == NO_HEADS and face.tasks:
+        words = words.removeprefix(face.decision.state)
+    _draw_plate(canvas, number + words, (x, y), style, colour, INK_BGR)
 
 
 def _draw_corners(

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.faces.face import Face
 from edge.faces.quality import NO_FACE_REASONS
-from edge.heads.decision import Decision, HeadScore, decide, rejected
+from edge.heads.decision import Decision, HeadScore, TaskAnswer, decide, rejected
 from edge.recognition.result import FaceResult, Latency
 
 
@@ -22,8 +22,9 @@ class Observation:
     """One face, looked at once.
 
     reason: why it could not be judged, None where it could; the rest is then empty. scores: one per
-    head. embedding: float32[D] of length 1, of the network that feeds the heads. attributes: name
-    to probability, 0..1. align_s, embed_s, decide_s: seconds spent; the gate is in `decide_s`.
+    person's head. embedding: float32[D] of length 1, of the network that feeds the heads.
+    attributes: name to probability, 0..1. tasks: name to answer, of heads that are nobody's.
+    align_s, embed_s, decide_s: seconds spent; the gate is in `decide_s`.
     """
 
     face: Face
@@ -31,6 +32,7 @@ class Observation:
     scores: tuple[HeadScore, ...] = ()
     embedding: np.ndarray | None = None
     attributes: dict[str, float] = field(default_factory=dict)
+    tasks: dict[str, TaskAnswer] = field(default_factory=dict)
     align_s: float = 0.0
     embed_s: float = 0.0
     decide_s: float = 0.0
@@ -56,6 +58,7 @@ class Observation:
             self.face,
             self.decision,
             attributes=self.attributes,
+            tasks=self.tasks,
             scores=self.scores,
             embedding=self.embedding,
         )

@@ -13,7 +13,7 @@ from edge.errors import InputError, ModelError
 from edge.faces.detector import Detector, DetectorConfig
 from edge.faces.face import Face
 from edge.faces.quality import QualityGate
-from edge.heads.decision import Decision, HeadScore, decide
+from edge.heads.decision import Decision, HeadScore, TaskAnswer, decide
 from edge.heads.head import Head
 from edge.models.embedder import Embedder, Perception
 from edge.recognition.observation import Observation, latency_of
@@ -163,6 +163,7 @@ class Recognizer:
             scores=scores,
             embedding=None if perception.embeddings is None else perception.embeddings[0],
             attributes=attributes,
+            tasks=self.tasks(perception),
             align_s=aligned - gated,
             embed_s=embedded - aligned,
             decide_s=perf_counter() - embedded + gated - started,
@@ -173,10 +174,18 @@ class Recognizer:
         return decide(self.scores(perception))
 
     def scores(self, perception: Perception) -> tuple[HeadScore, ...]:
-        """What every head says of a perception of one crop."""
+        """What the head of every person says of a perception of one crop."""
         if perception.embeddings is None:
             return ()
-        return tuple(_score(head, perception.embeddings) for head in self.heads)
+        people = (head for head in self.heads if not head.is_task)
+        return tuple(_score(head, perception.embeddings) for head in people)
+
+    def tasks(self, perception: Perception) -> dict[str, TaskAnswer]:
+        """What the heads of yes-or-no questions say of a perception of one crop, by name."""
+        if perception.embeddings is None:
+            return {}
+        said = {h.name: _score(h, perception.embeddings) for h in self.heads if h.is_task}
+        return {name: TaskAnswer(s.score, s.threshold, s.margin) for name, s in said.items()}
 
     def _base_crop(self, image_bgr: np.ndarray, face: Face) -> np.ndarray | None:
         if self.base is None or self.base is self.embedder:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge.faces.face import Face
-from edge.heads.decision import Decision, HeadScore
+from edge.heads.decision import Decision, HeadScore, TaskAnswer
 
 SCHEMA = 1
 """Version of the JSON lines. Fields may be added within a version; none is renamed or removed."""
@@ -45,6 +45,7 @@ class FaceResult:
         decision: Of this face alone, or, where faces are tracked, what the track has settled on.
         track: Number of the track that it belongs to, None where faces are not tracked.
         attributes: Name to probability, 0..1, over the track where there is one.
+        tasks: Name to answer of the bundle's yes-or-no questions, over the track likewise.
         predicted: Whether the detector did not run and the box is where the face should be by now.
         look: The decision of this frame alone, None where the track was not examined.
         scores: Of all heads in this frame's look; empty without one. Not part of the JSON.
@@ -57,6 +58,7 @@ class FaceResult:
     attributes: dict[str, float] = field(default_factory=dict)
     predicted: bool = False
     look: Decision | None = None
+    tasks: dict[str, TaskAnswer] = field(default_factory=dict)
     scores: tuple[HeadScore, ...] = ()
     embedding: np.ndarray | None = field(default=None, repr=False, compare=False)
 
@@ -74,6 +76,7 @@ class FaceResult:
             "threshold": _rounded(decision.threshold),
             "reason": decision.reason,
             "attributes": {name: round(value, 4) for name, value in self.attributes.items()},
+            "tasks": {name: task.to_json() for name, task in self.tasks.items()},
         }
 
 

@@ -205,7 +205,7 @@ class Loop:
         self._notifier.reloading()
         try:
             self._recognizer = self._reload()
-            people = [head.name for head in self._recognizer.heads]
+            people = [head.name for head in self._recognizer.heads if not head.is_task]
             self.presence.keep(people)
             self._sinks.know(people)
             log.info("the bundle was read again")

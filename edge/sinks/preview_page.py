@@ -81,13 +81,15 @@ const make = (tag, text, kind) => {
   return element;
 };
 const track = (number) => number === null ? [] : [make("em", "#" + number)];
+const tasks = (all) => Object.entries(all).filter(([, task]) => task.answer !== "no")
+  .map(([name, task]) => make("em", name + (task.answer === "yes" ? "" : "?")));
 const ms = (value) => value === null ? "\\u2013" : Math.round(value) + " ms";
 function showFaces(faces) {
   const rows = faces.map((face) => {
     const row = make("div", "", "face " + face.decision);
     const note = face.score === null ? "" : face.score.toFixed(2);
     row.append(make("i", ""), make("b", face.person || face.reason || face.decision),
-      ...track(face.track), make("span", note));
+      ...track(face.track), ...tasks(face.tasks), make("span", note));
     return row;
   });
   at("faces").className = rows.length ? "" : "empty";
@@ -96,7 +98,7 @@ function showFaces(faces) {
 function showEvents(events) {
   const rows = events.map((event) => {
     const row = make("li", "");
-    const words = (event.person || "somebody unknown") +
+    const words = event.who +
       (event.event === "arrived" ? " has come" : " has gone");
     row.append(make("time", new Date(event.at).toLocaleTimeString()), make("span", words),
       ...track(event.track));

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TextIO
 
 from edge.console.display_text import for_terminal
-from edge.heads.decision import Decision
+from edge.heads.decision import NO_HEADS, tasks_in_words
 from edge.recognition.annotate import clock
-from edge.recognition.result import FrameResult
+from edge.recognition.result import FaceResult, FrameResult
 from edge.sinks.base import Judged, Sink
 from edge.tracking.presence import Event
+
+_FACE = "face"
+"""One about which nothing but tasks is asked."""
 
 
 class TextLines(Sink):
@@ -36,7 +39,7 @@ class TextLines(Sink):
         elif self._alone:
             self._say(f"{_stamp(result, True)}  {describe(result)}")
         for event in () if self._alone else judged.events:
-            self._say(f"{clock(event.time_s):>9}  {describe_event(event)}")
+            self._say(f"{clock(event.time_s):>9}  {describe_event(event)}{_tasks(event, result)}")
 
     def _say(self, line: str) -> None:
         stream = self._stream or sys.stdout
@@ -49,19 +52,23 @@ def describe(result: FrameResult) -> str:
     if not result.faces:
         return "no face"
     words = [
-        f"{face.decision.person} ({face.decision.score or 0.0:.2f})"
+        f"{face.decision.person} ({face.decision.score or 0.0:.2f}){_in_words(face)}"
         for face in result.faces
         if face.decision.state == "match"
     ]
-    others = Counter(
-        _unnamed(face.decision) for face in result.faces if face.decision.state != "match"
-    )
-    words += [name if count == 1 else f"{count} {name}" for name, count in others.items() if name]
+    unnamed = [face for face in result.faces if face.decision.state != "match"]
+    others = Counter((_unnamed(face), _in_words(face)) for face in unnamed)
+    for (name, tasks), count in others.items():
+        many = f"{count} {name}s" if name == _FACE else f"{count} {name}"
+        words.append((name if count == 1 else many) + tasks)
     return ", ".join(words)
 
 
-def _unnamed(decision: Decision) -> str:
+def _unnamed(face: FaceResult) -> str:
     """Words for a face that has no name: why it is uncertain says between whom."""
+    decision = face.decision
+    if decision == NO_HEADS and face.tasks:
+        return _FACE
     if decision.state == "rejected":
         return decision.reason or decision.state
     if decision.state == "uncertain" and decision.reason:
@@ -71,12 +78,26 @@ def _unnamed(decision: Decision) -> str:
 
 def describe_event(event: Event) -> str:
     """An event in words."""
-    who = event.person or "somebody unknown"
+    who = event.who
     if event.kind == "left":
         return f"{who} has gone, seen for {event.seen_s or 0.0:.1f} s"
     if event.score is None or event.threshold is None:
         return f"{who} is there"
     return f"{who} is there, score {event.score:.2f} (threshold {event.threshold:.2f})"
+
+
+def _in_words(face: FaceResult) -> str:
+    return tasks_in_words(face.tasks, all_of_them=True)
+
+
+def _tasks(event: Event, result: FrameResult) -> str:
+    """What the tasks say of the face that somebody has come with."""
+    faces = [
+        face
+        for face in result.faces
+        if (face.track, face.decision.person) == (event.track, event.person)
+    ]
+    return _in_words(faces[0]) if faces and event.kind == "arrived" else ""
 
 
 def _stamp(result: FrameResult, alone: bool) -> str:

@@ -86,6 +86,7 @@ class Follower:
             attributes=track.vote.attributes,
             predicted=predicted,
             look=None if look is None else look.decision,
+            tasks=track.vote.tasks,
             scores=() if look is None else look.scores,
             embedding=None if look is None else look.embedding,
         )

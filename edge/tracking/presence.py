@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from edge.heads.decision import NO_HEADS
 from edge.recognition.result import FaceResult, FrameResult
 
 UNKNOWN = "unknown"
@@ -33,7 +34,7 @@ class Event:
     kind: "arrived" or "left". person: a name, or None for somebody unknown. score, threshold: of
     the decision, None for who has left. seen_s: how long they were there, for who has left. at:
     when it was noticed, ISO 8601 in UTC. track: of the face that was seen last, None where faces
-    are not tracked.
+    are not tracked. asked: whether there are people with names, so that it could have been one.
     """
 
     kind: str
@@ -45,6 +46,12 @@ class Event:
     seen_s: float | None = None
     at: str = field(default_factory=_now)
     track: int | None = None
+    asked: bool = True
+
+    @property
+    def who(self) -> str:
+        """In words: the name, "somebody unknown", or "somebody" where nobody has a name."""
+        return self.person or ("somebody unknown" if self.asked else "somebody")
 
     @property
     def is_match(self) -> bool:
@@ -55,6 +62,7 @@ class Event:
             "event": self.kind,
             "at": self.at,
             "person": self.person,
+            "who": self.who,
             "track": self.track,
             "time_s": round(self.time_s, 3),
             "source": self.source,
@@ -71,6 +79,7 @@ class _Sighting:
     frames: int
     there: bool = False
     track: int | None = None
+    asked: bool = True
 
 
 class Presence:
@@ -112,6 +121,7 @@ class Presence:
         sighting.last_s = result.time_s
         sighting.frames += 1
         sighting.track = face.track
+        sighting.asked = face.decision != NO_HEADS
         wanted = 1 if self._alone else self.config.arrive_frames
         if sighting.there or sighting.frames < wanted:
             return None
@@ -125,6 +135,7 @@ class Presence:
             decision.score,
             decision.threshold,
             track=face.track,
+            asked=sighting.asked,
         )
 
     def _miss(self, seen: dict[str, FaceResult], time_s: float, source: str) -> list[Event]:
@@ -139,8 +150,8 @@ class Presence:
                 del self._sightings[key]
                 person = None if key == UNKNOWN else key
                 seen_s = sighting.last_s - sighting.first_s
-                track = sighting.track
-                events.append(Event("left", person, time_s, source, seen_s=seen_s, track=track))
+                event = Event("left", person, time_s, source, seen_s=seen_s)
+                events.append(replace(event, track=sighting.track, asked=sighting.asked))
         return events
 
 

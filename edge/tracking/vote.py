@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge.errors import UsageError
 from edge.faces.quality import NOT_A_FACE
-from edge.heads.decision import NO_HEADS, Decision, HeadScore, rejected
+from edge.heads.decision import NO_HEADS, Decision, HeadScore, TaskAnswer, rejected
 from edge.recognition.observation import Observation
 
 NOBODY = ""
@@ -62,6 +62,7 @@ class _Ballot:
     choice: str | None
     scores: tuple[HeadScore, ...]
     attributes: dict[str, float]
+    tasks: dict[str, TaskAnswer]
     reason: str | None
 
 
@@ -101,6 +102,18 @@ class Vote:
         if not kept:
             return {}
         return {name: float(np.mean([one[name] for one in kept])) for name in kept[-1]}
+
+    @property
+    def tasks(self) -> dict[str, TaskAnswer]:
+        """Name to answer, with the mean score over the remembered looks."""
+        kept = [ballot.tasks for ballot in self._ballots]
+        last = kept[-1] if kept else {}
+        return {
+            name: replace(
+                answer, score=float(np.mean([one[name].score for one in kept if name in one]))
+            )
+            for name, answer in last.items()
+        }
 
     def add(self, look: Observation, time_s: float) -> None:
         """Take one look into account."""
@@ -166,7 +179,7 @@ def _ballot(look: Observation) -> _Ballot:
     elif decision.state == "unknown":
         choice = NOBODY
     reason = decision.reason if choice is None else None
-    return _Ballot(choice, look.scores, look.attributes, reason)
+    return _Ballot(choice, look.scores, look.attributes, look.tasks, reason)
 
 
 def _stated(

@@ -97,7 +97,7 @@ def _check(run: RunFolder, head: Head) -> None:
     """Raises `RefusedError` for heads that pictures of the person alone do not give."""
     if run.kind != "person":
         raise _refused(run, head, "the run is no person's and names no pictures")
-    if head.calibration.get("task"):
+    if head.is_task:
         raise _refused(run, head, "it tells something else than people (--positive)")
     if head.kind != LINEAR:
         raise _refused(run, head, f"a head of the kind {head.kind} is fitted by edge-train alone")

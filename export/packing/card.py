@@ -114,7 +114,8 @@ def _untimed(candidate: Candidate) -> Candidate:
 
 
 def _people(heads: Sequence[Head]) -> str:
-    return ", ".join(head.name for head in heads) or "nobody yet (heads can be enrolled on it)"
+    people = ", ".join(head.name for head in heads if not head.is_task)
+    return people or "nobody yet (heads can be enrolled on it)"
 
 
 def _runtimes(network: Network) -> str:

@@ -23,6 +23,7 @@ from export.options import AUTO, PackOptions
 @dataclass(frozen=True)
 class PackResult:
     """What was packed. embedder: the external one. why: why this format was chosen.
+    tasks: those of the heads that are nobody's.
     enrolled_again: whose heads were fitted anew on this embedder. warnings: what whoever uses the
     bundle should know.
     """
@@ -36,6 +37,7 @@ class PackResult:
     embedder: Candidate | None
     why: str
     heads: tuple[str, ...]
+    tasks: tuple[str, ...]
     enrolled_again: tuple[str, ...]
     warnings: tuple[str, ...]
     key_id: str | None
@@ -44,14 +46,15 @@ class PackResult:
     def lines(self) -> list[str]:
         """For people."""
         signed = f", signed with key {self.key_id}" if self.key_id else ""
-        people = ", ".join(self.heads) or "nobody yet"
+        people = ", ".join(one for one in self.heads if one not in self.tasks) or "nobody yet"
+        tasks = f", answers {', '.join(self.tasks)}" if self.tasks else ""
         return [
             *table(self.candidates, self.chosen),
             *([self.why] if self.why else []),
             *([] if self.embedder is None else ["embedder:", *table([self.embedder], None)[1:]]),
             *(f"{name} was enrolled again on this embedder" for name in self.enrolled_again),
             *(f"warning: {text}" for text in self.warnings),
-            f"{self.path}: {self.size_bytes / 1e6:.2f} MB, knows {people}{signed}",
+            f"{self.path}: {self.size_bytes / 1e6:.2f} MB, knows {people}{tasks}{signed}",
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -65,6 +68,7 @@ class PackResult:
             "why": self.why,
             "candidates": [candidate.to_json() for candidate in self.candidates],
             "heads": list(self.heads),
+            "tasks": list(self.tasks),
             "enrolled_again": list(self.enrolled_again),
             "warnings": list(self.warnings),
             "key_id": self.key_id,
@@ -118,6 +122,7 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
         embedder=embedder,
         why=reason(made.candidates, chosen, bound=bound),
         heads=tuple(head.name for head in heads),
+        tasks=tuple(head.name for head in heads if head.is_task),
         enrolled_again=persons.enrolled_again,
         warnings=warnings,
         key_id=None if public is None else public.key_id,

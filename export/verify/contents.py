@@ -113,6 +113,7 @@ def _head(head: Any) -> dict[str, Any]:
     return {
         "name": head.name,
         "kind": head.kind,
+        "task": head.is_task,
         "threshold": head.threshold,
         "margin": head.margin,
         "normalization": head.normalization.kind,
@@ -136,6 +137,7 @@ def _described(network: Network) -> str:
 
 def _person(head: Mapping[str, Any]) -> str:
     return (
-        f"person    {head['name']}: {head['kind']}, threshold {head['threshold']:.4g} "
+        f"{'task' if head['task'] else 'person':<10}{head['name']}: {head['kind']}, "
+        f"threshold {head['threshold']:.4g} "
         f"± {head['margin']:.2g}, normalization {head['normalization']}"
     )
