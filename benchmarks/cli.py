@@ -65,6 +65,7 @@ def rounds_option(default: int) -> Any:
     edge-bench run anna.edge
     edge-bench run anna.edge --source clip.mkv --frames 90 --threads 1 --out pi5.json
     edge-bench run anna.edge --pick
+    edge-bench run anna.edge --pick --sustained 60 --markdown pi5.md --plot pi5.png
     edge-bench run anna.edge --source clip.mkv --plain --json
     """,
 )
@@ -74,13 +75,34 @@ def rounds_option(default: int) -> Any:
 @rounds_option(3)
 @warmup_option
 @threads_option()
-@click.option("--pick", is_flag=True, help="Time every format in the bundle; name the fastest.")
+@click.option(
+    "--pick",
+    is_flag=True,
+    help="Time every format, and 1, 2 and 4 threads; note the best number of these beside the "
+    "bundle, where edge-recognize finds it.",
+)
+@click.option(
+    "--sustained",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Also go on for so long, and say what heat does to it.",
+)
 @click.option("--plain", is_flag=True, help="Compare with a plain loop over the same pictures.")
 @detector_option()
+@click.option("--markdown", type=PATH, metavar="FILE", help="Save it as a block for an issue.")
+@click.option("--plot", type=PATH, metavar="PNG", help="Save it as a picture.")
 @out_option(help="Save the result as JSON, for 'compare'.")
 @json_option()
 @quiet_option()
-def run_command(bundle: Path | None, out: Path | None, as_json: bool, **settings: Any) -> None:
+def run_command(
+    bundle: Path | None,
+    out: Path | None,
+    as_json: bool,
+    markdown: Path | None,
+    plot: Path | None,
+    **settings: Any,
+) -> None:
     """Time one bundle, stage by stage; by default the one that edge-recognize would use.
 
     The times are of recognizing alone; reading and decoding the pictures is not in them. Stages
@@ -91,6 +113,8 @@ def run_command(bundle: Path | None, out: Path | None, as_json: bool, **settings
     report = measure(bundle, Settings(**settings))
     if out is not None:
         report.save(out)
+    if markdown is not None or plot is not None:
+        _share(report, markdown, plot)
     if as_json:
         emit_json(report.to_json())
     else:
@@ -146,6 +170,17 @@ def _compare(a: Path, b: Path, settings: dict[str, Any]) -> Comparison:
     from benchmarks.device.measure import Settings, compare_bundles
 
     return compare_bundles(a, b, Settings(**settings))
+
+
+def _share(report: BenchReport, block: Path | None, plot: Path | None) -> None:
+    from benchmarks.device.shared_report import draw, markdown
+    from edge.files.atomic import atomic_file
+
+    if block is not None:
+        with atomic_file(block) as temporary:
+            temporary.write_text(markdown(report), "utf-8")
+    if plot is not None:
+        draw(report, plot)
 
 
 def _show_report(report: BenchReport, out: Path | None) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks.device.compare import Comparison, compare_rounds
 from benchmarks.device.device_facts import DeviceFacts, device_facts, peak_memory_mib, temperature_c
 from benchmarks.device.formats import FormatTime, fastest, time_formats
 from benchmarks.device.pictures import Pictures, open_pictures
 from benchmarks.device.plain_loop import PlainLoop
-from benchmarks.device.report import BenchReport
+from benchmarks.device.report import BenchReport, now
 from benchmarks.device.spread import Spread
 from benchmarks.device.stages import (
     Contender,
@@ -23,17 +26,21 @@ from benchmarks.device.stages import (
     recognizer_judge,
     spreads,
 )
+from benchmarks.device.sustained import Sustained, sustain
+from benchmarks.device.threads import ThreadTime, best_threads, time_threads
+from edge.bundle.choice import Choice, bundle_sha256
 from edge.bundle.locate import locate
 from edge.bundle.reader import Bundle
 from edge.console.progress import progress_bar
 from edge.errors import UsageError
 from edge.recognition.recognizer import Recognizer
+from edge.recognition.result import Latency
 
 
 @dataclass(frozen=True)
 class Settings:
     """How to measure; see the options of `edge-bench`. frames: per round. threads: None for one
-    per core, as `edge-recognize` has it.
+    per core, as `edge-recognize` has it where nothing was picked. sustained: seconds, 0 for none.
     """
 
     source: Path | None = None
@@ -43,6 +50,7 @@ class Settings:
     threads: int | None = None
     detector_model: Path | None = None
     pick: bool = False
+    sustained: float = 0.0
     plain: bool = False
     quiet: bool = True
 
@@ -77,10 +85,13 @@ def measure(path: Path | None, settings: Settings) -> BenchReport:
         )
         recognizer = _recognizer(bundle, settings)
         ours = Contender("edge", recognizer_judge(recognizer, pictures.face))
-        rounds, plain_rounds, peak_mib = _rounds(ours, bundle, pictures, settings)
+        rounds, plain_rounds, peak_mib, processor_s = _rounds(ours, bundle, pictures, settings)
+        lasting = _sustained(ours, pictures, settings)
         formats: tuple[FormatTime, ...] = ()
+        threads: tuple[ThreadTime, ...] = ()
         if settings.pick:
             formats = time_formats(bundle, threads=settings.used_threads)
+            threads = _threads(bundle, pictures, settings)
     plain = None
     if plain_rounds:
         plain = compare_rounds("plain loop", "edge", plain_rounds, rounds).ratios
@@ -99,7 +110,14 @@ def measure(path: Path | None, settings: Settings) -> BenchReport:
         temperature_c=(facts.temperature_c, temperature_c()),
         formats=[time.to_json() for time in formats],
         plain=plain,
-        notes=_notes(facts, pictures, rounds, formats),
+        threads=[time.to_json() for time in threads],
+        sustained=None if lasting is None else lasting.to_json(),
+        processor_s_per_1000=processor_s,
+        notes=(
+            *_notes(facts, pictures, rounds, formats),
+            *_choice_note(located.path, threads, facts),
+        ),
+        when=now(),
     )
 
 
@@ -134,16 +152,78 @@ def _recognizer(bundle: Bundle, settings: Settings) -> Recognizer:
 
 def _rounds(
     ours: Contender, bundle: Bundle, pictures: Pictures, settings: Settings
-) -> tuple[list[Round], list[Round], float | None]:
-    """Our rounds, the plain loop's, and our peak memory: read before the plain loop's is added."""
+) -> tuple[list[Round], list[Round], float | None, float]:
+    """Our rounds, the plain loop's, our peak memory, read before the plain loop's is added, and our
+    processor seconds for 1,000 pictures."""
+    spent = _Processor(ours)
+    ours = Contender(ours.name, spent.judge)
     if not settings.plain:
-        return _alternate([ours], pictures, settings)[0], [], peak_memory_mib()
+        rounds = _alternate([ours], pictures, settings)[0]
+        return rounds, [], peak_memory_mib(), spent.per_1000
     alternate([ours], pictures, rounds=1, warmup=0)
     peak_mib = peak_memory_mib()
     plain = PlainLoop(bundle, detector_model=settings.detector_model, threads=settings.used_threads)
     both = [Contender("plain loop", plain.judge), ours]
     plain_rounds, rounds = _alternate(both, pictures, settings)
-    return rounds, plain_rounds, peak_mib
+    return rounds, plain_rounds, peak_mib, spent.per_1000
+
+
+class _Processor:
+    """Counts the processor time that a contender takes."""
+
+    def __init__(self, contender: Contender) -> None:
+        self._judge = contender.judge
+        self._pictures, self._spent_s = 0, 0.0
+
+    def judge(self, image_bgr: np.ndarray) -> tuple[int, Latency]:
+        began = time.process_time()
+        result = self._judge(image_bgr)
+        self._spent_s += time.process_time() - began
+        self._pictures += 1
+        return result
+
+    @property
+    def per_1000(self) -> float:
+        return round(1000 * self._spent_s / max(1, self._pictures), 4)
+
+
+def _sustained(ours: Contender, pictures: Pictures, settings: Settings) -> Sustained | None:
+    if not settings.sustained:
+        return None
+    with progress_bar("Sustaining", int(settings.sustained), quiet=settings.quiet) as bar:
+        return sustain(ours.judge, pictures, settings.sustained, on_second=bar.advance)
+
+
+def _threads(bundle: Bundle, pictures: Pictures, settings: Settings) -> tuple[ThreadTime, ...]:
+    cores = os.cpu_count() or 1
+    return time_threads(
+        lambda count: Recognizer.open(
+            bundle, detector_model=settings.detector_model, threads=count
+        ),
+        lambda recognizer: recognizer_judge(recognizer, pictures.face),
+        pictures,
+        cores=cores,
+        rounds=settings.rounds,
+        warmup=settings.warmup,
+    )
+
+
+def _choice_note(
+    path: Path | None, threads: tuple[ThreadTime, ...], facts: DeviceFacts
+) -> tuple[str, ...]:
+    """Write down what was found best, beside the bundle."""
+    if path is None or not threads:
+        return ()
+    best = best_threads(threads)
+    choice = Choice(bundle_sha256(path), best.threads, best.milliseconds.p50, facts.name)
+    plural = "" if best.threads == 1 else "s"
+    try:
+        written = choice.save(path)
+    except OSError as problem:
+        return (f"best here: {best.threads} thread{plural}; it could not be noted: {problem}",)
+    return (
+        f"best here: {best.threads} thread{plural}; edge-recognize takes them from {written.name}",
+    )
 
 
 def _alternate(

@@ -27,7 +27,9 @@ class BenchReport:
     settings: threads, rounds, warmup. load: milliseconds as `Load.to_json`, and `imports`.
     stages_ms: stage to spread over all pictures of all rounds. rounds: as `Round.to_json`.
     frames_per_second: over rounds, of recognizing alone. peak_memory_mib: of the whole process.
-    temperature_c: before and after. formats: as `FormatTime.to_json`. plain: time of the plain
+    temperature_c: before and after. formats: as `FormatTime.to_json`. threads: as
+    `ThreadTime.to_json`. sustained: as `Sustained.to_json`. processor_s_per_1000: processor seconds
+    of all cores for 1,000 pictures, of recognizing alone. plain: time of the plain
     loop divided by ours, per stage (above 1: ours is faster), None where it was not asked for.
     """
 
@@ -43,6 +45,9 @@ class BenchReport:
     temperature_c: tuple[float | None, float | None] = (None, None)
     formats: list[dict[str, Any]] = field(default_factory=list)
     plain: dict[str, Spread] | None = None
+    threads: list[dict[str, Any]] = field(default_factory=list)
+    sustained: dict[str, Any] | None = None
+    processor_s_per_1000: float | None = None
     notes: tuple[str, ...] = ()
     when: str = ""
 
@@ -66,6 +71,9 @@ class BenchReport:
             "plain": None
             if self.plain is None
             else {name: spread.to_json() for name, spread in self.plain.items()},
+            "threads": self.threads,
+            "sustained": self.sustained,
+            "processor_s_per_1000": self.processor_s_per_1000,
             "notes": list(self.notes),
         }
 
@@ -89,6 +97,9 @@ class BenchReport:
             temperature_c=(before, after),
             formats=[dict(entry) for entry in data["formats"]],
             plain=None if plain is None else {k: Spread.from_json(v) for k, v in plain.items()},
+            threads=[dict(entry) for entry in data.get("threads", [])],
+            sustained=data.get("sustained"),
+            processor_s_per_1000=data.get("processor_s_per_1000"),
             notes=tuple(str(note) for note in data["notes"]),
             when=str(data["when"]),
         )
@@ -113,7 +124,9 @@ class BenchReport:
 
     def tables(self) -> list[RenderableType]:
         """For `rich`: facts, stages and, where they were timed, formats."""
-        return [_facts(self), _stages(self), *([_formats(self)] if self.formats else [])]
+        more = [_formats(self)] if self.formats else []
+        more += [_threads(self)] if self.threads else []
+        return [_facts(self), _stages(self), *more]
 
 
 def now() -> str:
@@ -159,6 +172,8 @@ def _fact_rows(report: BenchReport) -> list[tuple[str, str]]:
         ("threads", str(settings["threads"])),
         *((f"load: {name.replace('_', ' ')}", text) for name, text in load.items()),
         ("frames per second", f"{report.frames_per_second.text(1)} (min / median / max)"),
+        ("processor", _processor(report.processor_s_per_1000)),
+        ("sustained", _sustained(report.sustained)),
         ("peak memory", _mib(report.peak_memory_mib)),
     ]
     return [row for row in rows if row[1]]
@@ -191,6 +206,31 @@ def _formats(report: BenchReport) -> RenderableType:
         size = f"{entry['size_bytes'] / 2**20:.2f}"
         table.add_row(name, text, size, entry["runtime"] or entry["problem"])
     return table
+
+
+def _threads(report: BenchReport) -> RenderableType:
+    from rich.table import Table
+
+    heads = ("threads", "ms (min / median / max)", "processor s per 1,000 pictures")
+    table = Table(*heads, box=None, pad_edge=False)
+    for entry in report.threads:
+        spread = Spread.from_json(entry["milliseconds"])
+        processor = f"{entry['processor_s_per_1000']:.2f}"
+        table.add_row(str(entry["threads"]), spread.text(), processor)
+    return table
+
+
+def _processor(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.2f} s of all cores for 1,000 pictures"
+
+
+def _sustained(said: dict[str, Any] | None) -> str:
+    if said is None:
+        return ""
+    return (
+        f"{said['pictures_per_second']:.1f} pictures per second over {said['seconds']:.0f} s "
+        f"(recognizing alone: first {said['first']:.1f}, last {said['last']:.1f})"
+    )
 
 
 def _cold_and_warm(values: list[float]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from benchmarks.device.report import now, save_json
 from benchmarks.device.spread import Spread
 from edge.console.commands import PATH, bundle_option, command, emit_json, json_option, out_option
 from edge.errors import ToolkitError
+from edge.files.platform import children_processor_s
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -145,8 +145,7 @@ def _spreads(rows: dict[str, list[tuple[float, float]]], column: int) -> dict[st
 
 def _children_cpu_ms() -> float:
     """Processor time of all processes that were started and have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return 1000 * (used.ru_utime + used.ru_stime)
+    return 1000 * children_processor_s()
 
 
 def _run_ms(words: list[str], place: Path) -> float:

@@ -45,6 +45,17 @@ def group_of(path: Path) -> str:
     return grp.getgrgid(path.stat().st_gid).gr_name
 
 
+def children_processor_s() -> float:
+    """Processor seconds of all processes that this one started and that have ended; NaN where the
+    system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def home_of(user: str) -> Path:
     """The home folder of a user of this machine. Raises KeyError where there is no such user."""
     try:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge.bundle.choice import read_choice
 from edge.bundle.locate import Located, locate
 from edge.errors import UsageError
 from edge.heads.head import Head
@@ -108,8 +109,8 @@ def open_recognizer(
 ) -> Recognizer:
     """The recognizer of a bundle and of the people enrolled on this device.
 
-    threads: None for one per core. adapt: whether visits are counted from now on, see
-    `edge.visits.camera_book`. Raises `ToolkitError`.
+    threads: None for what was measured to be best (`edge.bundle.choice`), else one per core. adapt:
+    whether visits are counted from now on, see `edge.visits.camera_book`. Raises `ToolkitError`.
     """
     tidy_people(people_folder())
     with located.open() as bundle:
@@ -121,9 +122,18 @@ def open_recognizer(
             bundle,
             heads=held_heads(registry, adapt),
             detector_model=detector_model,
-            threads=threads or os.cpu_count() or 1,
+            threads=threads or _chosen_threads(located) or os.cpu_count() or 1,
             attributes=attributes,
         )
+
+
+def _chosen_threads(located: Located) -> int | None:
+    """What `edge-bench run --pick` has found best for this bundle on this device."""
+    choice = read_choice(located.path)
+    if choice is None:
+        return None
+    log.info("threads: %d, as measured on %s", choice.threads, choice.device)
+    return choice.threads
 
 
 def held_heads(registry: Registry, adapt: Adapt = "off") -> tuple[Head, ...]:

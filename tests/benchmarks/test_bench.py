@@ -24,7 +24,11 @@ from benchmarks.device.plain_loop import PlainLoop
 from benchmarks.device.report import BenchReport
 from benchmarks.device.spread import Spread
 from benchmarks.device.stages import Contender, Round, alternate, spreads
+from benchmarks.device.sustained import sustain
+from benchmarks.device.threads import ThreadTime, best_threads
+from edge.bundle.choice import choice_path, read_choice
 from edge.bundle.golden import Golden
+from edge.bundle.locate import locate
 from edge.bundle.reader import Bundle
 from edge.bundle.writer import BundleWriter
 from edge.errors import InputError
@@ -35,6 +39,7 @@ from edge.heads.head import Head, linear_layers
 from edge.models.spec import Network, NetworkInput
 from edge.recognition.recognizer import Recognizer
 from edge.recognition.result import Latency
+from edge.service.watch import open_recognizer
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE_PX, EMBEDDING = 32, 8
@@ -479,3 +484,88 @@ def test_peak_memory_counts_what_was_held() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert float(done.stdout) == pytest.approx(64, abs=8)
+
+
+# Threads, a sustained rate, and what is noted of them
+
+
+def thread_time(threads: int, *medians_ms: float) -> ThreadTime:
+    spread = Spread.of(medians_ms)
+    assert spread is not None
+    return ThreadTime(threads, spread, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("two", "four", "wanted"),
+    [((5.0, 5.2), (4.9, 5.1), 2), ((9.0, 10.2), (9.7, 9.9), 1), ((9.8, 9.9), (3.0, 3.1), 4)],
+)
+def test_more_threads_must_pay(
+    two: tuple[float, ...], four: tuple[float, ...], wanted: int
+) -> None:
+    times = [thread_time(1, 10.0, 10.5), thread_time(2, *two), thread_time(4, *four)]
+    assert best_threads(times).threads == wanted
+
+
+def test_the_choice_is_noted_beside_the_bundle_and_obeyed(
+    bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = tmp_path / "anna.edge"
+    path.write_bytes(bundle.read_bytes())
+    report = json.loads(done(bench("run", path, *QUICK, "--pick", "--json")))
+    assert report["threads"][0]["threads"] == 1
+    choice = read_choice(path)
+    assert choice is not None
+    assert any(f"best here: {choice.threads} thread" in note for note in report["notes"])
+    replace(choice, threads=3).save(path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    caplog.set_level("INFO")
+    with open_recognizer(locate(path), threads=2):
+        assert "as measured on" not in caplog.text
+    with open_recognizer(locate(path)):
+        assert "threads: 3, as measured on" in caplog.text
+    replace(choice, bundle_sha256="0" * 64).save(path)
+    assert read_choice(path) is None
+    choice_path(path).write_text("[]")
+    assert read_choice(path) is None
+    assert read_choice(None) is None
+
+
+def test_a_minute_tells_what_heat_does() -> None:
+    """A machine that takes 10 ms a picture and, after 30 s, 20 ms."""
+    now = [0.0]
+
+    def judge(image: np.ndarray) -> tuple[int, Latency]:
+        now[0] += 0.01 if now[0] < 30 else 0.02
+        return 1, latency(1.0)
+
+    pictures: Any = Numbers(7)
+    seconds: list[int] = []
+    found = sustain(
+        judge, pictures, 60.0, on_second=lambda: seconds.append(1), clock=lambda: now[0]
+    )
+    assert found.first == pytest.approx(100.0, rel=0.01)
+    assert found.last == pytest.approx(50.0, rel=0.01)
+    assert found.rate == pytest.approx(4500 / 60, rel=0.01)
+    assert len(seconds) == 60
+    with pytest.raises(InputError, match="holds no picture"):
+        sustain(judge, Numbers(0), 1.0)  # type: ignore[arg-type]
+
+
+def test_it_is_shared_as_a_block_and_a_picture(bundle: Path, tmp_path: Path) -> None:
+    block, plot = tmp_path / "a.md", tmp_path / "a.png"
+    words = ("--sustained", 0.05, "--markdown", block, "--plot", plot, "--json")
+    report = json.loads(done(bench("run", bundle, *QUICK, *words)))
+    assert report["sustained"]["pictures"] >= 1
+    assert report["processor_s_per_1000"] > 0
+    assert BenchReport.from_json(report).to_json() == report
+    text = block.read_text()
+    assert "| sustained, 0 s |" in text
+    assert "| bundle | anna, onnx-float32, 1 head |" in text
+    assert "before" in text
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert "sustained" in printed(report)
+    old = {k: v for k, v in report.items() if k not in ("threads", "sustained")}
+    assert BenchReport.from_json(old).sustained is None

@@ -15,6 +15,7 @@ for name in ("fcntl", "grp", "pwd", "resource", "termios"):
     sys.modules[name] = None
 del signal.SIGHUP
 import edge.people.store, edge.sources.v4l2, edge.service.systemd_unit, edge.doctor.checks.camera
+import benchmarks.device.startup, benchmarks.device.measure
 import cv2
 from faked import ADA, install, picture
 from edge.cli.main import main
