@@ -71,6 +71,12 @@ _POSITIVE = click.FloatRange(0.0, min_open=True)
     help="Side of the network's input.",
 )
 @click.option(
+    "--window",
+    type=click.Choice(["wide", "middle", "tight"]),
+    default="tight",
+    help="How much of the head it sees.",
+)
+@click.option(
     "--epochs", type=click.IntRange(1), default=10, help="Of the answer on the frozen network."
 )
 @click.option("--learning-rate", type=_POSITIVE, default=1e-3, help="Of these.")

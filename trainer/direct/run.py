@@ -7,8 +7,8 @@ import numpy as np
 from edge.console.progress import progress_bar
 from edge.enrolment.degrade import degrade_every, with_ends
 from edge.errors import InputError, UsageError
-from edge.faces.canonical import CELEBA, WIDE
-from edge.faces.detector import Detector
+from edge.faces.canonical import CELEBA, CROP_REGIONS
+from edge.faces.detector import Detector, DetectorConfig, detector_bytes
 from edge.files.atomic import atomic_folder
 from edge.models.spec import NetworkInput
 from trainer.data.attribute_metrics import USEFUL_MARGIN
@@ -21,6 +21,9 @@ from trainer.run_folder import MODEL_KERAS, Run, save_golden, save_representativ
 
 REPRESENTATIVES = 256
 
+UNSURE_FACE = 0.3
+"""Score of the detector from which a face is cut out; the device asks for twice as much."""
+
 
 def train_direct(settings: DirectSettings, command: str) -> DirectResult:
     """Read, measure by folds, train on everything, and write the run folder `settings.out`.
@@ -30,8 +33,9 @@ def train_direct(settings: DirectSettings, command: str) -> DirectResult:
     """
     if settings.out.exists() and not settings.overwrite:
         raise InputError(f"{settings.out} exists", hint="give another --out, or --overwrite")
-    expects = NetworkInput(frame=CELEBA, window=WIDE, size_px=settings.input_size)
-    pictures = read_answered(settings, expects, Detector.open(settings.detector_model))
+    window = CROP_REGIONS[settings.window]
+    expects = NetworkInput(frame=CELEBA, window=window, size_px=settings.input_size)
+    pictures = read_answered(settings, expects, _detector(settings))
     start_tensorflow(settings.threads)
     from trainer.direct.files import write_files
     from trainer.direct.network import logits_of, train_network
@@ -67,7 +71,7 @@ def train_direct(settings: DirectSettings, command: str) -> DirectResult:
         )  # fmt: skip
         network = describe(
             int8,
-            window=WIDE,
+            window=window,
             size_px=settings.input_size,
             attributes=(settings.name,),
             embedding_size=0,
@@ -91,6 +95,12 @@ def train_direct(settings: DirectSettings, command: str) -> DirectResult:
         save_golden(folder, network.input)
         write_direct_report(folder, result, run)
     return result
+
+
+def _detector(settings: DirectSettings) -> Detector:
+    """One that also says where a face may be: a picture of which nothing is known is worse."""
+    config = DetectorConfig(score_threshold=UNSURE_FACE)
+    return Detector(detector_bytes(settings.detector_model), config)
 
 
 def _trainable(settings: DirectSettings) -> dict[str, int]:

@@ -21,6 +21,7 @@ class DirectSettings:
     alpha: float = 1.0
     weights: str = "imagenet"
     input_size: int = 128
+    window: str = "tight"
     epochs: int = 10
     learning_rate: float = 1e-3
     finetune_epochs: int = 10
