@@ -288,7 +288,7 @@ def test_a_reload_says_who_is_known_and_drops_who_is_not() -> None:
     class OnlyEva(FakeRecognizer):
         def __init__(self) -> None:
             super().__init__()
-            self.heads = (SimpleNamespace(name="Eva"),)
+            self.heads = (SimpleNamespace(name="Eva", is_task=False),)
 
     sink, signals = Knowing(), Signals()
     source = LiveSource(FakeCamera([picture(ADA)], (Step("frames", 10), Step("end")), fps=100))
