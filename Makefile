@@ -3,6 +3,8 @@
 #   make test      the quick tests
 #   make test-all  these, the long ones and those that talk to servers
 #   make lint      style and types
+#   make test-plain  the tests of edge/ on the plain install, by another PYTHON=…
+#   make docs      the documentation site, in build/docs
 # PYTHON=… picks the interpreter for the environment in .venv, JOBS=… the number of test processes.
 
 PYTHON ?=
@@ -17,10 +19,10 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export GRPC_VERBOSITY := ERROR
 export PYTHONUNBUFFERED := 1
 
-.PHONY: demo test test-all lint format clean help
+.PHONY: demo test test-all test-plain lint docs format clean help
 
 help:
-	@sed -n '2,7s/^# //p' Makefile
+	@sed -n '2,9s/^# //p' Makefile
 
 demo: $(VENV)/.ready-demo
 	@$(IN_VENV) -m benchmarks.demo
@@ -31,17 +33,34 @@ test: $(VENV)/.ready-test
 test-all: $(VENV)/.ready-test
 	@$(IN_VENV) -m pytest -q -n $(JOBS) --dist loadfile -m "" --durations=10
 
+# An environment of its own, made new where the interpreter is another one.
+PLAIN := .venv-plain
+test-plain:
+	@if ! cmp -s setup.cfg $(PLAIN)/setup.cfg || [ "$$(cat $(PLAIN)/python 2>/dev/null)" != "$(PYTHON)" ]; then \
+	    rm -rf $(PLAIN) && $(or $(PYTHON),python3) -m venv $(PLAIN) \
+	    && $(PLAIN)/bin/python -m pip --disable-pip-version-check --no-input install -qq \
+	        -e '.[secure,mqtt,heic]' 'pytest>=8' 'pytest-xdist>=3.5' 'hypothesis>=6.100' psutil packaging \
+	    && echo "$(PYTHON)" > $(PLAIN)/python && cp setup.cfg $(PLAIN)/setup.cfg; \
+	fi
+	@echo "Plain install on $$($(PLAIN)/bin/python --version)"
+	@$(PLAIN)/bin/python -m pytest -q -n $(JOBS) --dist loadfile tests/edge
+
 lint: $(VENV)/.ready-test
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
 	$(IN_VENV) -m mypy
+
+# Strict: a broken link, or a public name that is gone, ends the build.
+docs: $(VENV)/.ready-docs
+	@NO_MKDOCS_2_WARNING=1 $(IN_VENV) -m mkdocs build --strict --quiet --clean
+	@echo "wrote build/docs/index.html"
 
 format: $(VENV)/.ready-test
 	$(IN_VENV) -m ruff check --fix .
 	$(IN_VENV) -m ruff format .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PLAIN) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # A stamp says that an install went through to its end; without it, or after setup.cfg has changed,
 # the install is run again. An environment whose pip does not start is a torn one and made anew.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
 import pytest
+
+HAS_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
+"""False on the plain install, see `make test-plain`."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,8 +31,11 @@ os.environ.pop("EDGE_DEBUG", None)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that takes the `shared` fixture bears the marker `shared`."""
     for item in items:
-        if "shared" in getattr(item, "fixturenames", ()):
+        names = getattr(item, "fixturenames", ())
+        if "shared" in names:
             item.add_marker(pytest.mark.shared)
+        if "ana" in names and not HAS_TENSORFLOW:
+            item.add_marker(pytest.mark.skip(reason="needs the training extra (TensorFlow)"))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,9 @@ from typing import Any
 import pytest
 from faked import ADA, result
 
+import edge
+import export
+import trainer
 from edge.tracking.presence import Event, Presence
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,3 +79,82 @@ def test_the_listing_is_that_of_the_folders(package: str) -> None:
     begin, end = f"<!-- listing of {package} -->\n", "\n<!-- end of listing -->"
     assert begin in TEXT
     assert TEXT.partition(begin)[2].partition(end)[0] == listing(package)
+
+
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+
+
+def words_of_the_source() -> str:
+    """All texts of the packages, pieces of f-strings and joined lines among them."""
+    found = []
+    for package in ("edge", "trainer", "export", "benchmarks"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    pieces = [str(getattr(piece, "value", "")) for piece in node.values]
+                    found.append("\0".join(pieces))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.append(node.value)
+    return "\n".join(found)
+
+
+def test_the_messages_of_the_troubleshooting_page_are_real() -> None:
+    """What stands in quotes there is what a command prints; `…`, N and NAME stand for others."""
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    source = " ".join(words_of_the_source().split())
+    quotes = re.findall(r'\*\*"(.+?)"\*\*', page, re.S)
+    assert len(quotes) > 40
+    missing = []
+    for quote in quotes:
+        pieces = re.split(r"…|%s|\b[A-Z]+\b(?!\w)", " ".join(quote.split()))
+        pieces = [piece.strip(" .,;:()/") for piece in pieces]
+        missing += [piece for piece in pieces if len(piece) > 7 and piece not in source]
+    assert not missing
+
+
+def test_the_api_page_has_every_public_name() -> None:
+    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    shown = re.findall(r"^::: (\S+)$", page, re.M)
+    assert sorted(name.rpartition(".")[2] for name in shown) == sorted(
+        [*edge.__all__, *trainer.__all__, *export.__all__]
+    )
+
+
+def test_the_readme_is_short_and_shows_a_picture() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) <= 150
+    (picture,) = re.findall(r"^!\[[^]]{10,}\]\((\S+)\)$", text, re.M)
+    assert (ROOT / picture).stat().st_size < 200_000
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"):
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text("utf-8")):
+            assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", *DOCS], ids=lambda path: path.name)
+def test_the_python_of_the_documents_runs(document: Path, ana: Path, tmp_path: Path) -> None:
+    """Each block by itself, in a folder with Ana's bundle, image and clip, which is the camera."""
+    for block in re.findall(r"^```python\n(.*?)^```", document.read_text("utf-8"), re.M | re.S):
+        code = block.replace("camera=0", f"source={str(ana / 'clip.mkv')!r}")
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_DATA_HOME": str(tmp_path)}
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=ana, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "ana" in done.stdout
+
+
+def test_the_site_is_built_strictly_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    words = ["-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = list(tmp_path.rglob("*.html"))
+    assert {f"{path.stem}.html" for path in DOCS} <= {path.name for path in pages}
+    for page in pages:
+        loaded = re.findall(r"<(?:link|script|img|iframe)\b[^>]*>", page.read_text("utf-8"))
+        assert not [tag for tag in loaded if re.search(r"=[\"']?(?:https?:)?//", tag)], page.name
+    assert "Recognizer" in (tmp_path / "python.html").read_text("utf-8")

@@ -319,3 +319,48 @@ def test_no_path_of_one_machine() -> None:
 def test_nothing_large_is_tracked() -> None:
     sizes = {name_of(path): path.stat().st_size for path in files_of_the_checkout()}
     assert {name for name, size in sizes.items() if size > MAX_BYTES} == set()
+
+
+TUNED = re.compile(r"\bMeasured\b|(?<!-)\b[Tt]uned on\b|was chosen on|measured, see|\(measured on")
+"""What marks a constant's docstring: it was chosen while looking at data."""
+
+
+def tuned_constants() -> dict[str, ast.stmt]:
+    """By dotted name: constants, records of defaults and functions with such a docstring."""
+    found: dict[str, ast.stmt] = {}
+    for path in MODULES:
+        if path.relative_to(ROOT).parts[0] == "benchmarks":
+            continue
+        body = tree_of(path).body
+        for node, after in zip(body, [*body[1:], None], strict=True):
+            said = name = ""
+            if isinstance(node, ast.Assign) and isinstance(after, ast.Expr):
+                name = ast.unparse(node.targets[0])
+                value = after.value
+                said = value.value if isinstance(value, ast.Constant) else ""  # type: ignore
+            elif isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+                name, said = node.name, ast.get_docstring(node) or ""
+            if TUNED.search(str(said)) and (name.isupper() or not name.startswith("_")):
+                found[f"{module_of(path)}.{name}"] = node
+    return found
+
+
+def test_every_tuned_constant_is_in_the_table() -> None:
+    """docs/constants.md names it, with the value that the code has, data, date and command."""
+    text = (ROOT / "docs" / "constants.md").read_text("utf-8")
+    rows = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if line.startswith("| `"):
+            assert len(cells) == 6 and all(cells), line
+            rows[cells[0].strip("`")] = cells[1]
+    constants = tuned_constants()
+    assert set(constants) == set(rows)
+    for name, node in constants.items():
+        shown = re.findall(r"`([^`]+)`", rows[name])
+        if isinstance(node, ast.Assign):
+            assert shown == [ast.unparse(node.value)], name
+        elif isinstance(node, ast.ClassDef):
+            fields = {ast.unparse(field) for field in node.body}
+            written = {re.sub(r": [^=]+=", " =", field) for field in fields}
+            assert shown and set(shown) <= written, name

@@ -50,7 +50,7 @@ class QualityConfig:
     bright: least and most mean brightness of the face. contrast: least standard deviation of the
     brightness. sharpness: least, see `Quality`: a Gaussian blur of 3 % of the crop's side, after
     which MobileFaceNet's cosine with the sharp picture is 0.6, lies below. misfit: most, see
-    `Quality`; of 10,256 faces in photographs and clips 0.165 was the highest.
+    `Quality`; of 10,256 faces in photographs and clips 0.165 was the highest. Tuned on these.
     """
 
     eye_distance_px: float = 10.0

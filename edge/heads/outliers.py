@@ -13,7 +13,7 @@ from edge.heads.camera_shift import CameraShift
 
 OTHER_SCORE = 1.2
 """A picture that is less like the others, in standard deviations over strangers, is somebody
-else's: one stranger in nine is as much like me."""
+else's: one stranger in nine is as much like me. Tuned on the same albums as `DOUBTFUL_SCORE`."""
 
 DOUBTFUL_SCORE = 1.8
 """Below it a picture is left out too, as long as enough stay: one stranger in 28 is as much like

@@ -36,7 +36,8 @@ class VoteConfig:
 
     memory: looks whose scores count as evidence. excess_limit: how much one of them counts at most,
     in the unit of the scores. hold_s: what was settled is forgotten when looks have been rejected
-    for so long. no_face_share: of the remembered looks; from here on a track is no face.
+    for so long. no_face_share: of the remembered looks; from here on a track is no face. Tuned on
+    webcam clips.
     """
 
     votes: int = 3

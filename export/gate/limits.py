@@ -16,7 +16,8 @@ class Limits:
 
     The defaults are those for 8 bit. A base of CelebA quantized well had a mean cosine of 0.991,
     0.975 at the worst 1 % and 1.2 % of the attributes flipped; a small one, hardly trained, 0.991,
-    0.967 and 3.3 %. Wrong normalization, noise as representative crops and the like are far off.
+    0.967 and 3.3 %; the limits were tuned on these two. Wrong normalization, noise as
+    representative crops and the like are far off.
 
     FRR is a share of the crops, so that with few of them one crop is more than the limit: one is
     always allowed, or the gate would judge by chance. tar_loss: where it was measured whether the

@@ -549,8 +549,8 @@ def test_every_command_line_of_the_documents_parses(document: Path, root: Path) 
 
 
 @pytest.mark.parametrize(("name", "module"), ENTRY_POINTS.items())
-def test_the_readme_names_every_command(name: str, module: str, root: Path) -> None:
-    text = (root / "README.md").read_text("utf-8")
+def test_the_documents_name_every_command(name: str, module: str, root: Path) -> None:
+    text = "\n".join((root / document).read_text("utf-8") for document in DOCUMENTS)
     shown = {" ".join(words[:2]) for words in command_lines(shell_of(text))}
     main = importlib.import_module(module).main
     assert {f"{name} {word}" for word in main.commands} <= shown
