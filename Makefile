@@ -39,7 +39,7 @@ test-plain:
 	@if ! cmp -s setup.cfg $(PLAIN)/setup.cfg || [ "$$(cat $(PLAIN)/python 2>/dev/null)" != "$(PYTHON)" ]; then \
 	    rm -rf $(PLAIN) && $(or $(PYTHON),python3) -m venv $(PLAIN) \
 	    && $(PLAIN)/bin/python -m pip --disable-pip-version-check --no-input install -qq \
-	        -e '.[secure,mqtt,heic]' 'pytest>=8' 'pytest-xdist>=3.5' 'hypothesis>=6.100' psutil packaging \
+	        -e '.[secure,mqtt,heic]' 'pytest>=8' 'pytest-xdist>=3.5' 'hypothesis>=6.100' 'jsonschema>=4.18' psutil packaging \
 	    && echo "$(PYTHON)" > $(PLAIN)/python && cp setup.cfg $(PLAIN)/setup.cfg; \
 	fi
 	@echo "Plain install on $$($(PLAIN)/bin/python --version)"

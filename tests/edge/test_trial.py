@@ -9,7 +9,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import onnx
 import pytest
 from device_factory import bare_home, call
 
@@ -21,6 +20,8 @@ from edge.faces.detector import detector_bytes
 from edge.files.model_file import sha256_of
 from edge.recognition.trial import try_bundle
 from edge.service.probation import TRIED, proved
+
+onnx = pytest.importorskip("onnx", reason="the extra `export` is not installed")
 
 
 def that_crashes() -> bytes:
