@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,10 @@ if TYPE_CHECKING:
     from edge.bundle.locate import Located
     from edge.cli.visiting import VisitOptions
     from edge.recognition.recognizer import Recognizer
-    from edge.service.loop import Tally
+    from edge.service.stream import Stream, Tally
     from edge.sinks.base import FanOut, Sink
     from edge.sources.files import Source
-    from edge.tracking.budget import Budget
+    from edge.tracking.budget import Budget, BudgetTurn
     from edge.tracking.challenge import Challenger
     from edge.tracking.direction import Direction
     from edge.tracking.follower import Follower
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 class RunOptions:
     """The options of `edge-recognize`, as its help explains them."""
 
-    camera: str | None = None
-    source: str | None = None
+    camera: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
     bundle: Path | None = None
     key_file: Path | None = None
     as_json: bool = False
@@ -77,9 +79,14 @@ def run(options: RunOptions) -> None:
 
 def check_options(options: RunOptions) -> None:
     """Raises `UsageError` for what cannot be meant, before anything slow is imported."""
-    if options.camera is not None and options.source is not None:
-        raise UsageError("--camera and --source exclude each other", hint="give one of them")
-    if options.camera is None and options.source is None:
+    named = (*options.camera, *options.source)
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice:
+        shown = shown_source(twice[0])
+        raise UsageError(f"{shown} is named twice", hint="name every source once")
+    if len(named) > 1 and options.save is not None:
+        raise UsageError("--save takes one source", hint="run it once for each of them")
+    if not named:
         raise UsageError(
             "nothing to look at", hint="give --camera 0, or --source with a file, folder or URL"
         )
@@ -105,22 +112,21 @@ def _run(options: RunOptions, signals: Signals) -> None:
     from edge.sinks.base import FanOut, Teller
     from edge.tracking.budget import Budget
 
-    source = open_source(options, signals)
+    sources = open_sources(options, signals)
     notifier = Notifier() if options.systemd else SilentNotifier()
     located = locate(options.bundle)
-    if source.live:
+    if any(source.live for source in sources):
         located = proved(located)
     if not options.quiet:
         say(located.line, err=True)
     recognizer = open_recognizer(located, options)
     budget = None if options.max_cpu is None else Budget(options.max_cpu)
-    tracker = open_tracker(options, source, budget)
-    direction = open_direction(options, source)
+    streams = open_streams(options, sources, budget)
     names = [head.name for head in recognizer.heads if not head.is_task]
-    sinks = open_sinks(options, source, names, signals)
+    sinks = open_sinks(options, streams, names, signals)
     visiting = Visiting(visit_options(options), recognizer, signals.ask_reload)
     visiting.tell += [sink.tell for sink in sinks if isinstance(sink, Teller)]
-    sinks += visiting.sinks(source)
+    sinks += visiting.sinks(sources)
 
     def again() -> Recognizer:
         found = proved(locate(options.bundle), fall_back=False, on_wait=notifier.progress)
@@ -128,44 +134,64 @@ def _run(options: RunOptions, signals: Signals) -> None:
         visiting.heads = reloaded.heads
         return reloaded
 
-    with source:
-        sinks += savers(options, source)
+    with contextlib.ExitStack() as opened:
+        for source in sources:
+            opened.enter_context(source)
+        sinks += savers(options, sources)
         hurried = lambda: signals.stopping  # noqa: E731
-        with FanOut(sinks, lossless=not source.live, hurried=hurried) as fan:
+        lossless = not any(source.live for source in sources)
+        with FanOut(sinks, lossless=lossless, hurried=hurried) as fan:
             loop = Loop(
-                source,
+                streams,
                 recognizer,
                 fan,
                 signals=signals,
-                tracker=tracker,
-                direction=direction,
                 budget=budget,
                 notifier=notifier,
                 reload=again,
                 limit=options.frames,
-                most_fps=options.fps if tracker is None else None,
             )
-            tally = loop.run()
-    _summarize(options, tally, source, fan)
+            loop.run()
+    _summarize(options, streams, fan)
     if options.challenge and not options.quiet:
         from edge.tracking.challenge import LIMITS
 
-        passed, failed = getattr(tracker, "passed", 0), getattr(tracker, "failed", 0)
+        trackers = [stream.tracker for stream in streams]
+        passed = sum(getattr(tracker, "passed", 0) for tracker in trackers)
+        failed = sum(getattr(tracker, "failed", 0) for tracker in trackers)
         say(f"challenges passed: {passed}, failed: {failed}; {LIMITS}", err=options.as_json)
 
 
-def open_source(options: RunOptions, signals: Signals) -> Source:
-    """The source that the options name, not yet opened. Raises `SourceError`, `UsageError`."""
+def shown_source(name: str) -> str:
+    """A camera or source of the command line as it may be shown."""
+    from edge.console.display_text import without_secrets
+
+    return without_secrets(name) if "://" in name else name
+
+
+def open_sources(options: RunOptions, signals: Signals) -> list[Source]:
+    """The sources that the options name, not yet opened. Raises `SourceError`, `UsageError`."""
+    cameras = [_open_source(options, signals, camera=name) for name in options.camera]
+    return [*cameras, *(_open_source(options, signals, source=name) for name in options.source)]
+
+
+def _open_source(
+    options: RunOptions,
+    signals: Signals,
+    *,
+    camera: str | None = None,
+    source: str | None = None,
+) -> Source:
     from edge.service.watch import turning
     from edge.sources import opener
     from edge.sources.v4l2 import CameraOptions
 
     width_px, height_px = options.size or (None, None)
     asked = CameraOptions(width_px, height_px, options.fps, options.pixel_format, options.exposure)
-    asked, _ = turning(options.camera, asked, rotate=options.rotate, mirror=options.mirror)
+    asked, _ = turning(camera, asked, rotate=options.rotate, mirror=options.mirror)
     return opener.open_source(
-        camera=options.camera,
-        source=options.source,
+        camera=camera,
+        source=source,
         options=asked,
         realtime=options.realtime,
         wait_for_camera=options.wait_for_camera or options.systemd,
@@ -173,15 +199,39 @@ def open_source(options: RunOptions, signals: Signals) -> Source:
     )
 
 
-def open_direction(options: RunOptions, source: Source) -> Direction:
+def open_streams(
+    options: RunOptions, sources: Sequence[Source], budget: Budget | None
+) -> list[Stream]:
+    """The sources with all that belongs to each of them alone. Raises `UsageError`."""
+    from edge.service.stream import Stream, labels_of
+    from edge.tracking.budget import BudgetTurn
+
+    labels = labels_of([source.name for source in sources])
+    cameras = (*options.camera, *(None for _ in options.source))
+    numbers, turns = count(1), list[BudgetTurn]()
+    streams = []
+    for source, camera, label in zip(sources, cameras, labels, strict=True):
+        several = len(sources) > 1 and source.live
+        part = BudgetTurn(budget, turns) if budget is not None and several else budget
+        tracker = open_tracker(options, source, part, numbers)
+        stream = Stream(
+            source,
+            tracker=tracker,
+            direction=open_direction(options, source, camera),
+            most_fps=options.fps if tracker is None else None,
+            label=label,
+        )
+        streams.append(stream)
+    return streams
+
+
+def open_direction(options: RunOptions, source: Source, camera: str | None) -> Direction:
     """What turns the frames of the source. Pictures tell by themselves how they lie, or not at
     all."""
     from edge.service.watch import turning
     from edge.sources.v4l2 import CameraOptions
 
-    _, direction = turning(
-        options.camera, CameraOptions(), rotate=options.rotate, mirror=options.mirror
-    )
+    _, direction = turning(camera, CameraOptions(), rotate=options.rotate, mirror=options.mirror)
     direction.searching &= source.kind not in ("picture", "folder")
     return direction
 
@@ -201,11 +251,15 @@ def open_recognizer(located: Located, options: RunOptions) -> Recognizer:
 
 
 def open_tracker(
-    options: RunOptions, source: Source, budget: Budget | None
+    options: RunOptions,
+    source: Source,
+    budget: Budget | BudgetTurn | None,
+    numbers: Iterator[int],
 ) -> Follower | Challenger | None:
     """What follows faces in the source; None for pictures, which stand for themselves.
 
-    What the budget does not afford is left out of live sources; files are judged in full, slower.
+    numbers: of new tracks. What the budget does not afford is left out of live sources; files are
+    judged in full, slower.
     Raises `UsageError` for votes that cannot settle anything, or have nothing to settle, and for a
     rate that nothing can keep.
     """
@@ -232,7 +286,7 @@ def open_tracker(
     votes = VoteConfig() if options.votes is None else VoteConfig(*options.votes)
     times = ScheduleConfig() if options.fps is None else ScheduleConfig().at_most(options.fps)
     schedule = Schedule(times, budget if source.live else None)
-    follower = Follower(Tracks(votes=votes), schedule)
+    follower = Follower(Tracks(votes=votes, numbers=numbers), schedule)
     if not options.challenge:
         return follower
     from edge.tracking.challenge import Challenger
@@ -240,11 +294,11 @@ def open_tracker(
     return Challenger(follower)
 
 
-def savers(options: RunOptions, source: Source) -> list[Sink]:
+def savers(options: RunOptions, sources: Sequence[Source]) -> list[Sink]:
     """The sinks that need to know an open source."""
     from edge.sinks.files import saver_for
 
-    return [] if options.save is None else [saver_for(options.save, source)]
+    return [] if options.save is None else [saver_for(options.save, sources[0])]
 
 
 def visit_options(options: RunOptions) -> VisitOptions:
@@ -262,16 +316,17 @@ def visit_options(options: RunOptions) -> VisitOptions:
 
 
 def open_sinks(
-    options: RunOptions, source: Source, people: Sequence[str], signals: Signals
+    options: RunOptions, streams: Sequence[Stream], people: Sequence[str], signals: Signals
 ) -> list[Sink]:
     """All other sinks that the options ask for. Raises `UsageError`."""
     from edge.sinks.jsonlines import JsonLines
     from edge.sinks.text import TextLines
 
-    alone = source.kind in ("picture", "folder")
+    alone = all(stream.source.kind in ("picture", "folder") for stream in streams)
     sinks: list[Sink] = [JsonLines() if options.as_json else TextLines(alone=alone)]
     sinks += _local_sinks(options, signals)
-    sinks += _network_sinks(options, people)
+    labels = [stream.label for stream in streams if stream.label]
+    sinks += _network_sinks(options, people, labels)
     return sinks
 
 
@@ -293,42 +348,59 @@ def _local_sinks(options: RunOptions, signals: Signals) -> Iterator[Sink]:
         yield MatchCommand(line)
 
 
-def _network_sinks(options: RunOptions, people: Sequence[str]) -> Iterator[Sink]:
-    """What uses the network; the only place that does, beside cameras with a URL."""
+def _network_sinks(
+    options: RunOptions, people: Sequence[str], labels: Sequence[str]
+) -> Iterator[Sink]:
+    """What uses the network; the only place that does, beside cameras with a URL. labels: of
+    several sources."""
     if options.serve is not None:
         from edge.sinks.preview import Address, Preview
 
-        yield Preview(Address.parse(options.serve, options.serve_token))
+        yield Preview(Address.parse(options.serve, options.serve_token), labels)
     if options.mqtt is not None:
         from edge.sinks.mqtt import Mqtt, MqttConfig
 
-        yield Mqtt(MqttConfig.from_url(options.mqtt), people)
+        yield Mqtt(MqttConfig.from_url(options.mqtt), people, labels)
     for url in options.webhook:
         from edge.sinks.webhook import Webhook
 
         yield Webhook(url)
 
 
-def _summarize(options: RunOptions, tally: Tally, source: Source, fan: FanOut) -> None:
+def _summarize(options: RunOptions, streams: Sequence[Stream], fan: FanOut) -> None:
     """The last words: on standard output for people, on standard error beside JSON."""
     if options.quiet:
         return
-    say(_summary(tally, source, fan), err=options.as_json)
+    say(_summary(streams, fan), err=options.as_json)
 
 
-def _summary(tally: Tally, source: Source, fan: FanOut) -> str:
-    unit = "picture" if source.kind in ("picture", "folder") else "frame"
+def _summary(streams: Sequence[Stream], fan: FanOut) -> str:
+    lines = [_tally_line(stream.tally, [stream]) for stream in streams]
+    if len(streams) > 1:
+        from edge.service.stream import Tally
+
+        lines = [f"{each.label}: {line}" for each, line in zip(streams, lines, strict=True)]
+        lines.append(_tally_line(Tally.of([stream.tally for stream in streams]), streams))
+    losses = [
+        f"{stream.source.skipped} frames {f'of {stream.label} ' * bool(stream.label)}passed unseen"
+        for stream in streams
+        if stream.source.skipped
+    ]
+    losses += [f"{name} missed {count}" for name, count in fan.dropped.items() if count]
+    losses += [f"{name} failed {_count(n, 'time')}" for name, n in fan.failed.items() if n]
+    return "\n".join([*lines, *([", ".join(losses)] if losses else [])])
+
+
+def _tally_line(tally: Tally, streams: Sequence[Stream]) -> str:
+    alone = all(stream.source.kind in ("picture", "folder") for stream in streams)
+    unit = "picture" if alone else "frame"
     counts = [_count(tally.frames, unit), _count(tally.faces, "face")]
     if tally.errors:
         counts.append(f"{tally.errors} unreadable" if unit == "picture" else f"{tally.errors} lost")
     who = ", ".join(f"{name} in {count}" for name, count in tally.people.most_common())
     counts.append(who or "nobody recognized")
     times = f"{tally.latency_ms(50):.1f} ms at the median, {tally.latency_ms(95):.1f} ms at p95"
-    lines = [f"{', '.join(counts)}; {times}"]
-    losses = [f"{source.skipped} frames passed unseen"] if source.skipped else []
-    losses += [f"{name} missed {count}" for name, count in fan.dropped.items() if count]
-    losses += [f"{name} failed {_count(n, 'time')}" for name, n in fan.failed.items() if n]
-    return "\n".join([*lines, *([", ".join(losses)] if losses else [])])
+    return f"{', '.join(counts)}; {times}"
 
 
 def _count(number: int, unit: str) -> str:

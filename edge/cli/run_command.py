@@ -24,6 +24,7 @@ from edge.errors import UsageError
 EXAMPLES = """
 edge-recognize run --camera 0
 edge-recognize --camera csi --serve 127.0.0.1:8080 --max-cpu 50%
+edge-recognize --camera 0 --camera rtsp://192.168.1.20/live --mqtt mqtt://localhost
 edge-recognize --source clip.mkv --bundle ada.edge --save annotated.avi
 edge-recognize --source photos/ --json > people.jsonl
 edge-recognize --camera 0 --systemd --quiet --mqtt mqtt://localhost
@@ -98,11 +99,15 @@ class _Share(click.ParamType):
 @click.option(
     "--camera",
     metavar="WHICH",
+    multiple=True,
     help="A camera: its number, /dev/v4l/by-id/..., csi for the Pi's connector, or a URL; "
-    "EDGE_CAMERA where neither this nor --source is given.",
+    "repeatable. EDGE_CAMERA where neither this nor --source is given.",
 )
 @click.option(
-    "--source", metavar="X", help="A video, a picture, a folder of pictures, or a URL to watch."
+    "--source",
+    metavar="X",
+    multiple=True,
+    help="A video, a picture, a folder of pictures, or a URL to watch; repeatable.",
 )
 @bundle_option(help="Whom to recognize; by default the one flashed last, see the manual.")
 @json_option(help="Print one JSON line per frame or picture.")
@@ -210,8 +215,8 @@ def run_command(ctx: click.Context, **options: Any) -> None:
     _refuse_words(ctx)
     from edge.cli.run import RunOptions, run
 
-    if options["camera"] is None and options["source"] is None:
-        options["camera"] = os.environ.get("EDGE_CAMERA") or None
+    if not options["camera"] and not options["source"]:
+        options["camera"] = tuple(filter(None, [os.environ.get("EDGE_CAMERA")]))
     run(RunOptions(**options))
 
 

@@ -149,19 +149,18 @@ def check_words(words: Sequence[str], secret: Sequence[str] = ()) -> None:
     if context.args:
         raise UsageError(f"'{context.args[0]}' is no option of 'edge-recognize run'")
     options = RunOptions(**context.params)
-    if options.camera is None and options.source is None:
+    if not options.camera and not options.source:
         raise UsageError("the service has nothing to look at", hint="add -- --camera 0")
     if options.window:
         raise UsageError("a service has no window", hint="use --serve 127.0.0.1:8080")
     check_options(options)
-    if options.camera is not None:
-        camera_by_name(options.camera)
+    for camera in options.camera:
+        camera_by_name(camera)
     if options.serve is not None:
         Address.parse(options.serve, options.serve_token)
-    paths = {name: getattr(options, name) for name in _PATHS}
-    if options.source is not None and not is_url(options.source):
-        paths["source"] = Path(options.source)
-    for name, path in paths.items():
+    paths = [(name, getattr(options, name)) for name in _PATHS]
+    paths += [("source", Path(name)) for name in options.source if not is_url(name)]
+    for name, path in paths:
         if path is not None and not path.is_absolute():
             option = "--" + name.replace("_", "-")
             raise UsageError(

@@ -50,14 +50,15 @@ class Visiting:
         self._recognizer = recognizer
         self._ask_reload = ask_reload
 
-    def sinks(self, source: Source) -> list[Sink]:
+    def sinks(self, sources: Sequence[Source]) -> list[Sink]:
         """The sink that gathers, where there is something to do. Raises `UsageError` for
         pictures."""
         options = self._options
-        alone = source.kind in ("picture", "folder")
+        alone = any(source.kind in ("picture", "folder") for source in sources)
         if options.keep is not None and alone:
             raise UsageError("--keep-visits needs a camera or a video, and these are pictures")
-        counting = source.live and options.track and options.adapt != "off"
+        live = any(source.live for source in sources)
+        counting = live and options.track and options.adapt != "off"
         if options.keep is None and not counting:
             return []
         from edge.people.encryption import Encryption

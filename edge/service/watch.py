@@ -16,8 +16,8 @@ from edge.people.registry import Registry
 from edge.people.store import people_folder, tidy_people
 from edge.recognition.recognizer import Recognizer
 from edge.recognition.result import FrameResult
-from edge.service.loop import Tracker, recognized
 from edge.service.probation import proved
+from edge.service.stream import Stream, Tracker
 from edge.sources.files import Source
 from edge.sources.opener import open_source, shared_turn
 from edge.sources.turn import QUARTERS_DEG, Turn
@@ -154,9 +154,7 @@ def _tracker(source: Source, fps: float | None) -> Tracker | None:
 def _results(
     source: Source, recognizer: Recognizer, tracker: Tracker | None, direction: Direction
 ) -> Iterator[FrameResult]:
+    stream = Stream(source, tracker=tracker, direction=direction)
     with recognizer, source:
         for frame in source:
-            result = recognized(direction.turned(frame, recognizer.detect), recognizer, tracker)
-            if not any(face.predicted for face in result.faces):
-                direction.saw([face.face for face in result.faces])
-            yield result
+            yield stream.judged(frame, recognizer).result

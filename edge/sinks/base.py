@@ -38,12 +38,14 @@ class Judged:
     """A picture with what was found in it.
 
     image_bgr: uint8[H, W, 3] BGR, not to be written to; None where there was none or the sink
-    does not want it. events: what has changed with this picture.
+    does not want it. events: what has changed with this picture. label: which of several sources it
+    is from; "" where there is only one.
     """
 
     image_bgr: np.ndarray | None
     result: FrameResult
     events: tuple[Event, ...] = field(default=())
+    label: str = ""
 
     @cached_property
     def annotated_bgr(self) -> np.ndarray | None:

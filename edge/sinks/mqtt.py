@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -78,18 +78,23 @@ class Mqtt(Sink):
 
     `availability` (`online`, `offline`, also by last will), `state` (JSON), `person/<slug>`
     (`ON`, `OFF`) for everybody in `people` and whoever appears, `event` (JSON, as a webhook gets
-    it), `bounds` (JSON, what strangers' visits prove). A broker that is away is looked for in the
-    background; what could not be said is counted, and the state is made good when it is back. What
-    the broker still keeps of people who are known no longer is cleared.
+    it), `bounds` (JSON, what strangers' visits prove). With several sources also
+    `source/<slug>/person/<slug>`, and who is where in `state`. sources: their labels. A broker that
+    is away is looked for in the background; what could not be said is counted, and the state is
+    made good when it is back. What the broker still keeps of people who are known no longer is
+    cleared.
     """
 
     name = "mqtt"
     only_events = True
 
-    def __init__(self, config: MqttConfig, people: Sequence[str] = ()) -> None:
+    def __init__(
+        self, config: MqttConfig, people: Sequence[str] = (), sources: Sequence[str] = ()
+    ) -> None:
         self.name = f"mqtt {config.host}:{config.port}"
         self._config = config
-        self._there: dict[str, bool] = dict.fromkeys((*people, UNKNOWN), False)
+        self._there: dict[str, set[str]] = {name: set() for name in (*people, UNKNOWN)}
+        self._sources = _slugs_of(sources)
         self._slugs: dict[str, str] = {}
         self._at = ""
         self._lock = threading.RLock()
@@ -126,9 +131,12 @@ class Mqtt(Sink):
             for event in judged.events:
                 name = event.person or UNKNOWN
                 if name not in self._there:
-                    self._there[name] = False
+                    self._there[name] = set()
                     self._discover_person(name)
-                self._there[name] = event.kind == "arrived"
+                if event.kind == "arrived":
+                    self._there[name].add(judged.label)
+                else:
+                    self._there[name].discard(judged.label)
                 self._at = event.at
                 self._say(event)
             self._say_state()
@@ -142,16 +150,17 @@ class Mqtt(Sink):
     def know(self, people: Sequence[str]) -> None:
         with self._lock:
             before, kept = self._there, (*people, UNKNOWN)
-            self._there = {name: before.get(name, False) for name in kept}
+            self._there = {name: before.get(name, set()) for name in kept}
             for name in before:
                 if name not in self._there:
-                    self._clear(self._topic(f"person/{self._slug(name)}"))
-                    self._clear(self._config_topic("binary_sensor", f"person_{self._slug(name)}"))
+                    for key, topic, _ in self._entities(name):
+                        self._clear(topic)
+                        self._clear(self._config_topic("binary_sensor", key))
                     del self._slugs[name]
             for name in kept:
                 if name not in before:
                     self._discover_person(name)
-                    self._publish(self._topic(f"person/{self._slug(name)}"), _on_off(False))
+                    self._say_person(name)
             self._say_state()
 
     def __exit__(
@@ -187,13 +196,32 @@ class Mqtt(Sink):
 
     def _say(self, event: Event) -> None:
         self._publish(self._topic("event"), json_text(event.to_json()), retain=False)
-        name = event.person or UNKNOWN
-        self._publish(self._topic(f"person/{self._slug(name)}"), _on_off(self._there[name]))
+        self._say_person(event.person or UNKNOWN)
+
+    def _say_person(self, name: str) -> None:
+        for _, topic, there in self._entities(name):
+            self._publish(topic, _on_off(there))
+
+    def _entities(self, name: str) -> Iterator[tuple[str, str, bool]]:
+        """Key, topic and state of a person: anywhere, and at each of several sources."""
+        person, where = self._slug(name), self._there.get(name, set())
+        yield f"person_{person}", self._topic(f"person/{person}"), bool(where)
+        for label, source in self._sources.items():
+            topic = self._topic(f"source/{source}/person/{person}")
+            yield f"{source}_person_{person}", topic, label in where
 
     def _say_state(self) -> None:
-        people = sorted(name for name, there in self._there.items() if there and name != UNKNOWN)
-        state = {"people": people, "unknown": self._there[UNKNOWN], "at": self._at or None}
+        state = {**self._who(None), "at": self._at or None}
+        if self._sources:
+            state["sources"] = {label: self._who(label) for label in self._sources}
         self._publish(self._topic("state"), json_text(state))
+
+    def _who(self, label: str | None) -> dict[str, Any]:
+        """Who is at a source, anywhere for None."""
+        there = {
+            name for name, at in self._there.items() if (bool(at) if label is None else label in at)
+        }
+        return {"people": sorted(there - {UNKNOWN}), "unknown": UNKNOWN in there}
 
     def _connected(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:
@@ -203,20 +231,23 @@ class Mqtt(Sink):
         with self._lock:
             self._discover()
             self._publish(self._topic("availability"), "online")
-            for name, there in self._there.items():
-                self._publish(self._topic(f"person/{self._slug(name)}"), _on_off(there))
+            for name in self._there:
+                self._say_person(name)
             self._say_state()
         configs = self._config_topic("binary_sensor", "+")
-        client.subscribe([(self._topic("person/+"), 0), (configs, 0)])
+        places = [self._topic("person/+"), self._topic("source/+/person/+")]
+        client.subscribe([(topic, 0) for topic in (*places, configs)])
 
     def _heard(self, client: Any, data: Any, message: Any) -> None:
         """What the broker keeps of earlier runs: cleared where it is of nobody known."""
         if not message.retain or not message.payload:
             return
         parts = message.topic.split("/")
-        key = parts[-2] if parts[-1] == "config" else f"person_{parts[-1]}"
         with self._lock:
-            if key not in {f"person_{self._slug(name)}" for name in self._there}:
+            known = [one for name in list(self._there) for one in self._entities(name)]
+            topics = {topic for _, topic, _ in known}
+            topics |= {self._config_topic("binary_sensor", key) for key, _, _ in known}
+            if "/".join(parts) not in topics:
                 self._clear(message.topic)
 
     def _clear(self, topic: str) -> None:
@@ -245,15 +276,11 @@ class Mqtt(Sink):
             self._discover_person(name)
 
     def _discover_person(self, name: str) -> None:
-        self._announce(
-            "binary_sensor",
-            f"person_{self._slug(name)}",
-            {
-                "name": "Somebody unknown" if name == UNKNOWN else name,
-                "device_class": "occupancy",
-                "state_topic": self._topic(f"person/{self._slug(name)}"),
-            },
-        )
+        shown = "Somebody unknown" if name == UNKNOWN else name
+        places = ["", *(f" at {label}" for label in self._sources)]
+        for (key, topic, _), place in zip(self._entities(name), places, strict=True):
+            fields = {"name": shown + place, "device_class": "occupancy", "state_topic": topic}
+            self._announce("binary_sensor", key, fields)
 
     def _announce(self, component: str, key: str, fields: dict[str, Any]) -> None:
         node = slug(self._config.topic)
@@ -276,6 +303,15 @@ def slug(name: str) -> str:
     text = plain_text(name)
     plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
     return _numbered(plain, name) if not plain or text.count("?") > name.count("?") else plain
+
+
+def _slugs_of(labels: Sequence[str]) -> dict[str, str]:
+    """Each label's part of topics, no two alike."""
+    slugs: dict[str, str] = {}
+    for label in labels:
+        plain = slug(label)
+        slugs[label] = _numbered(plain, label) if plain in slugs.values() else plain
+    return slugs
 
 
 def _numbered(plain: str, name: str) -> str:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -91,22 +91,20 @@ class Address:
 
 
 class Preview(Sink):
-    """Serves the page; pictures are encoded only while somebody watches."""
+    """Serves the page; pictures are encoded only while somebody watches.
+
+    sources: labels of several sources; the page shows each of them.
+    """
 
     name = "preview"
     wants_images = True
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, sources: Sequence[str] = ()) -> None:
         self.address = address
         self._changed = threading.Condition()
-        self._jpeg = b""
-        self._sequence = 0
-        self._encoded_at_s = 0.0
+        self._views = {label: _View() for label in sources or ("",)}
         self._watchers = 0
         self._closing = False
-        self._result: FrameResult | None = None
-        self._frames = 0
-        self._times_s: deque[float] = deque(maxlen=30)
         self._events: deque[dict[str, Any]] = deque(maxlen=KEPT_EVENTS)
         self._server: _Server | None = None
 
@@ -147,12 +145,13 @@ class Preview(Sink):
 
     def write(self, judged: Judged) -> None:
         now_s = time.monotonic()
+        view = self._views[judged.label]
         with self._changed:
-            self._frames += 1
-            self._times_s.append(now_s)
-            self._result = judged.result
+            view.frames += 1
+            view.times_s.append(now_s)
+            view.result = judged.result
             self._events.extendleft(event.to_json() for event in judged.events)
-            wanted = self._watchers > 0 and now_s - self._encoded_at_s >= SHOWN_EVERY_S
+            wanted = self._watchers > 0 and now_s - view.encoded_at_s >= SHOWN_EVERY_S
         image = judged.annotated_bgr if wanted else None
         if image is None:
             return
@@ -161,9 +160,9 @@ class Preview(Sink):
             image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         done, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         with self._changed:
-            self._jpeg = encoded.tobytes() if done else b""
-            self._sequence += 1
-            self._encoded_at_s = now_s
+            view.jpeg = encoded.tobytes() if done else b""
+            view.sequence += 1
+            view.encoded_at_s = now_s
             self._changed.notify_all()
 
     def know(self, people: Sequence[str]) -> None:
@@ -173,10 +172,62 @@ class Preview(Sink):
             self._events = deque(kept, maxlen=KEPT_EVENTS)
 
     def state(self) -> dict[str, Any]:
-        """What the page shows, beside the picture."""
+        """What the page shows, beside the pictures: of the first source, with all events, and under
+        "sources" of each of several."""
         with self._changed:
-            result, times_s = self._result, list(self._times_s)
-            frames, events = self._frames, list(self._events)
+            events = list(self._events)
+            states = {label: view.state() for label, view in self._views.items()}
+        first = next(iter(states.values()))
+        several = [{"label": label, **state} for label, state in states.items() if label]
+        return {**first, "events": events, "sources": several}
+
+    def begin_watching(self, label: str = "") -> int | None:
+        """Number of the last picture of a source, None where there are too many watchers.
+
+        Who was taken in has to call `end_watching`.
+        """
+        with self._changed:
+            if self._watchers >= MOST_WATCHERS:
+                return None
+            self._watchers += 1
+            return self._view(label).sequence
+
+    def end_watching(self) -> None:
+        """A watcher has gone."""
+        with self._changed:
+            self._watchers -= 1
+
+    def next_jpeg(
+        self, after: int, is_there: Callable[[], bool] = lambda: True, label: str = ""
+    ) -> tuple[bytes, int] | None:
+        """A picture of a source newer than number `after`, with its number; None when the preview
+        closes, or when `is_there`, asked every second without a picture, says that nobody waits."""
+        with self._changed:
+            view = self._view(label)
+            while not self._closing and view.sequence <= after:
+                if not self._changed.wait(1.0) and not is_there():
+                    return None
+            return None if self._closing else (view.jpeg, view.sequence)
+
+    def _view(self, label: str) -> _View:
+        """Of an unknown label the first one."""
+        return self._views.get(label) or next(iter(self._views.values()))
+
+
+@dataclass
+class _View:
+    """The newest of one source. jpeg: the picture last encoded, the `sequence`-th, at
+    `encoded_at_s`. times_s: when the last results came."""
+
+    jpeg: bytes = b""
+    sequence: int = 0
+    encoded_at_s: float = 0.0
+    result: FrameResult | None = None
+    frames: int = 0
+    times_s: deque[float] = field(default_factory=lambda: deque(maxlen=30))
+
+    def state(self) -> dict[str, Any]:
+        result, times_s = self.result, list(self.times_s)
         span_s = times_s[-1] - times_s[0] if len(times_s) > 1 else 0.0
         return {
             "source": result.source if result else "",
@@ -185,36 +236,8 @@ class Preview(Sink):
             "latency_ms": result.latency.total_ms if result else None,
             "frame_age_ms": result.frame_age_ms if result else None,
             "rate": (len(times_s) - 1) / span_s if span_s > 0 else None,
-            "frames": frames,
-            "events": events,
+            "frames": self.frames,
         }
-
-    def begin_watching(self) -> int | None:
-        """Number of the last picture, None where there are too many watchers.
-
-        Who was taken in has to call `end_watching`.
-        """
-        with self._changed:
-            if self._watchers >= MOST_WATCHERS:
-                return None
-            self._watchers += 1
-            return self._sequence
-
-    def end_watching(self) -> None:
-        """A watcher has gone."""
-        with self._changed:
-            self._watchers -= 1
-
-    def next_jpeg(
-        self, after: int, is_there: Callable[[], bool] = lambda: True
-    ) -> tuple[bytes, int] | None:
-        """A picture newer than number `after`, with its number; None when the preview closes, or
-        when `is_there`, asked every second without a picture, says that nobody waits for it."""
-        with self._changed:
-            while not self._closing and self._sequence <= after:
-                if not self._changed.wait(1.0) and not is_there():
-                    return None
-            return None if self._closing else (self._jpeg, self._sequence)
 
 
 class _Server(ThreadingHTTPServer):
@@ -286,15 +309,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(401, "text/plain; charset=utf-8", b"Open the address with ?token=...\n")
         else:
             self.server.let_in(self.connection)
-            self._answer(parts.path)
+            self._answer(parts.path, parse_qs(parts.query).get("source", [""])[0])
 
-    def _answer(self, path: str) -> None:
+    def _answer(self, path: str, label: str) -> None:
         if path == "/":
             self._send(200, "text/html; charset=utf-8", PAGE.encode())
         elif path == "/state.json":
             self._send(200, "application/json", json_text(self.server.preview.state()).encode())
         elif path == "/stream.mjpg":
-            self._stream()
+            self._stream(label)
         else:
             self.send_error(404)
 
@@ -359,9 +382,9 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             return False
 
-    def _stream(self) -> None:
+    def _stream(self, label: str) -> None:
         preview = self.server.preview
-        number = preview.begin_watching()
+        number = preview.begin_watching(label)
         if number is None:
             self.send_error(503, "Too many watchers")
             return
@@ -369,7 +392,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
             self._send_common()
-            while (found := preview.next_jpeg(number, self._is_there)) is not None:
+            while (found := preview.next_jpeg(number, self._is_there, label)) is not None:
                 jpeg, number = found
                 head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}"
                 self.wfile.write(head.encode() + b"\r\n\r\n" + jpeg + b"\r\n")

@@ -32,6 +32,9 @@ figure { overflow: hidden; align-self: start; background: #000; }
 figure img, figure canvas { display: block; width: 100%; min-height: 12rem; max-height: 82vh;
   object-fit: contain; }
 figure [hidden] { display: none; }
+figcaption { padding: .3rem .9rem; color: #fff; }
+#views { display: grid; gap: 1.1rem; align-content: start; }
+#views.several { grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); }
 aside { display: flex; flex-direction: column; gap: 1.1rem; }
 section { padding: .9rem 1.1rem; }
 h2 { margin: 0 0 .5rem; font-size: .78rem; letter-spacing: .06em; text-transform: uppercase;
@@ -58,8 +61,9 @@ time { color: var(--soft); white-space: nowrap; font-variant-numeric: tabular-nu
 <button id="hold" aria-pressed="false" title="Hold picture and figures">Hold</button>
 </header>
 <main>
+<div id="views">
 <figure><img id="seen" src="stream.mjpg" alt="What the camera sees, with boxes around faces">
-<canvas id="held" hidden></canvas></figure>
+<canvas id="held" hidden></canvas></figure></div>
 <aside>
 <section><h2>In the picture</h2><div id="faces" class="empty">nobody</div></section>
 <section><h2>Figures</h2><dl>
@@ -109,23 +113,49 @@ function showEvents(events) {
 let held = false;
 at("hold").addEventListener("click", () => {
   held = !held;
-  const [seen, still] = [at("seen"), at("held")];
-  if (held) {
-    still.width = seen.naturalWidth;
-    still.height = seen.naturalHeight;
-    still.getContext("2d").drawImage(seen, 0, 0);
+  for (const figure of document.querySelectorAll("figure")) {
+    const [seen, still] = [figure.querySelector("img"), figure.querySelector("canvas")];
+    if (held) {
+      still.width = seen.naturalWidth;
+      still.height = seen.naturalHeight;
+      still.getContext("2d").drawImage(seen, 0, 0);
+    }
+    seen.hidden = held;
+    still.hidden = !held;
   }
-  seen.hidden = held;
-  still.hidden = !held;
   at("hold").textContent = held ? "Go on" : "Hold";
   at("hold").setAttribute("aria-pressed", held);
 });
+function showViews(sources) {
+  if (sources.length < 2 || at("views").className) return;
+  at("views").className = "several";
+  at("views").replaceChildren(...sources.map((source) => {
+    const figure = make("figure", "");
+    const [seen, still] = [make("img", ""), make("canvas", "")];
+    seen.src = "stream.mjpg?source=" + encodeURIComponent(source.label);
+    seen.alt = "What " + source.label + " sees, with boxes around faces";
+    still.hidden = true;
+    figure.append(seen, still, make("figcaption", source.label));
+    return figure;
+  }));
+}
+const sum = (values) => values.reduce((total, value) => total + (value || 0), 0);
+function together(state) {
+  if (state.sources.length < 2) return state;
+  const error = state.sources.map((source) => source.error).find((text) => text) || null;
+  const faces = state.sources.flatMap((source) => source.faces);
+  const rate = sum(state.sources.map((source) => source.rate)) || null;
+  const frames = sum(state.sources.map((source) => source.frames));
+  const source = state.sources.map((one) => one.label).join(", ");
+  return { ...state, error, faces, rate, frames, source };
+}
 async function refresh() {
   try {
     const answer = await fetch("state.json", { cache: "no-store" });
     if (!answer.ok) throw new Error(answer.status);
-    const state = await answer.json();
+    const state = together(await answer.json());
     if (held) return;
+    showViews(state.sources);
     at("dot").className = state.error ? "lost" : "";
     at("source").textContent = state.error || state.source;
     at("latency").textContent = ms(state.latency_ms);

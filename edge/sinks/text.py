@@ -21,7 +21,8 @@ _FACE = "face"
 class TextLines(Sink):
     """Writes readable lines on a text stream, by default standard output.
 
-    `alone`: each picture is a line of its own, as for folders; else each event is one.
+    `alone`: each picture is a line of its own, as for folders; else each event is one, with the
+    label of its source where there are several.
     """
 
     name = "text"
@@ -34,12 +35,14 @@ class TextLines(Sink):
 
     def write(self, judged: Judged) -> None:
         result = judged.result
+        where = f"{judged.label}: " if judged.label and not self._alone else ""
         if result.error is not None:
-            self._say(f"{_stamp(result, self._alone)}  {result.error}")
+            self._say(f"{_stamp(result, self._alone)}  {where}{result.error}")
         elif self._alone:
             self._say(f"{_stamp(result, True)}  {describe(result)}")
         for event in () if self._alone else judged.events:
-            self._say(f"{clock(event.time_s):>9}  {describe_event(event)}{_tasks(event, result)}")
+            words = f"{where}{describe_event(event)}{_tasks(event, result)}"
+            self._say(f"{clock(event.time_s):>9}  {words}")
 
     def _say(self, line: str) -> None:
         stream = self._stream or sys.stdout

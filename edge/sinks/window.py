@@ -18,7 +18,8 @@ SHOWN_EVERY_S = 1 / 30
 
 
 class Window(Sink):
-    """Shows what is seen; q, Escape or closing the window calls `on_close`."""
+    """Shows what is seen, each source in a window of its own; q, Escape or closing one calls
+    `on_close`."""
 
     name = "window"
     wants_images = True
@@ -26,8 +27,8 @@ class Window(Sink):
 
     def __init__(self, on_close: Callable[[], None] = lambda: None) -> None:
         self._on_close = on_close
-        self._shown_at_s = 0.0
-        self._seen = False
+        self._shown_at_s: dict[str, float] = {}
+        self._seen: set[str] = set()
 
     def __enter__(self) -> Window:
         """Raises `UsageError` where there can be no window."""
@@ -41,22 +42,26 @@ class Window(Sink):
                 "there is no screen to open a window on",
                 hint="use --serve 127.0.0.1:8080 and a browser",
             )
-        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL)
         return self
 
     def write(self, judged: Judged) -> None:
         now_s = time.monotonic()
         image = None
-        if now_s - self._shown_at_s >= SHOWN_EVERY_S:
+        title = f"{TITLE}: {judged.label}" if judged.label else TITLE
+        if now_s - self._shown_at_s.get(title, 0.0) >= SHOWN_EVERY_S:
             image = judged.annotated_bgr
+        if title not in self._shown_at_s:
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL)
+            self._shown_at_s[title] = 0.0
         if image is not None:
-            self._shown_at_s = now_s
-            cv2.imshow(TITLE, image)
+            self._shown_at_s[title] = now_s
+            cv2.imshow(title, image)
         key = cv2.waitKey(1) & 0xFF
-        visible = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
-        if key in CLOSING_KEYS or (self._seen and not visible):
+        visible = cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) >= 1
+        if key in CLOSING_KEYS or (title in self._seen and not visible):
             self._on_close()
-        self._seen = self._seen or visible
+        if visible:
+            self._seen.add(title)
 
     def __exit__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -52,6 +52,8 @@ class Source(abc.ABC):
     sources skip frames. fps: nominal frames per second, None where there is none. skipped: frames
     that were delivered and never taken. total: how many pictures there will be, if that is known.
 
+    on_fresh: called, by whatever thread, when a live source has something new to take.
+
     Of live sources alone: connected: whether the camera is there. attempts: how often it was
     opened. hanging: how many reads hang inside a driver, which only a new process can free.
     """
@@ -67,6 +69,7 @@ class Source(abc.ABC):
         self.total: int | None = None
         self.skipped = 0
         self.ended = False
+        self.on_fresh: Callable[[], None] = lambda: None
 
     @property
     def live(self) -> bool:

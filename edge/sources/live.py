@@ -212,6 +212,11 @@ class LiveSource(Source):
         )
         return self._backoff_s
 
+    def _wake(self) -> None:
+        """Whoever waits looks again. Called with the lock held."""
+        self._changed.notify_all()
+        self.on_fresh()
+
     def _lose(self, text: str) -> None:
         """Remember a loss, once: failing attempts to open it again are no new ones."""
         if not self._lost:
@@ -220,7 +225,7 @@ class LiveSource(Source):
             self._newest = None
             log.warning("%s; trying again", text)
         self._lost = True
-        self._changed.notify_all()
+        self._wake()
 
     def _opened(self, reader: _Reader) -> None:
         with self._changed:
@@ -228,7 +233,7 @@ class LiveSource(Source):
                 return
             self._progress_at_s = time.monotonic()
             self.fps = reader.camera.fps
-            self._changed.notify_all()
+            self._wake()
 
     def _got(self, reader: _Reader, shot: RawFrame) -> None:
         with self._changed:
@@ -248,7 +253,7 @@ class LiveSource(Source):
             self._newest = Frame(shot.image_bgr, self.captured, time_s, at_s, self.name)
             self.captured += 1
             self._progress_at_s = time.monotonic()
-            self._changed.notify_all()
+            self._wake()
 
     def _ended(self, reader: _Reader, loss: Exception | None) -> None:
         with self._changed:
@@ -256,12 +261,12 @@ class LiveSource(Source):
                 return
             if loss is None:
                 self._done = True
-                self._changed.notify_all()
+                self._wake()
                 return
             never_there = self.captured == 0 and not self.config.wait_for_camera
             if never_there:
                 self._refusal = loss
-                self._changed.notify_all()
+                self._wake()
                 return
             if self._lost and str(loss) != self._said:
                 log.warning("%s; trying again", loss)

@@ -118,7 +118,7 @@ def read_script(path: Path) -> FakeCamera:
     try:
         script: dict[str, Any] = json.loads(path.read_text())
         steps = tuple(_step(*entry) for entry in script.get("steps", [["frames", 1000]]))
-        images = _images(path.parent / script["pictures"])
+        images = read_images(path.parent / script["pictures"])
         return FakeCamera(images, steps, fps=float(script.get("fps", 30)), name=f"fake:{path}")
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise UsageError(f"{path} is no script of a fake camera: {problem}") from None
@@ -130,7 +130,8 @@ def _step(action: str, amount: float = 0) -> Step:
     return Step(action, count=int(amount), seconds=float(amount))
 
 
-def _images(path: Path) -> list[np.ndarray]:
+def read_images(path: Path) -> list[np.ndarray]:
+    """The pictures of a file, uint8[H, W, 3] BGR. Raises `ValueError` where there is none."""
     if is_picture(path):
         return [read_picture(path)]
     film = open_film(path)

@@ -72,6 +72,10 @@ class Budget:
         will do."""
         return self.left_s() >= min(self._cost_s.get(what, 0.0), 0.9 * self._most_s)
 
+    def now_s(self) -> float:
+        """The time on the budget's clock."""
+        return self._clock()
+
     def pause(self) -> float:
         """Sleep off what is overdrawn, or a part of it; how long, in seconds."""
         debt_s = -self.left_s()
@@ -80,3 +84,45 @@ class Budget:
         pause_s = min(debt_s / self.share, LONGEST_PAUSE_S)
         self._sleep(pause_s)
         return pause_s
+
+
+WAITS_S = 1.0
+"""Who has not asked again for so long does not wait any more."""
+
+
+class BudgetTurn:
+    """One of several users of a budget, as the streams of a run: who waited longest comes first.
+
+    others: all users of the budget, this one among them.
+    """
+
+    def __init__(self, budget: Budget, others: list[BudgetTurn]) -> None:
+        self._budget = budget
+        self._others = others
+        self._since_s: float | None = None
+        self._asked_s = 0.0
+        others.append(self)
+
+    @property
+    def share(self) -> float:
+        return self._budget.share
+
+    def interval_s(self, what: str) -> float:
+        """As the budget's, where all users take the same."""
+        return self._budget.interval_s(what) * len(self._others)
+
+    def learning(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return self._budget.learning(what)
+
+    def affords(self, what: str) -> bool:
+        """As the budget's, and no other user has waited longer."""
+        now_s = self._asked_s = self._budget.now_s()
+        since_s = now_s if self._since_s is None else self._since_s
+        ahead = any(
+            one._since_s is not None and one._since_s < since_s and now_s - one._asked_s < WAITS_S
+            for one in self._others
+            if one is not self
+        )
+        granted = not ahead and self._budget.affords(what)
+        self._since_s = None if granted else since_s
+        return granted

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
-from edge.tracking.budget import Budget
+from edge.tracking.budget import Budget, BudgetTurn
 from edge.tracking.track import Track, size_px
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,9 @@ class ScheduleConfig:
 class Schedule:
     """Decides what is due. With a `budget`, what it does not afford is put off."""
 
-    def __init__(self, config: ScheduleConfig | None = None, budget: Budget | None = None) -> None:
+    def __init__(
+        self, config: ScheduleConfig | None = None, budget: Budget | BudgetTurn | None = None
+    ) -> None:
         self.config = config or ScheduleConfig()
         self.budget = budget
         self._detected_s: float | None = None
@@ -109,7 +111,7 @@ class Schedule:
         return config.hopeless_s if hopeless else config.quick_s
 
 
-def _warn_if_too_little(budget: Budget) -> bool:
+def _warn_if_too_little(budget: Budget | BudgetTurn) -> bool:
     """Say so where the budget affords searches too seldom to recognize anybody; whether it does."""
     interval_s = budget.interval_s("detect")
     if interval_s <= TOO_SELDOM_S:

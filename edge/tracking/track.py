@@ -9,7 +9,7 @@ least cost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -104,11 +104,17 @@ class Track:
 class Tracks:
     """All tracks that have not ended."""
 
-    def __init__(self, config: TrackConfig | None = None, votes: VoteConfig | None = None) -> None:
+    def __init__(
+        self,
+        config: TrackConfig | None = None,
+        votes: VoteConfig | None = None,
+        numbers: Iterator[int] | None = None,
+    ) -> None:
+        """numbers: of new tracks; shared by the streams of a run, so that none is used twice."""
         self.config = config or TrackConfig()
         self.votes = votes or VoteConfig()
         self.living: list[Track] = []
-        self._numbers = count(1)
+        self._numbers = numbers or count(1)
 
     @property
     def shown(self) -> list[Track]:

@@ -217,7 +217,7 @@ def on_a_machine(
     source = Clocked(machine, seconds, who)
     monkeypatch.setattr(budget, "Budget", machine.budget)
     monkeypatch.setattr(recognize_cli, "open_recognizer", lambda *_: Costly(machine))
-    monkeypatch.setattr(recognize_cli, "open_source", lambda *_: source)
+    monkeypatch.setattr(recognize_cli, "open_sources", lambda *_: [source])
     monkeypatch.setattr(
         "edge.sinks.base.QUEUE_FRAMES", 10_000
     )  # such a clock outruns what is printed

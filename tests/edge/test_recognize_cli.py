@@ -186,7 +186,8 @@ def refused(done: Result, code: int, words: str) -> None:
     ("words", "code", "said"),
     [
         ([], 2, "nothing to look at"),
-        (["--camera", "0", "--source", "x"], 2, "exclude each other"),
+        (["--camera", "0", "--camera", "0"], 2, "0 is named twice"),
+        (["--source", "a.mkv", "--source", "b.mkv", "--save", "c.avi"], 2, "takes one source"),
         (["--camera", "7"], 1, "no camera at /dev/video7"),
         (["--camera", "front"], 2, "names no camera"),
         (["--source", "missing.mp4"], 1, "there is no file or folder"),

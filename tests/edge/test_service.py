@@ -19,6 +19,7 @@ from faked import ADA, FakeRecognizer, picture, write_script
 from edge.errors import BundleError
 from edge.service.loop import Loop
 from edge.service.service import Notifier, RateLimit, Signals, SilentNotifier, logging_to_stderr
+from edge.service.stream import Stream
 from edge.sinks.base import FanOut, Judged, Sink
 from edge.sources.live import CaptureConfig, LiveSource
 from edge.sources.scripted import FakeCamera, Step
@@ -178,13 +179,11 @@ class Heard(Notifier):
         self.said.append(text)
 
 
-def run_loop(
-    steps: tuple[Step, ...], notifier: Notifier, *, stall_s: float = 0.3, **words: object
-) -> LiveSource:
+def run_loop(steps: tuple[Step, ...], notifier: Notifier, *, stall_s: float = 0.3) -> LiveSource:
     config = CaptureConfig(stall_s=stall_s, first_backoff_s=0.05, longest_backoff_s=0.1)
     source = LiveSource(FakeCamera([picture(ADA)], steps, fps=50), config)
     with source, FanOut([Recorder()]) as fan:
-        Loop(source, FakeRecognizer(), fan, signals=Signals(), notifier=notifier, **words).run()  # type: ignore[arg-type]
+        Loop([Stream(source)], FakeRecognizer(), fan, signals=Signals(), notifier=notifier).run()
     return source
 
 
@@ -212,7 +211,8 @@ def test_who_was_there_when_the_camera_was_lost_leaves() -> None:
     source = LiveSource(FakeCamera([picture(ADA)], steps, fps=50), config)
     presence = Presence(PresenceConfig(leave_s=0.4))
     with source, FanOut([sink]) as fan:
-        Loop(source, FakeRecognizer(), fan, signals=Signals(), presence=presence).run()
+        stream = Stream(source, presence=presence)
+        Loop([stream], FakeRecognizer(), fan, signals=Signals()).run()
     told = [(e.kind, each.result.error) for each in sink.got for e in each.events]
     assert told == [("arrived", None), ("left", "fake is still away")]
 
@@ -231,7 +231,7 @@ def test_a_hang_is_no_progress() -> None:
     config = CaptureConfig(stall_s=0.1, first_backoff_s=0.02, longest_backoff_s=0.05)
     camera = Hanging([picture(ADA)], (Step("frames", 2), Step("stall", seconds=1.5)), fps=50)
     with LiveSource(camera, config) as source, FanOut([]) as fan:
-        loop = Loop(source, FakeRecognizer(), fan, signals=Signals(), notifier=notifier)
+        loop = Loop([Stream(source)], FakeRecognizer(), fan, signals=Signals(), notifier=notifier)
         while not source.hanging:
             grab = source.take(0.1)
         before = source.attempts
@@ -258,7 +258,8 @@ def test_a_reload_takes_the_new_judge_or_keeps_the_old(caplog: pytest.LogCapture
     notifier, signals = Heard(), Signals()
     source = LiveSource(FakeCamera([picture(ADA)], fps=100))
     with source, FanOut([]) as fan:
-        loop = Loop(source, first, fan, signals=signals, notifier=notifier, reload=reload, limit=3)
+        streams = [Stream(source)]
+        loop = Loop(streams, first, fan, signals=signals, notifier=notifier, reload=reload, limit=3)
         loop.run()
         signals._reload = True
         loop._limit = 6
@@ -293,12 +294,13 @@ def test_a_reload_says_who_is_known_and_drops_who_is_not() -> None:
     sink, signals = Knowing(), Signals()
     source = LiveSource(FakeCamera([picture(ADA)], (Step("frames", 10), Step("end")), fps=100))
     with source, FanOut([sink]) as fan:
-        loop = Loop(source, FakeRecognizer(), fan, signals=signals, reload=OnlyEva, limit=3)
+        stream = Stream(source)
+        loop = Loop([stream], FakeRecognizer(), fan, signals=signals, reload=OnlyEva, limit=3)
         loop.run()
-        assert loop.presence.people == ("Ada",)
+        assert stream.presence.people == ("Ada",)
         signals._reload = True
         loop._reload_recognizer()
-        assert loop.presence.people == ()
+        assert stream.presence.people == ()
     assert sink.known == ["Eva"]
     assert [event.kind for event in sink.events] == ["arrived"], "nobody is said to leave"
 

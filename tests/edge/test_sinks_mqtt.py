@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,3 +219,28 @@ def test_a_broker_that_comes_back_hears_the_state_of_now(tmp_path: Path) -> None
         with mosquitto(tmp_path, port), listening(port) as last:
             wait_until(lambda: last.get("t/person/ada") == "ON")
             assert last["t/availability"] == "online"
+
+
+@pytest.mark.server
+def test_a_real_broker_hears_who_is_at_which_of_several_cameras(tmp_path: Path) -> None:
+    port = free_port()
+    config = MqttConfig.from_url(f"mqtt://127.0.0.1:{port}/home")
+    with mosquitto(tmp_path, port), listening(port) as last:
+        with Mqtt(config, ["Ada"], ["/dev/door", "hall"]) as sink:
+            wait_until(lambda: last.get("home/source/dev_door/person/ada") == "OFF")
+            sink.write(replace(judged(ARRIVAL), label="hall"))
+            wait_until(lambda: last.get("home/source/hall/person/ada") == "ON")
+            wait_until(lambda: last.get("home/person/ada") == "ON")
+            wait_until(lambda: json.loads(last["home/state"])["people"] == ["Ada"])
+            state = json.loads(last["home/state"])
+            assert state["sources"]["hall"] == {"people": ["Ada"], "unknown": False}
+            assert state["sources"]["/dev/door"] == {"people": [], "unknown": False}
+            assert last["home/source/dev_door/person/ada"] == "OFF"
+            sink.write(replace(judged(LEFT), label="hall"))
+            wait_until(lambda: last.get("home/person/ada") == "OFF")
+            sink.know([])
+            wait_until(lambda: last.get("home/source/hall/person/ada") == "")
+        shown = json.loads(last["homeassistant/binary_sensor/home/hall_person_unknown/config"])
+        assert shown["name"] == "Somebody unknown at hall"
+        with Mqtt(config, ["Eva"]):
+            wait_until(lambda: last.get("home/source/hall/person/unknown") == "")

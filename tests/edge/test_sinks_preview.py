@@ -117,14 +117,14 @@ def test_the_stream_is_one_that_opencv_reads(preview: Preview) -> None:
 
 def test_nothing_is_encoded_while_nobody_watches(preview: Preview) -> None:
     time.sleep(0.2)
-    assert preview._sequence == 0
+    assert preview._views[""].sequence == 0
 
 
 def test_large_pictures_are_scaled_down(preview: Preview) -> None:
     preview.begin_watching()
-    preview._encoded_at_s = 0.0
+    preview._views[""].encoded_at_s = 0.0
     preview.write(judged(1, (2560, 1440)))
-    jpeg = np.frombuffer(preview._jpeg, np.uint8)
+    jpeg = np.frombuffer(preview._views[""].jpeg, np.uint8)
     assert cv2.imdecode(jpeg, cv2.IMREAD_COLOR).shape[1] <= 1280
 
 

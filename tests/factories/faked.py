@@ -120,7 +120,7 @@ def install(delay_s: float = 0.0, *, track: bool = False) -> None:
 
     recognize_cli.open_recognizer = open_recognizer  # type: ignore[assignment]
     if not track:
-        recognize_cli.open_tracker = lambda options, source, budget: None
+        recognize_cli.open_tracker = lambda *_: None
     locate.locate = lambda bundle=None: Located(None, "a fake bundle")
 
 
