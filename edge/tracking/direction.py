@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DirectionConfig:
-    """Chosen on the clips of Intel and on head poses (see above); 176 photographs and stills of
+    """Tuned on the clips of Intel and on head poses (see above); 176 photographs and stills of
     other people gave no upright picture another direction.
 
     votes: frames that have to agree on another direction, and none may say upright. upright_votes:
