@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from edge.errors import ModelError
+from edge.files.onnx_weights import with_weights
 
 _LFS_START = b"version https://git-lfs"
 _HTML_STARTS = (b"<!doctype", b"<html", b"<?xml")
@@ -19,13 +20,15 @@ def sha256_of(data: bytes) -> str:
 def read_model_file(
     path: Path, *, sha256: str | None = None, error: type[ModelError] = ModelError
 ) -> bytes:
-    """Read a model file and name what is wrong with it.
+    """Read a model file and name what is wrong with it. Weights that an ONNX model has in a second
+    file are read from beside it and are in what is returned.
 
     Raises `error` when it is missing, empty, a git-lfs pointer, a web page, or, where `sha256` is
     given, another file than expected.
     """
+    path = Path(path)
     try:
-        data = Path(path).read_bytes()
+        data = path.read_bytes()
     except OSError as problem:
         raise error(f"cannot read the model file {path}: {problem.strerror}") from None
     start = data[:64].lstrip().lower()
@@ -45,4 +48,4 @@ def read_model_file(
             f"{path} has sha256 {sha256_of(data)[:12]}…, expected {sha256[:12]}…",
             hint="the file was changed or is another version; fetch it again",
         )
-    return data
+    return with_weights(path, data) if path.suffix.lower() == ".onnx" else data

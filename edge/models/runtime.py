@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.console.native_output import stderr_hidden
 from edge.errors import ModelError, RuntimeMissing
+from edge.files.onnx_weights import refuse_external
 from edge.models.onnx_runtime import onnx_runtime
 
 TFLITE_MODULES = {
@@ -112,6 +113,8 @@ def open_model(data: bytes, format: str, *, threads: int = 1) -> Model:
     fails), so a runtime counts only after one inference on zeros. Raises `RuntimeMissing` when no
     runtime is installed and `ModelError` when those that are there all refuse the file.
     """
+    if format.startswith("onnx"):
+        refuse_external(data)
     failures: dict[str, str] = {}
     for name in _candidates(format):
         try:

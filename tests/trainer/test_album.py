@@ -50,6 +50,25 @@ def test_parts(tmp_path: Path, validation: str) -> None:
     )
 
 
+@pytest.mark.parametrize("others", ["no paco", "No_Paco", "not-paco"])
+def test_folders_called_by_the_name(tmp_path: Path, others: str) -> None:
+    for part in ("train", "validation", "test"):
+        lay_out(tmp_path / part, "Paco/a.jpg", f"{others}/b.jpg")
+    album = open_album([tmp_path], "paco")
+    train, between, test = (tmp_path / part for part in ("train", "validation", "test"))
+    assert album.me == (train / "Paco", between / "Paco")
+    assert album.others == (train / others, between / others)
+    assert (album.test_me, album.test_others) == ((test / "Paco",), (test / others,))
+    assert open_album([train], "paco").others == (train / others,)
+    with pytest.raises(InputError, match="no folder 'me' or 'ana'"):
+        open_album([tmp_path], "ana")
+
+
+def test_a_folder_of_many_people_is_no_album_of_one(tmp_path: Path) -> None:
+    lay_out(tmp_path, "paco/a.jpg", "ana/b.jpg")
+    assert open_album([tmp_path], "paco") == Album((tmp_path,))
+
+
 def test_a_part_without_me_is_refused(tmp_path: Path) -> None:
     lay_out(tmp_path, "train/me/a.jpg", "test/others/b.jpg")
     with pytest.raises(InputError, match="test has no folder 'me'"):

@@ -92,6 +92,52 @@ def test_kaggle_csv_and_nested_pictures(tmp_path: Path, absent: int) -> None:
     assert table.partition.tolist() == [-1, -1, 2, -1, -1, -1]
 
 
+@pytest.mark.parametrize(
+    ("delimiter", "encoding", "said_so"),
+    [
+        (";", "utf-8-sig", False),
+        (";", "utf-8", True),
+        ("\t", "utf-16", False),
+        (",", "utf-8", False),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".txt"])
+def test_lists_as_spreadsheets_write_them(
+    tmp_path: Path, delimiter: str, encoding: str, said_so: bool, suffix: str
+) -> None:
+    """Quoted cells, CRLF, a byte order mark, a column too many, the count padded to a full row."""
+    labels = celeba(tmp_path)
+    (tmp_path / "list_attr_celeba.txt").unlink()
+    rows = [["image_id", *NAMES, ""]]
+    rows += [
+        [f"{row + 1:06d}.jpg", *("1" if v else "-1" for v in values), ""]
+        for row, values in enumerate(labels)
+    ]
+    rows.insert(0, [str(len(labels)), *[""] * (len(NAMES) + 1)])
+    path = tmp_path / f"list_attr_celeba{suffix}"
+    with path.open("w", encoding=encoding, newline="") as stream:
+        if said_so:
+            stream.write(f"sep={delimiter}\r\n")
+        csv.writer(stream, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(rows)
+    (tmp_path / "identity_CelebA.csv").write_text(
+        "image_id;identity_id\r\n" + "".join(f"{n:06d}.jpg;{n + 7}\r\n" for n in range(1, 7)),
+        "utf-8-sig",
+    )
+    table = read_faces(tmp_path)
+    assert table.attributes == tuple(NAMES)
+    assert np.array_equal(table.labels, labels)
+    assert table.identity.tolist() == [8, 9, 10, 11, 12, 13]
+
+
+def test_lines_of_spreadsheets_are_counted_as_they_stand(tmp_path: Path) -> None:
+    celeba(tmp_path)
+    (tmp_path / "list_attr_celeba.txt").unlink()
+    path = tmp_path / "list_attr_celeba.csv"
+    path.write_text("sep=;\nimage_id;Male\n\n000001.jpg;1\n000002.jpg;maybe\n")
+    with pytest.raises(DataError, match="line 5: 'maybe' is no label"):
+        read_faces(tmp_path)
+
+
 def test_lists_in_anno_and_png_pictures(tmp_path: Path) -> None:
     celeba(tmp_path, pictures="Img/img_align_celeba")
     (tmp_path / "Anno").mkdir()

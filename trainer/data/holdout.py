@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.errors import InputError
+from edge.errors import DataError, InputError
+from trainer.data.label_files import read_text
 from trainer.data.table import FaceTable, identity_number
 
 
@@ -17,9 +18,10 @@ def read_hold_out(path: Path) -> frozenset[str]:
     with # do not count. Raises `InputError` for a missing or empty file.
     """
     try:
-        lines = [line.strip() for line in Path(path).read_text().splitlines()]
-    except OSError as problem:
-        raise InputError(f"cannot read the hold-out file {path}: {problem.strerror}") from None
+        text = read_text(Path(path))
+    except DataError as problem:
+        raise InputError(f"cannot read the hold-out file: {problem.message}") from None
+    lines = [line.strip().strip('"') for line in text.splitlines()]
     names = frozenset(line for line in lines if line and not line.startswith("#"))
     if not names:
         raise InputError(f"the hold-out file {path} names nobody")

@@ -1,8 +1,12 @@
-"""CelebA's list files as they really come: text with runs of spaces, or Kaggle's CSV."""
+"""CelebA's list files as they really come: text with runs of spaces, Kaggle's CSV, or what
+a spreadsheet makes of either: another delimiter, quotes, a byte order mark."""
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +14,11 @@ import numpy as np
 
 from edge.errors import DataError
 from trainer.data.table import UNKNOWN, UNLABELLED
+
+_DELIMITERS = (",", ";", "\t", "|")
+_SEPARATOR = re.compile(r"\s*sep=(?P<delimiter>[,;|\t])\r?\n", re.IGNORECASE)
+_SNIFFED = 20
+"""Lines at the beginning that tell the delimiter."""
 
 _RESERVED = {"identity": "identity", "identity_id": "identity", "partition": "partition"}
 """Columns of a cleaned table that are no attributes."""
@@ -62,6 +71,55 @@ def read_labels(path: Path) -> LabelFile:
         partition=numbers["partition"].astype(np.int8),
         declared=declared,
     )
+
+
+def spreadsheet_rows(text: str) -> list[tuple[int, list[str]]]:
+    """Line numbers from 1 and cells, without spaces around them, of the lines that are not blank.
+
+    The delimiter is whichever of comma, semicolon, tab and bar makes the first lines the same
+    width; a line `sep=;`, as Excel writes it, says so itself.
+    """
+    named = _SEPARATOR.match(text)
+    if named:
+        text = text[named.end() :]
+    delimiter = named["delimiter"] if named else _delimiter(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    before = 1 if named else 0
+    rows = [(before + reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    rows = [(line, cells) for line, cells in rows if any(cells)]
+    while rows and len(rows[0][1]) > 1 and not any(cells[-1] for _, cells in rows):
+        rows = [(line, cells[:-1]) for line, cells in rows]
+    return rows
+
+
+def read_text(path: Path) -> str:
+    """A text file in UTF-8 or UTF-16, with or without a byte order mark. Raises `DataError`."""
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise DataError(f"cannot read {path}: {problem.strerror}") from None
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(
+            f"{path} is no text in UTF-8", hint="save it again as CSV in UTF-8, or fetch it again"
+        ) from None
+
+
+def _delimiter(text: str) -> str:
+    first = [line for line in text.splitlines()[:_SNIFFED] if line.strip()]
+
+    def widths(delimiter: str) -> list[int]:
+        return [len(cells) for cells in csv.reader(first, delimiter=delimiter)]
+
+    def fit(delimiter: str) -> tuple[int, int]:
+        """How many of the lines are as wide as most, and how wide."""
+        found = widths(delimiter)
+        usual = max(set(found), key=lambda width: (found.count(width), width)) if found else 1
+        return (found.count(usual) if usual > 1 else 0, usual)
+
+    return max(_DELIMITERS, key=fit)
 
 
 def read_numbers(path: Path) -> dict[str, int]:
@@ -121,7 +179,7 @@ def _rows(path: Path) -> tuple[int | None, list[str], list[tuple[int, list[str]]
     """The declared count, the header without its first cell, and the rows with line numbers."""
     lines = _lines(path)
     declared = None
-    if lines and len(lines[0][1]) == 1 and _is_integer(lines[0][1][0]):
+    if lines and not any(lines[0][1][1:]) and _is_integer(lines[0][1][0]):
         declared = int(lines[0][1][0])
         lines = lines[1:]
     if len(lines) < 2:
@@ -139,16 +197,10 @@ def _rows(path: Path) -> tuple[int | None, list[str], list[tuple[int, list[str]]
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     """Line numbers from 1 and cells of the lines that are not blank."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as problem:
-        raise DataError(f"cannot read {path}: {problem.strerror}") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is no text file", hint="fetch the file again") from None
+    text = read_text(path)
+    if path.suffix.lower() == ".csv" or any(sign in text for sign in ("\t", ";", '"')):
+        return spreadsheet_rows(text)
     numbered = enumerate(text.splitlines(), start=1)
-    if path.suffix.lower() == ".csv":
-        split = ((line, next(csv.reader([content]), [])) for line, content in numbered)
-        return [(line, [c.strip() for c in cells]) for line, cells in split if any(cells)]
     return [(line, content.split()) for line, content in numbered if content.strip()]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from edge.errors import DataError
+from trainer.data.label_files import read_text, spreadsheet_rows
 from trainer.data.table import UNKNOWN, FaceTable
 
 FOLDS = 10
@@ -105,14 +105,10 @@ def read_pairs(path: Path, images: Path | None = None) -> tuple[tuple[Path, ...]
 
 
 def _csv_pairs(path: Path) -> list[tuple[int, str, str, bool]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise DataError(f"cannot read the list of pairs {path}: {problem}") from None
     result = []
-    for line, cells in enumerate(csv.reader(text.splitlines()), start=1):
-        cells = [cell.strip() for cell in cells]
-        if not any(cells) or (line == 1 and len(cells) == 3 and cells[2] not in ("0", "1")):
+    rows = spreadsheet_rows(read_text(path))
+    for line, cells in rows:
+        if (line, cells) == rows[0] and len(cells) == 3 and cells[2] not in ("0", "1"):
             continue
         if len(cells) != 3 or cells[2] not in ("0", "1"):
             raise DataError(

@@ -45,7 +45,7 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
     check_person(settings)
     if settings.out.exists() and not settings.overwrite:
         raise InputError(f"{settings.out} exists", hint="give another --out, or --overwrite")
-    album = open_album(settings.photos)
+    album = open_album(settings.photos, settings.name)
     eyes = Pipeline.open(settings)
     looks = _read(album.me, eyes, settings)
     not_me = _read(settings.not_me, eyes, settings, "looking at not-me")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +33,10 @@ class Album:
     me_parts: tuple[tuple[str, Path], ...] = ()
 
 
-def open_album(paths: Sequence[Path]) -> Album:
+def open_album(paths: Sequence[Path], name: str = "") -> Album:
     """Understand --photos: files, folders and patterns, or a folder of `me` and `others`, or one of
-    `train`, `validation` and `test` with these in each.
+    `train`, `validation` and `test` with these in each. Of somebody called NAME, the folders may be
+    called `NAME` and `no NAME`, too.
 
     Raises `InputError` where a path does not exist or a laid-out folder lacks `me`: others beside
     an unnamed folder must not be taken for the person.
@@ -45,16 +47,17 @@ def open_album(paths: Sequence[Path]) -> Album:
     test_others: list[Path] = []
     parts: list[tuple[str, Path]] = []
     for path in expanded(paths):
-        named = _subfolders(path)
+        named = _called(_subfolders(path), name, alone=False)
         if ME in named:
             me.append(named[ME])
             others += [named[OTHERS]] if OTHERS in named else []
         elif set(named) >= {"train", "test"} or set(named) >= {"train", "validation"}:
             for part in PARTS:
-                inside = _subfolders(named[part]) if part in named else {}
+                found = _subfolders(named[part]) if part in named else {}
+                inside = _called(found, name, alone=True)
                 if part in named and ME not in inside:
                     raise InputError(
-                        f"{named[part]} has no folder '{ME}'",
+                        f"{named[part]} has no folder '{ME}'{f' or {name!r}' if name else ''}",
                         hint=f"lay it out as {part}/{ME} and {part}/{OTHERS}",
                     )
                 if not inside:
@@ -113,6 +116,29 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
             _LOG.warning("%s", said)
         found.update(dict.fromkeys(listing.files))
     return list(found)
+
+
+def _called(named: dict[str, Path], name: str, *, alone: bool) -> dict[str, Path]:
+    """The folders with that of somebody called `name` as `me`, and of all others as `others`.
+
+    alone: also where there is no folder of others; elsewhere it may be one of many people's.
+    """
+    own = name.casefold()
+    if not own or ME in named or own not in named:
+        return named
+    rest = [folder for folder in named if re.sub(r"[ _-]+", " ", folder) in _not_called(own)]
+    if not rest and OTHERS not in named and not alone:
+        return named
+    found = {folder: path for folder, path in named.items() if folder not in (own, *rest)}
+    found[ME] = named[own]
+    if rest:
+        found.setdefault(OTHERS, named[rest[0]])
+    return found
+
+
+def _not_called(own: str) -> tuple[str, ...]:
+    plain = re.sub(r"[ _-]+", " ", own)
+    return tuple(f"{word} {plain}" for word in ("no", "not", "non"))
 
 
 def _subfolders(path: Path) -> dict[str, Path]:
