@@ -193,7 +193,11 @@ def _export(
     from trainer.training.augmentation import Augmentation, wider
     from trainer.training.exported import export_augmented
 
-    shown = open_album(settings.photos, settings.name).me if settings.photos else (*answers[0], *answers[1])
+    shown = (
+        open_album(settings.photos, settings.name).me
+        if settings.photos
+        else (*answers[0], *answers[1])
+    )
     count = export_augmented(
         picture_files(shown),
         folder,
