@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from edge.bundle.golden import Golden, GoldenDifference
+from edge.bundle.locate import SHIPPED, SHIPPED_MODEL, shipped_bundle
 from edge.bundle.reader import Bundle
 from edge.bundle.signature import as_public_key
 from edge.errors import GateFailed
 from edge.models.embedder import Embedder
-from edge.recognition.trial import try_bundle
+from edge.recognition.trial import run_parts, try_bundle
 
 LEAST_COSINE = 0.99
 """Of a golden embedding to the recorded one. int8 TFLite under XNNPACK is bit-identical on x86-64
@@ -67,6 +68,14 @@ def self_test(path: Path, public_key: Path | str | None = None) -> SelfTest:
         found = rerun(bundle, golden)
     _require(path, golden, found)
     return SelfTest(Path(path), found.runtime, golden.compare(found))
+
+
+def shipped_test() -> SelfTest:
+    """Run the parts of the shipped base once. Raises `ToolkitError` for one that does not run."""
+    with shipped_bundle() as bundle:
+        run_parts(bundle)
+        runtime = Embedder(bundle.base, bundle.base_data).model.runtime
+    return SelfTest(SHIPPED / SHIPPED_MODEL, runtime, None)
 
 
 def rerun(bundle: Bundle, golden: Golden) -> Golden:

@@ -16,13 +16,16 @@ from edge.errors import ToolkitError
 from edge.files.atomic import atomic_file, make_folder
 
 UNIT_FOLDER = Path("/etc/systemd/system")
+"""Of the machine's own units; `SYSTEMD_UNIT_PATH` names another one, as for systemd itself."""
+
 UNIT_NAME = f"{APPLICATION}.service"
 _OWN_WORDS = ("--systemd", "--quiet")
 
 
 def unit_path() -> Path:
     """Where the unit is once it is installed."""
-    return UNIT_FOLDER / UNIT_NAME
+    given = os.environ.get("SYSTEMD_UNIT_PATH", "").partition(":")[0]
+    return (Path(given) if given else UNIT_FOLDER) / UNIT_NAME
 
 
 def systemd_version() -> int:

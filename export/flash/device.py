@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Protocol
 
 from edge.bundle.locate import BUNDLES, HASH_DIGITS, SUFFIX
 from edge.errors import ToolkitError
@@ -35,8 +35,8 @@ class Switched:
     current: the file that is current now. before: the one that was, None where there was none.
     uploaded_bytes: 0 where the device had the file. changed: whether `current` was moved. pruned:
     older files that were removed. proved: the software of the device has run the bundle in a
-    self-test before the switch; False where there is none that can. dry_run: nothing of it was
-    done.
+    self-test before the switch; False where there is none that can. bare: there is no software of
+    ours at all. dry_run: nothing of it was done.
     """
 
     host: str
@@ -48,6 +48,7 @@ class Switched:
     processes: tuple[Process, ...] = ()
     dry_run: bool = False
     proved: bool = False
+    bare: bool = False
 
     @property
     def stale(self) -> tuple[Process, ...]:
@@ -65,6 +66,7 @@ class Switched:
             "processes": [process.to_json() for process in self.processes],
             "dry_run": self.dry_run,
             "proved": self.proved,
+            "bare": self.bare,
         }
 
 
@@ -110,12 +112,22 @@ class Shelf:
         }
 
 
+class Result(Protocol):
+    """What was done or found on a device."""
+
+    @property
+    def host(self) -> str: ...
+
+    def to_json(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What came of one device: a result, an error, or both where only a part was done."""
 
     host: str
-    result: Switched | Shelf | None = None
+    result: Result | None = None
     error: ToolkitError | None = None
 
     def to_json(self) -> dict[str, Any]:

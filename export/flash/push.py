@@ -9,25 +9,16 @@ to a whole bundle, whatever happens to the connection or the power.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edge.bundle.locate import installed_name
-from edge.errors import BundleError, RefusedError, ToolkitError
+from edge.errors import BundleError, RefusedError
 from export.flash import remote_script as farside
-from export.flash.device import (
-    Outcome,
-    Process,
-    Shelf,
-    Switched,
-    installed_of,
-    name_of,
-    processes_of,
-)
-from export.flash.remote import CHUNK_BYTES, ConnectionCut, RemoteError, Ssh, checked_host
+from export.flash.device import Shelf, Switched, installed_of, name_of, processes_of
+from export.flash.remote import CHUNK_BYTES, ConnectionCut, RemoteError, Ssh
 from export.flash.remote_script import Answer
 
 WATCH_S = 20
@@ -156,6 +147,7 @@ def push(
         answer.all("pruned"),
         processes_of(answer),
         proved=answer.first("proved") is not None,
+        bare=answer.first("untried") == "",
     )
 
 
@@ -183,53 +175,15 @@ def shelf(host: str, ssh: Ssh) -> Shelf:
     )
 
 
-def each_of(hosts: tuple[str, ...], action: Callable[[str], Switched | Shelf]) -> Iterator[Outcome]:
-    """Do it on one device after the other, each once; an error is an outcome and stops nothing.
-
-    Raises `UsageError`, before anything is done, where one of them is no host.
-    """
-    for host in dict.fromkeys([checked_host(host) for host in hosts]):
-        try:
-            with _reading(host):
-                result = action(host)
-        except ToolkitError as problem:
-            yield Outcome(host, error=problem)
-            continue
-        stale = result.stale if isinstance(result, Switched) else ()
-        yield Outcome(host, result, _stale_error(host, stale) if stale else None)
-
-
-@contextmanager
-def _reading(host: str) -> Iterator[None]:
-    """What a device says that is no answer becomes a `DeviceError`; the next one has its turn."""
-    try:
-        yield
-    except (ValueError, IndexError, KeyError, TypeError) as problem:
-        said = " ".join(f"{problem}".split())[:200]
-        raise DeviceError(
-            f"{host} gave an answer that cannot be read: {said}",
-            hint=f"see with 'edge-flash list {host}', and what login scripts there print",
-        ) from None
-
-
-def _stale_error(host: str, stale: tuple[Process, ...]) -> ToolkitError:
-    """The bundle was switched, but what runs there cannot be asked to load it."""
-    process = stale[0]
-    if process.state == "denied":
-        return DeviceError(
-            f"edge-recognize on {host} (process {process.number}) belongs to another user, so it "
-            "still uses the old bundle",
-            hint="run 'sudo systemctl kill -s HUP edge-recognize' there",
-        )
-    return DeviceError(
-        f"edge-recognize on {host} (process {process.number}) does not reload on SIGHUP, so it "
-        "still uses the old bundle",
-        hint="restart it there, for a service: 'systemctl --user restart edge-recognize'",
-    )
+def asked(
+    host: str, ssh: Ssh, command: str, *, on_line: Callable[[str], None] = lambda line: None
+) -> Answer:
+    """What a script says when it is run on a device. Raises as `read_answer` and `Ssh.run`."""
+    return read_answer(host, ssh.run(host, command, on_line=on_line))
 
 
 def _ask(host: str, ssh: Ssh, verb: str, *arguments: object) -> Answer:
-    return _checked(host, ssh.run(host, farside.command(verb, *arguments)))
+    return asked(host, ssh, farside.command(verb, *arguments))
 
 
 def _upload(
@@ -242,7 +196,7 @@ def _upload(
     arguments = (bundle.installed, bundle.sha256, bundle.size_bytes, *then)
     command = farside.command("upload", *arguments)
     try:
-        return _checked(host, ssh.run(host, command, upload=bundle.path, on_sent=on_sent))
+        return read_answer(host, ssh.run(host, command, upload=bundle.path, on_sent=on_sent))
     except ConnectionCut as problem:
         raise _cut_upload(host, bundle, problem) from None
 
@@ -259,7 +213,8 @@ def _cut_upload(host: str, bundle: BundleFile, problem: ConnectionCut) -> Connec
     )
 
 
-def _checked(host: str, output: str) -> Answer:
+def read_answer(host: str, output: str) -> Answer:
+    """Raises what the device's `error` line means, `ConnectionCut` where the end is missing."""
     answer = Answer.parse(output)
     error = answer.first("error")
     if error is not None:
@@ -279,6 +234,31 @@ def _check_space(host: str, state: Answer, bundle: BundleFile) -> None:
             f"{host} has {int(free) / 1024:.1f} MiB left, the bundle needs {need_kib / 1024:.1f}",
             hint="free some space there",
         )
+
+
+_SETUP_ERRORS = {
+    "python": ("{host} has no Python that runs: {said}", "use Raspberry Pi OS bookworm or trixie"),
+    "venv": (
+        "{host} cannot make a Python environment: {said}; what it had stays current",
+        "sudo apt install python3-venv",
+    ),
+    "pip": (
+        "the packages cannot be installed on {host}: {said}; what it had stays current",
+        "check its network, or use --wheelhouse",
+    ),
+    "unproved": (
+        "the software fails its self-test on {host}: {said}; what it had stays current",
+        "run 'edge-recognize doctor' there",
+    ),
+    "words": ("the service on {host} cannot run these options: {said}", "correct them after '--'"),
+    "softdied": (
+        "the service on {host} does not live on with the new software, and what was before it is "
+        "current again: {said}",
+        "look at 'journalctl -u edge-recognize' there",
+    ),
+    "unit": ("the service on {host} cannot be removed: {said}", "nothing was removed"),
+}
+"""What a device says while it is set up, by the kind of its `error` line: message, next step."""
 
 
 def _device_error(host: str, kind: str, said: str) -> RemoteError | RefusedError | BundleError:
@@ -315,9 +295,17 @@ def _device_error(host: str, kind: str, said: str) -> RemoteError | RefusedError
             f"bundle; {now}",
             hint="look at 'journalctl --user -u edge-recognize' there",
         )
+    if kind in _SETUP_ERRORS:
+        message, hint = _SETUP_ERRORS[kind]
+        return DeviceError(message.format(host=host, said=said.removeprefix("error: ")), hint=hint)
+    if kind == "nosoftware":
+        return NothingBefore(
+            f"{host} has no software before the current one", hint="see 'edge-flash status'"
+        )
     if kind == "busy":
         return DeviceError(
-            f"another push or rollback is under way on {host}", hint="run it again afterwards"
+            f"another push, setup or rollback is under way on {host}",
+            hint="run it again afterwards",
         )
     if kind == "nothing":
         return NothingBefore(

@@ -89,11 +89,14 @@ class Ssh:
         *,
         upload: Path | None = None,
         on_sent: Callable[[int], None] = lambda count: None,
+        on_line: Callable[[str], None] = lambda line: None,
+        limit_s: float | None = None,
     ) -> str:
         """Run a command line on a device, feed it a file, and return its standard output.
 
-        on_sent: told how many more bytes were handed to ssh. What the far command makes of itself
-        (its exit code) is for the reader of its output.
+        on_sent: told how many more bytes were handed to ssh. on_line: told each line of the answer
+        as it comes. limit_s: for the answer, `ANSWER_LIMIT_S` by default. What the far command
+        makes of itself (its exit code) is for the reader of its output.
         Raises `RemoteError` with the reason in one line, `ConnectionCut` where it went away later.
         """
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
@@ -105,7 +108,7 @@ class Ssh:
             )
             try:
                 sent_bytes = _feed(process, upload, on_sent)
-                code = _ended(process, host, (output, errors))
+                code = _ended(process, host, (output, errors), limit_s or ANSWER_LIMIT_S, on_line)
             finally:
                 _end(process)
             said, complaint = _text(output), _text(errors)
@@ -185,13 +188,25 @@ def _feed(
     return sent_bytes
 
 
-def _ended(process: subprocess.Popen[bytes], host: str, said: tuple[IO[bytes], ...]) -> int:
+def _ended(
+    process: subprocess.Popen[bytes],
+    host: str,
+    said: tuple[IO[bytes], ...],
+    limit_s: float,
+    on_line: Callable[[str], None],
+) -> int:
     """The exit code. Raises `RemoteError` for one that does not end, or does not stop talking."""
     started_s = time.monotonic()
+    seen_bytes = 0
     while True:
         code: int | None = None
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = process.wait(0.1)
+        news = os.pread(said[0].fileno(), MAX_ANSWER_BYTES, seen_bytes)
+        whole = news[: news.rfind(b"\n") + 1]
+        seen_bytes += len(whole)
+        for line in whole.decode("utf-8", "replace").splitlines():
+            on_line(line)
         if any(os.fstat(file.fileno()).st_size > MAX_ANSWER_BYTES for file in said):
             raise RemoteError(
                 f"{host} says more than {MAX_ANSWER_BYTES // 1024} KiB, which is no answer",
@@ -199,9 +214,9 @@ def _ended(process: subprocess.Popen[bytes], host: str, said: tuple[IO[bytes], .
             )
         if code is not None:
             return code
-        if time.monotonic() - started_s > ANSWER_LIMIT_S:
+        if time.monotonic() - started_s > limit_s:
             raise RemoteError(
-                f"{host} has not answered for {ANSWER_LIMIT_S:g} s",
+                f"{host} has not answered for {limit_s:g} s",
                 hint=f"see with 'edge-flash list {host}'",
             )
 

@@ -15,12 +15,15 @@ from edge.bundle.locate import APPLICATION, BUNDLES, CURRENT, HASH_DIGITS, PREVI
 MARK = "edge-flash"
 """First word of every line that the script says."""
 
+SOFTWARE = f".local/lib/{APPLICATION}"
+"""Where `edge-flash setup` keeps the software, below the home folder of a device's user."""
+
 LOCK_S = 120
 """Longest wait for another push or rollback on the same device to end."""
 
 _HEX = "[0-9a-f]" * HASH_DIGITS
 
-_SCRIPT = """
+PRELUDE = """
 set -u
 LC_ALL=C
 export LC_ALL
@@ -35,6 +38,14 @@ case $base in
 esac
 root=$base/APPLICATION
 shelf=$root/BUNDLES
+soft=${HOME:-}/SOFTWARE
+
+# what has been done; a test lets the script die here
+step() {
+    say "step $1"
+    [ "${EDGE_FLASH_DIE_AFTER:-}" = "$1" ] && kill -KILL $$
+    return 0
+}
 
 digest() {
     if command -v sha256sum >/dev/null 2>&1; then
@@ -54,6 +65,53 @@ can_digest() {
     command -v sha256sum >/dev/null 2>&1 || command -v python3 >/dev/null 2>&1 || fail digest
 }
 
+# a symbolic link of a folder leads to a target; at every moment to the old one or to the new one
+point() {
+    new=$1/.$2-$$
+    rm -f "$new"
+    ln -s "$3" "$new" 2>/dev/null || fail write "$1"
+    mv -f -T "$new" "$1/$2" 2>/dev/null && return
+    { [ -d "$1/$2" ] || mv -f "$new" "$1/$2" 2>/dev/null; } && [ ! -L "$new" ] && return
+    rm -f "$new"
+    fail write "$1/$2"
+}
+
+settle() { sync "$1" 2>/dev/null || sync; }
+
+# one at a time: two at once must leave one of them current
+lock() {
+    command -v flock >/dev/null 2>&1 || return 0
+    { exec 9>"$1/.lock"; } 2>/dev/null || fail write "$1"
+    flock -w LOCK_S 9 || fail busy
+}
+# what is started now must not hold the lock
+unlock() { exec 9>&-; }
+
+free_space() {
+    set -- $(df -Pk "$1" 2>/dev/null | tail -n 1)
+    case ${4:-} in
+    *[!0-9]* | "") ;;
+    *) say "free $4" ;;
+    esac
+}
+
+# standard input into a file: bytes and SHA-256 must be those that were sent
+receive() {
+    (: >"$1") 2>/dev/null || fail write "${1%/*}"
+    problem=$(cat 2>&1 >"$1") || case $problem in
+    *space* | *quota* | *Quota*) fail space "${1%/*}" ;;
+    *) fail write "${1%/*}" "$problem" ;;
+    esac
+    got=$(wc -c <"$1") && got=$((got))
+    [ "$got" = "$2" ] || fail short "$got"
+    hash=$(digest "$1") || fail digest
+    [ "$hash" = "$3" ] || fail corrupt "$hash"
+    settle "$1"
+}
+"""
+"""The ground that every script stands on: what it says, where things lie, links, locks."""
+
+_SCRIPT = """
 target() {
     place=$(readlink "$root/$1") || return 0
     case $place in
@@ -69,28 +127,9 @@ exists() {
     esac
 }
 
-put() {
-    new=$root/.$1-$$
-    rm -f "$new"
-    ln -s "$2" "$new" 2>/dev/null || fail write "$root"
-    mv -f -T "$new" "$root/$1" 2>/dev/null && return
-    { [ -d "$root/$1" ] || mv -f "$new" "$root/$1" 2>/dev/null; } && [ ! -L "$new" ] && return
-    rm -f "$new"
-    fail write "$root/$1"
-}
-
-settle() { sync "$1" 2>/dev/null || sync; }
-
-# one at a time: two pushes at once must leave one of them current
-lock() {
-    command -v flock >/dev/null 2>&1 || return 0
-    { exec 9>"$root/.lock"; } 2>/dev/null || fail write "$root"
-    flock -w LOCK_S 9 || fail busy
-}
-
 recognizer() {
-    for place in "$(command -v APPLICATION)" "${HOME:-}/edge/bin/APPLICATION" \
-        "${HOME:-}/.local/bin/APPLICATION"; do
+    for place in "$soft/current/bin/APPLICATION" "$(command -v APPLICATION)" \
+        "${HOME:-}/edge/bin/APPLICATION" "${HOME:-}/.local/bin/APPLICATION"; do
         case $place in /*) [ -x "$place" ] && echo "$place" && return ;; esac
     done
     return 1
@@ -110,14 +149,6 @@ make_folder() {
     for left in "$shelf"/.upload-*; do
         [ -d "/proc/${left##*-}" ] || rm -f "$left"
     done
-}
-
-free_space() {
-    set -- $(df -Pk "$1" 2>/dev/null | tail -n 1)
-    case ${4:-} in
-    *[!0-9]* | "") ;;
-    *) say "free $4" ;;
-    esac
 }
 
 state() {
@@ -144,21 +175,15 @@ upload() {
     part=$shelf/.upload-$$
     trap clean EXIT
     trap "exit 9" HUP INT TERM PIPE
-    (: >"$part") 2>/dev/null || fail write "$shelf"
-    problem=$(cat 2>&1 >"$part") || case $problem in
-    *space* | *quota* | *Quota*) fail space "$shelf" ;;
-    *) fail write "$shelf" "$problem" ;;
-    esac
-    got=$(wc -c <"$part") && got=$((got))
-    [ "$got" = "$3" ] || fail short "$got"
-    hash=$(digest "$part") || fail digest
-    [ "$hash" = "$2" ] || fail corrupt "$hash"
-    settle "$part"
-    lock
+    receive "$part" "$3" "$2"
+    step received
+    lock "$root"
     prove "$part"
+    step proved
     mv -f "$part" "$shelf/$1" 2>/dev/null || fail write "$shelf"
     settle "$shelf"
     say "uploaded $got"
+    step shelved
 }
 
 switch() {
@@ -169,10 +194,12 @@ switch() {
     if [ "$was" = "BUNDLES/$1" ]; then
         say unchanged
     else
-        exists "$was" && put PREVIOUS "$was"
-        put CURRENT "BUNDLES/$1"
+        exists "$was" && point "$root" PREVIOUS "$was"
+        step kept
+        point "$root" CURRENT "BUNDLES/$1"
         settle "$root"
         say "switched $was"
+        step switched
     fi
 }
 
@@ -208,10 +235,12 @@ rollback() {
     esac
     [ -w "$root" ] || fail write "$root"
     [ "$DRY" = 1 ] && { say "switched $was"; say "current $back"; return; }
-    lock
-    put CURRENT "$back"
-    if exists "$was"; then put PREVIOUS "$was"; else rm -f "$root/PREVIOUS"; fi
+    lock "$root"
+    point "$root" CURRENT "$back"
+    step switched
+    if exists "$was"; then point "$root" PREVIOUS "$was"; else rm -f "$root/PREVIOUS"; fi
     settle "$root"
+    step settled
     say "switched $was"
     say "current $back"
 }
@@ -234,8 +263,8 @@ running() {
             case $found in 0 | "" | *[!0-9]*) ;; *) echo "$found" ;; esac
         done
     fi
-    command -v pgrep >/dev/null 2>&1 && pgrep -x APPLICATION
 }
+others() { command -v pgrep >/dev/null 2>&1 && pgrep -x APPLICATION; }
 catches_hup() {
     while read -r key value rest; do
         [ "$key" = SigCgt: ] && case $value in *[13579bdf]) return 0 ;; esac
@@ -244,7 +273,8 @@ catches_hup() {
 } 2>/dev/null
 asked=
 notify() {
-    for process in $(running | sort -u); do
+    services=$(running | sort -u)
+    for process in $services; do
         [ -d "/proc/$process" ] || continue
         if [ "$1" = 0 ]; then
             say "process running $process"
@@ -254,6 +284,11 @@ notify() {
         else
             say "process deaf $process"
         fi
+    done
+    # what was started by hand is told of, and not signaled
+    for process in $(others); do
+        case " $(echo $services) " in *" $process "*) continue ;; esac
+        say "process running $process"
     done
 }
 
@@ -267,7 +302,7 @@ watch() {
         for process in $asked; do
             [ -d "/proc/$process" ] && continue
             exists "$was" || fail died "$process"
-            put CURRENT "$was"
+            point "$root" CURRENT "$was"
             settle "$root"
             fail fellback "$process"
         done
@@ -280,10 +315,17 @@ verb=$1
 shift
 case $verb in
 state) state "$@" ;;
-upload) upload "$1" "$2" "$3"; switch "$1"; prune "$4"; notify "$5"; watch "$6" ;;
+upload)
+    upload "$1" "$2" "$3"
+    switch "$1"
+    prune "$4"
+    step pruned
+    notify "$5"
+    watch "$6"
+    ;;
 switch)
     make_folder
-    lock
+    lock "$root"
     [ -f "$shelf/$1" ] && [ "$(target CURRENT)" != "BUNDLES/$1" ] && prove "$shelf/$1"
     switch "$1"
     prune "$2"
@@ -303,13 +345,14 @@ _WORDS = {
     "CURRENT": CURRENT,
     "PREVIOUS": PREVIOUS,
     "HEX": _HEX,
+    "SOFTWARE": SOFTWARE,
     "LOCK_S": str(LOCK_S),
 }
 
 
-def script() -> str:
-    """The whole script; its first argument is what to do, see `command`."""
-    text = _SCRIPT
+def script(body: str = _SCRIPT) -> str:
+    """A whole script; its first argument is what to do, see `command`."""
+    text = PRELUDE + body
     for word, value in _WORDS.items():
         text = text.replace(word, value)
     return text
@@ -321,7 +364,12 @@ def command(verb: str, *arguments: object) -> str:
     `state NAME SHA256`, `upload NAME SHA256 BYTES KEEP RELOAD WATCH` (the file on standard input),
     `switch NAME KEEP RELOAD WATCH`, `rollback DRY RELOAD`, `list`.
     """
-    words = ["sh", "-c", script(), MARK, verb, *(str(argument) for argument in arguments)]
+    return command_of(script(), verb, *arguments)
+
+
+def command_of(text: str, verb: str, *arguments: object) -> str:
+    """The command line for ssh that runs a script with a verb and its arguments."""
+    words = ["sh", "-c", text, MARK, verb, *(str(argument) for argument in arguments)]
     return "exec " + " ".join(shlex.quote(word) for word in words)
 
 

@@ -121,7 +121,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_program(programs / "sudo", f'#!/bin/sh\n{note}shift; exec "$@"\n')
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     (tmp_path / "units").mkdir()
-    monkeypatch.setattr(unit_install, "UNIT_FOLDER", tmp_path / "units")
+    monkeypatch.setenv("SYSTEMD_UNIT_PATH", str(tmp_path / "units"))
     return tmp_path
 
 

@@ -22,7 +22,8 @@ from export.cli.flash import main
 from export.flash import remote
 from export.flash import remote_script as farside
 from export.flash.device import Report
-from export.flash.push import BundleFile, each_of, push, shelf
+from export.flash.fleet import each_of
+from export.flash.push import BundleFile, push, shelf
 from export.flash.remote import ConnectionCut, RemoteError, Ssh
 from export.flash.remote_script import Answer
 
@@ -429,8 +430,9 @@ def test_a_bad_host_does_not_stop_the_others(devices: Path, bundle: Path) -> Non
     for name in ("door", "gate"):
         assert Device(devices / name).link("current") == installed(bundle)
     table = result.stdout[result.stdout.index("device ") :].splitlines()
-    rows = [row.split()[:2] for row in table[1:]]
+    rows = [row.split()[:2] for row in table[1:4]]
     assert rows == [["door", "ok"], ["gone", "failed"], ["pi@gate", "ok"]]
+    assert table[4] == "1 of 3 devices failed"
     report = json.loads(flash("list", "door", "gone", "--json").stdout)
     assert [d["error"] and d["error"]["type"] for d in report["devices"]] == [None, "RemoteError"]
     assert report["error"]["message"] == "1 of 2 devices failed: gone"
