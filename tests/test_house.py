@@ -69,7 +69,10 @@ ROOMS = {
         *("console", "verify", "flash", "inputs", "convert", "gate", "options", "heads", "packing"),
         "cli",
     ),
-    "benchmarks": ("device", "shipped_base", "studies", "demo_visits", "demo", "cli"),
+    "benchmarks": (
+        *("device", "shipped_base", "studies", "scaling", "demo_visits"),
+        *("demo", "cli"),
+    ),
 }
 """The rooms of each package from the ground up: one imports only those before it."""
 
