@@ -41,20 +41,20 @@ def main() -> None:
 
 source_option = click.option(
     "--source", type=PATH, metavar="CLIP",
-    help="A video or a folder of pictures; by default the golden crops of the bundle.",
+    help="Measure on a video or a folder of images; by default on the " "bundle's golden crops.",
 )  # fmt: skip
 frames_option = click.option(
-    "--frames", type=click.IntRange(1), default=60, metavar="N", help="Pictures per round."
+    "--frames", type=click.IntRange(1), default=60, metavar="N", help="Images per round."
 )
 warmup_option = click.option(
     "--warmup", type=click.IntRange(1), default=5, metavar="N",
-    help="Pictures before the measurement that are not counted.",
+    help="Images before the measurement, not counted.",
 )  # fmt: skip
 
 
 def rounds_option(default: int) -> Any:
     """`--rounds N`: parameter `rounds`."""
-    text = "How often all pictures are gone through."
+    text = "Number of rounds through all images."
     kind = click.IntRange(1, 1000)
     return click.option("--rounds", type=kind, default=default, metavar="N", help=text)
 
@@ -78,20 +78,23 @@ def rounds_option(default: int) -> Any:
 @click.option(
     "--pick",
     is_flag=True,
-    help="Time every format, and 1, 2 and 4 threads; note the best number of these beside the "
-    "bundle, where edge-recognize finds it.",
+    help="Time every format with 1, 2 and 4 threads, and note the best "
+    "number of threads beside the bundle, where edge-recognize finds "
+    "it.",
 )
 @click.option(
     "--sustained",
     type=click.FloatRange(0),
     default=0.0,
     metavar="SECONDS",
-    help="Also go on for so long, and say what heat does to it.",
+    help="Also measure for this time, and report what heat does to the speed.",
 )
-@click.option("--plain", is_flag=True, help="Compare with a plain loop over the same pictures.")
+@click.option("--plain", is_flag=True, help="Compare with a plain loop over the same images.")
 @detector_option()
-@click.option("--markdown", type=PATH, metavar="FILE", help="Save it as a block for an issue.")
-@click.option("--plot", type=PATH, metavar="PNG", help="Save it as a picture.")
+@click.option(
+    "--markdown", type=PATH, metavar="FILE", help="Save the result as Markdown, for an issue."
+)
+@click.option("--plot", type=PATH, metavar="PNG", help="Save the result as an image.")
 @out_option(help="Save the result as JSON, for 'compare'.")
 @json_option()
 @quiet_option()
@@ -103,10 +106,9 @@ def run_command(
     plot: Path | None,
     **settings: Any,
 ) -> None:
-    """Time one bundle, stage by stage; by default the one that edge-recognize would use.
+    """Time one bundle, stage by stage; by default the one that edge-recognize uses.
 
-    The times are of recognizing alone; reading and decoding the pictures is not in them. Stages
-    per face count pictures with a face only.
+    The times leave out reading and decoding images. Stages per face count only images with a face.
     """
     from benchmarks.device.measure import Settings, measure
 
@@ -140,9 +142,9 @@ def run_command(
 @json_option()
 @quiet_option()
 def compare_command(a: Path, b: Path, out: Path | None, as_json: bool, **settings: Any) -> None:
-    """Compare two bundles, measured here in turns, or two results that 'run' has saved.
+    """Compare two bundles, measured here in turns, or two results that 'run' saved.
 
-    Ratios are times of A divided by times of B: below 1, A is faster.
+    A ratio is a time of A divided by the time of B: below 1, A is faster.
     """
     comparison = _compare(a, b, settings)
     if out is not None:

@@ -62,17 +62,17 @@ _MAINS = {
     type=click.Path(path_type=Path),
     default=Path("demo"),
     show_default=True,
-    help="Where all files go; what an earlier demo left there is replaced.",
+    help="Folder of all files; it replaces those of an earlier demo.",
 )
 @click.option(
     "--train-base/--shipped-base",
     default=None,
-    help="Train a small base on drawn people, or stand on the one that is shipped (the default).",
+    help="Train a small base on drawn people, or use the shipped one (the default).",
 )
 @seed_option()
 @quiet_option()
 def main(folder: Path, train_base: bool | None, seed: int, quiet: bool) -> None:
-    """Draw people, enrol one of them, pack a bundle and recognize a drawn video."""
+    """Draw people, enroll one of them, pack a bundle and recognize a drawn video."""
     if train_base is None:
         train_base = not shipped_exists()
     _empty(folder)
@@ -236,7 +236,7 @@ def _report(
         f"{len(found) - mine}.\nLatency of a frame: {p50:.1f} ms at the median, {p95:.1f} ms at "
         f"p95 of {len(times)} frames, tracked ones included.\n\n"
         f"Look at {picture}{folder}/visits-annotated.avi and {folder}/me/report.html.\n\n"
-        'These people are drawn, and "me" is one whom the base tells apart well: the figures say '
+        'These people are drawn, and "me" is one that the base tells apart well: the figures say '
         "nothing about real faces. With your own photos and camera:\n\n"
         "  edge-train person --photos ~/photos/me --name me --out runs/me\n"
         "  edge-export pack runs/me -o me.edge\n"

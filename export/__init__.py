@@ -48,7 +48,7 @@ def pack(
         detector: YuNet's file; by default the shipped one.
         recipe: Limits of the gate and the time spent on timing.
         log: Where converters write; by default a file in the cache folder.
-        pictures: Images to measure formats on, or to enrol people of another embedder again.
+        pictures: Images to measure formats on, or to enroll people of another embedder again.
         cohort: Strangers for these, by this run's embedder.
         embedder: A file in place of the run's external embedder.
         report: Called with each step before it begins.

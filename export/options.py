@@ -19,7 +19,7 @@ class PackOptions:
     `edge.models.spec.FORMATS`, "keras" and "savedmodel". heads: further runs whose persons go into
     the bundle. sign: private key. fused: also base and heads as one graph. log: where converters
     write. pictures: files and folders, for a run without float model and crops
-    (`export.inputs.crops`) and to enrol persons of another embedder again (`export.heads.gather`).
+    (`export.inputs.crops`) and to enroll persons of another embedder again (`export.heads.gather`).
     cohort: strangers for these. embedder: in place of the run's external one
     (`export.packing.embedder`).
     """

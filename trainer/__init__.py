@@ -40,7 +40,7 @@ def enrol_person(
     quiet: bool = True,
     command: str = "trainer.enrol_person",
 ) -> PersonResult:
-    """Enrol somebody from about 20 photos and write a run folder: `edge-train person`.
+    """Enroll a person from about 20 photos and write a run folder: `edge-train person`.
 
     Args:
         photos: Images, videos or folders of the person.

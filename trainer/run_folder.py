@@ -132,7 +132,7 @@ def save_representative(folder: Path, crops: np.ndarray, held_out: np.ndarray) -
 
 
 def save_golden(folder: Path, expects: NetworkInput) -> None:
-    """Write `GOLDEN_CROPS` drawn crops as the network takes them; what it says of them is recorded
+    """Write `GOLDEN_CROPS` drawn crops as the network takes them; its results on them are recorded
     when a bundle is packed and compared on the device.
     """
     from trainer.drawn.dataset import golden_crops

@@ -79,8 +79,8 @@ class OpenTimes:
     """,
 )
 @click.argument("bundle", type=PATH, required=False, metavar="[NAME.edge]")
-@click.option("--rounds", type=click.IntRange(1), default=200, help="How often each is done.")
-@click.option("--processes", type=click.IntRange(1), default=10, help="Fresh processes.")
+@click.option("--rounds", type=click.IntRange(1), default=200, help="Number of rounds.")
+@click.option("--processes", type=click.IntRange(1), default=10, help="Number of new processes.")
 @out_option(help="Save the result as JSON.")
 @json_option()
 def main(bundle: Path | None, rounds: int, processes: int, out: Path | None, as_json: bool) -> None:

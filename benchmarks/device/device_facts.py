@@ -26,7 +26,7 @@ _PACKAGES = ("numpy", "click", "rich", "psutil")
 
 @dataclass(frozen=True)
 class DeviceFacts:
-    """What can be said of this machine; None where it does not say.
+    """The facts about this machine; None if it does not tell.
 
     board: of a single-board computer. cores: that this process may use. governor: how the kernel
     chooses the clock. memory_mib: of the machine. throttled_now, throttled_before: reasons, before

@@ -64,10 +64,10 @@ class InstallSize:
     """,
 )
 @click.option("--machine", default="aarch64", type=click.Choice(["aarch64", "x86_64"]))
-@click.option("--python", default="3.11", metavar="3.X", help="Python of that machine.")
+@click.option("--python", default="3.11", metavar="3.X", help="Python version of that machine.")
 @json_option()
 def main(machine: str, python: str, as_json: bool) -> None:
-    """Weigh the install on a machine; ends with 1 when it is too heavy for a Pi."""
+    """Weigh the install on a machine; exit with 1 if it is too heavy for a Pi."""
     found = install_size(machine, python)
     if as_json:
         emit_json(found.to_json())

@@ -291,5 +291,5 @@ def _pick_note(best: FormatTime, formats: tuple[FormatTime, ...]) -> str:
     return (
         f"fastest here: {best.format}, {gain:.2f} times as fast as {deployed.format}, which this "
         f"bundle uses; heads and strangers belong to one file: pack the base alone with --format "
-        f"{best.format}, then make a cohort and enrol on that bundle (docs/bundle.md)"
+        f"{best.format}, then make a cohort and enroll on that bundle (docs/bundle.md)"
     )

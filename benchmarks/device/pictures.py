@@ -61,7 +61,7 @@ class ClipPictures(Pictures):
 
 
 class GoldenPictures(Pictures):
-    """The golden crops of a bundle, each in the middle of a grey picture."""
+    """The golden crops of a bundle, each in the middle of a gray image."""
 
     kind = "golden"
 

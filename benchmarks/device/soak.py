@@ -169,15 +169,19 @@ class SoakReport:
     python -m benchmarks.device.soak --minutes 2 --source clip.mkv --json
     """,
 )
-@click.option("--minutes", type=click.FloatRange(0.2), default=30.0, help="How long.")
-@click.option("--source", type=PATH, metavar="CLIP", help="A clip or picture; by default drawn.")
-@bundle_option(help="By default the shipped base with a head that accepts everybody.")
+@click.option("--minutes", type=click.FloatRange(0.2), default=30.0, help="Minutes to run.")
+@click.option(
+    "--source", type=PATH, metavar="CLIP", help="Video or image to use; by default a drawn one."
+)
+@bundle_option(
+    help="Bundle to use; by default the shipped base with a head that accepts everybody."
+)
 @out_option(help="Save the figures as JSON.")
 @json_option()
 def main(
     minutes: float, source: Path | None, bundle: Path | None, out: Path | None, as_json: bool
 ) -> None:
-    """Run edge-recognize with losses, dead outputs and reloads; ends with 1 when it suffers."""
+    """Run edge-recognize with losses, dead outputs and reloads; exit with 1 if it fails."""
     report = soak(minutes, source=source, bundle=bundle)
     figures = report.to_json()
     if out is not None:

@@ -82,20 +82,24 @@ class Startup:
     python -m benchmarks.device.startup --fresh --picture face.jpg --out startup.json
     """
 )
-@click.option("--picture", type=PATH, metavar="FILE", help="Time to the first decision on it.")
+@click.option("--picture", type=PATH, metavar="FILE", help="Time the first decision on this image.")
 @bundle_option()
-@click.option("--repeats", type=click.IntRange(1), default=7, metavar="N", help="Of each.")
 @click.option(
-    "--python", type=PATH, metavar="FILE", help="Another environment's interpreter to measure."
+    "--repeats",
+    type=click.IntRange(1),
+    default=7,
+    metavar="N",
+    help="Number of repeats of each measurement.",
 )
-@click.option("--fresh", is_flag=True, help="Make a new environment with the plain install.")
+@click.option("--python", type=PATH, metavar="FILE", help="Measure this interpreter's environment.")
+@click.option("--fresh", is_flag=True, help="Measure a new environment with the plain install.")
 @out_option(help="Save the result as JSON.")
 @json_option()
 def main(
     picture: Path | None, bundle: Path | None, repeats: int, python: Path | None, fresh: bool,
     out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Time the start of edge-recognize, and weigh what an install consists of."""
+    """Time the start of edge-recognize, and weigh the parts of an install."""
     with tempfile.TemporaryDirectory() as folder:
         interpreter, place = str(python or sys.executable), ROOT
         if fresh:

@@ -20,7 +20,7 @@ PART_S = 10.0
 
 @dataclass(frozen=True)
 class State:
-    """What a machine says of itself at one moment, None where it does not; see `DeviceFacts`."""
+    """The state of a machine at one moment, None if it does not tell; see `DeviceFacts`."""
 
     temperature_c: float | None
     clock_mhz: float | None
@@ -87,7 +87,7 @@ def sustain(
     on_second: Callable[[], object] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Sustained:
-    """Judge pictures over and over for so many seconds. Raises `InputError` where there is none."""
+    """Recognize in images again and again for `seconds`. Raises `InputError` without images."""
     before = State.of(device_facts())
     began, spent_s = clock(), 0.0
     ends, costs_s = [], []

@@ -89,7 +89,11 @@ def lay_out(shared: Path, groups: dict[str, list[str]], target: Path) -> None:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("shared", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--folders", type=click.Path(path_type=Path), help="Where to lay out their data.")
+@click.option(
+    "--folders",
+    type=click.Path(path_type=Path),
+    help="Write the data of the people held out to this folder.",
+)
 def main(shared: Path, target: Path, folders: Path | None) -> None:
     """Write the hold-out file TARGET for the data in SHARED.
 

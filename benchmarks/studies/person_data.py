@@ -28,7 +28,7 @@ from trainer.inference.source import Deployed
 from trainer.photos.samples import FaceSamples, read_looks
 
 ENROLLING = 10
-"""Photos that enrol somebody; the rest tests."""
+"""Photos that enroll somebody; the rest tests."""
 
 CMU_SCALED = re.compile(r"_[24]\.pgm$")
 
@@ -164,8 +164,7 @@ def webcam_clips(shared: Path) -> list[Path]:
 def webcam(
     bench: Bench, shared: Path, more: Callable[[], Iterator[Shown]] | None = None
 ) -> Iterator[Trial]:
-    """Enrol from one clip, judge every frame of all other clips; of whom `more` shows are strangers
-    to everybody."""
+    """Enroll from one clip, recognize in every frame of all other clips; `more` shows strangers."""
     clips = webcam_clips(shared)
 
     def frames() -> Iterator[Shown]:
@@ -184,7 +183,7 @@ def webcam(
 
 
 def people(bench: Bench, shared: Path, wanted: Callable[[str], bool]) -> Iterator[Trial]:
-    """Ten photos enrol, the rest tests; all other wanted people are strangers."""
+    """Ten photos enroll, the rest tests; all other wanted people are strangers."""
     yield from photo_trials(bench, shared / "data" / "people", wanted)
 
 

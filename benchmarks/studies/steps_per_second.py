@@ -143,8 +143,10 @@ def some_faces(count: int, size_px: int, margin: float) -> FaceArrays:
     """,
 )
 @click.option("--alpha", default=1.0, help="Width multiplier of MobileNetV2.")
-@click.option("--input-size", default=96, metavar="PX", help="Side of the network's input.")
-@click.option("--batch-size", default=32, help="Pictures per step.")
+@click.option(
+    "--input-size", default=96, metavar="PX", help="Side of the network's input in pixels."
+)
+@click.option("--batch-size", default=32, help="Images per step.")
 @click.option("--steps", default=20, help="Steps in a round.")
 @click.option("--rounds", default=5, help="Rounds of each.")
 @click.option("--gate", type=float, metavar="RATIO", help="Fail below this ratio.")

@@ -1,4 +1,4 @@
-"""Entries: what the manifest says of one file of the bundle."""
+"""Entries: one file of the bundle, as the manifest describes it."""
 
 from __future__ import annotations
 

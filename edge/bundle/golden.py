@@ -1,4 +1,4 @@
-"""Golden crops: drawn faces with what the bundle said of them when it was packed."""
+"""Golden crops: drawn faces with the results that the bundle gave when it was packed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Golden:
     def record(
         cls, crops_bgr: np.ndarray, base: Embedder, embedder: Embedder, heads: Sequence[Head]
     ) -> Golden:
-        """What base, embedder and heads say of crops uint8[N, S, S, 3] BGR, here and now.
+        """Run base, embedder and heads on crops uint8[N, S, S, 3] BGR, here and now.
 
         Raises `ModelError` when a network does not answer with finite numbers.
         """

@@ -21,11 +21,18 @@ from edge.errors import InputError, UsageError
     """,
 )
 @click.argument("name")
-@click.option("--to", type=click.FloatRange(-20, 60), metavar="T", help="By default what is asked.")
+@click.option(
+    "--to",
+    type=click.FloatRange(-20, 60),
+    metavar="T",
+    help="Set the threshold to this score; by default the one that the visits ask for.",
+)
 @click.option("--reset", is_flag=True, help="Go back to the threshold set at enrolment.")
-@click.option("--preview", is_flag=True, help="Only say what would be decided otherwise.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@bundle_option(help="The bundle that is used; by default the one that would be.")
+@click.option(
+    "--preview", is_flag=True, help="Show what would be decided differently, and change nothing."
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@bundle_option(help="Use this bundle; by default the one that 'edge-recognize run' uses.")
 @key_file_option
 @json_option()
 def adapt(
@@ -38,10 +45,11 @@ def adapt(
     key_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Set somebody's threshold to what strangers' visits before this camera ask for.
+    """Set a person's threshold by the strangers who came before this camera.
 
-    Only your word lowers a threshold. Shows first which of the last visits would be decided
-    otherwise. It holds until the person is enrolled, corrected or calibrated again.
+    First shows which of the last visits the new threshold would decide differently. A threshold is
+    lowered only when you confirm it. It stays until the person is enrolled, corrected or calibrated
+    again.
     """
     if reset and to is not None:
         raise UsageError("--reset and --to exclude each other", hint="give one of them")

@@ -20,14 +20,14 @@ MARKS = {OK: ("✓", "green"), WARNING: ("!", "yellow"), PROBLEM: ("✗", "red")
     edge-recognize doctor --bundle ada.edge --json
     """,
 )
-@bundle_option(help="The bundle to examine; by default the one that would be used.")
+@bundle_option(help="Examine this bundle; by default the one that 'edge-recognize run' uses.")
 @detector_option()
 @json_option()
 def doctor(bundle: Path | None, detector_model: Path | None, as_json: bool) -> None:
     """Examine this machine: packages, model, cameras, power, clock, disk.
 
-    Each finding that needs it comes with a remedy. Ends with 1 when there is a problem; warnings
-    are none.
+    Each problem comes with a remedy. The exit code is 1 when there is a problem; a warning is no
+    problem.
     """
     findings = []
     for finding in examine(Patient(bundle=bundle, detector_model=detector_model)):

@@ -23,7 +23,7 @@ edge-recognize doctor
 def main() -> None:
     """Recognize people on this device.
 
-    Without a sub-command it is 'run': 'edge-recognize --camera 0' recognizes.
+    The default sub-command is 'run': 'edge-recognize --camera 0' recognizes.
     """
 
 

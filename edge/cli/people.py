@@ -31,7 +31,7 @@ key_file_option = click.option(
     metavar="FILE",
     envvar=KEY_FILE_VARIABLE,
     show_envvar=True,
-    help="Key that encrypts who is enrolled on this device; see 'edge-recognize keygen'.",
+    help="Key that encrypts the people enrolled on this device; see 'edge-recognize keygen'.",
 )
 
 
@@ -45,34 +45,57 @@ key_file_option = click.option(
     """,
 )
 @person_name_option()
-@click.option("--camera", metavar="WHICH", help="Look through a camera, as 'edge-recognize' does.")
 @click.option(
-    "--photos", type=PATH, multiple=True, metavar="PATH", help="Photos or folders; repeatable."
+    "--camera", metavar="WHICH", help="Enroll from this camera, named as for 'edge-recognize run'."
 )
-@click.option("--video", type=PATH, multiple=True, metavar="FILE", help="A video; repeatable.")
-@bundle_option(help="The bundle to add to; by default the one that would be used.")
+@click.option(
+    "--photos",
+    type=PATH,
+    multiple=True,
+    metavar="PATH",
+    help="Enroll from photos or folders of photos; may be repeated.",
+)
+@click.option(
+    "--video",
+    type=PATH,
+    multiple=True,
+    metavar="FILE",
+    help="Enroll from a video; may be repeated.",
+)
+@bundle_option(
+    help="Add the person to this bundle; by default the one that 'edge-recognize run' uses."
+)
 @turn_options
 @click.option(
-    "--looks", type=click.IntRange(10, 200), default=20, metavar="N", help="Looks to wait for."
+    "--looks",
+    type=click.IntRange(10, 200),
+    default=20,
+    metavar="N",
+    help="Number of samples to collect from the camera.",
 )
 @click.option(
-    "--seconds", type=click.FloatRange(1), default=90.0, help="Look through a camera so long."
+    "--seconds",
+    type=click.FloatRange(1),
+    default=90.0,
+    help="Stop collecting from the camera after this time.",
 )
-@click.option("--add", is_flag=True, help="Add looks to somebody who is enrolled here already.")
+@click.option("--add", is_flag=True, help="Add samples to a person who is enrolled on this device.")
 @click.option(
-    "--target-far", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="At most this."
+    "--target-far",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of strangers that may be accepted.",
 )
 @key_file_option
 @detector_option()
 @threads_option()
 @json_option()
-@quiet_option(help="Say nothing but the result and errors.")
+@quiet_option(help="Print nothing but the result and errors.")
 def enrol(as_json: bool, **options: Any) -> None:
-    """Learn to know somebody on this device, without a workstation.
+    """Enroll a person on this device, without a workstation.
 
-    Says what to do before a camera: look to the sides, come closer, more light. At least 10 good
-    looks are needed; near-identical pictures count once. The thresholds of everybody known are set
-    again. Pictures are looked at and not kept.
+    Before a camera it gives directions: look to the sides, come closer, add light. It needs at
+    least 10 good samples; nearly identical images count once. It sets the thresholds of all people
+    again. It does not keep the images.
     """
     _one_thread_of_algebra()
     from edge.cli.enrol import EnrolOptions, run_enrol
@@ -94,34 +117,47 @@ def enrol(as_json: bool, **options: Any) -> None:
     edge-recognize not-me --undo
     """,
 )
-@click.option("--name", help="Who was recognized wrongly; not needed where one person is known.")
 @click.option(
-    "--last", type=click.IntRange(1), default=5, metavar="N", help="So many of the kept events."
+    "--name", help="Person who was recognized wrongly; may be left out if one person is known."
+)
+@click.option(
+    "--last",
+    type=click.IntRange(1),
+    default=5,
+    metavar="N",
+    help="Use the last N of the kept events.",
 )
 @click.option(
     "--photos",
     type=PATH,
     multiple=True,
     metavar="PATH",
-    help="Pictures, videos or folders of others instead; repeatable.",
+    help="Use these images, videos or folders of other people instead; may be repeated.",
 )
-@click.option("--events-folder", type=PATH, metavar="DIR", help="Where --keep-events keeps them.")
+@click.option(
+    "--events-folder",
+    type=PATH,
+    metavar="DIR",
+    help="Folder of the images that --keep-events keeps.",
+)
 @click.option(
     "--visit",
     "visits",
     type=click.IntRange(1),
     multiple=True,
     metavar="N",
-    help="A visit instead, as 'edge-recognize visits' numbers it; repeatable.",
+    help="Use this visit instead, by its number in 'edge-recognize visits'; may be repeated.",
 )
-@click.option("--preview", is_flag=True, help="With --visit, only say what would change.")
-@click.option("--yes", is_flag=True, help="With --visit, do not ask.")
+@click.option(
+    "--preview", is_flag=True, help="With --visit: show what would change, and change nothing."
+)
+@click.option("--yes", is_flag=True, help="With --visit: do not ask for confirmation.")
 @click.option(
     "--undo",
     is_flag=True,
-    help="Take the last not-me or name back, if nothing has changed since.",
+    help="Undo the last not-me or name, if nothing has changed since.",
 )
-@bundle_option(help="The bundle that is used; by default the one that would be.")
+@bundle_option(help="Use this bundle; by default the one that 'edge-recognize run' uses.")
 @key_file_option
 @detector_option()
 @threads_option()
@@ -135,11 +171,11 @@ def not_me(
     yes: bool,
     **options: Any,
 ) -> None:
-    """Take back wrong recognitions: make the last ones hard negatives of a person.
+    """Correct wrong recognitions: use their images as hard negatives of a person.
 
-    The pictures are those that 'edge-recognize --keep-events N' kept when it recognized that
-    person, or the given ones. Look at them before: pictures that do show the person are refused
-    where more than a fifth of the person's own looks would be lost.
+    The images are those that 'edge-recognize --keep-events N' kept when it recognized the person,
+    or the ones that you name. Look at them first. Images that would cost more than a fifth of the
+    person's own samples are refused, because they show the person.
     """
     _one_thread_of_algebra()
     from edge.people.corrections import CorrectionOptions, run_correction
@@ -193,11 +229,11 @@ def not_me(
     edge-recognize people --bundle family.edge --json
     """,
 )
-@bundle_option(help="The bundle that is used; by default the one that would be.")
+@bundle_option(help="Use this bundle; by default the one that 'edge-recognize run' uses.")
 @key_file_option
 @json_option()
 def people(bundle: Path | None, key_file: Path | None, as_json: bool) -> None:
-    """List who is known: by the bundle, and enrolled on this device."""
+    """List the people of the bundle and those enrolled on this device."""
     from edge.people.store import is_sealed, people_folder
     from edge.visits.camera_book import read_book
 
@@ -221,7 +257,7 @@ def people(bundle: Path | None, key_file: Path | None, as_json: bool) -> None:
         for warning in facts["warnings"]:
             say(f"    warning: {warning}")
     if not known:
-        say("nobody is known; enrol somebody: edge-recognize enrol --name ana --camera 0")
+        say("nobody is known; enroll somebody: edge-recognize enrol --name ana --camera 0")
     if sealed is False:
         say("enrolled on this device without encryption; see 'edge-recognize keygen -h'")
 
@@ -235,16 +271,26 @@ def people(bundle: Path | None, key_file: Path | None, as_json: bool) -> None:
     """,
 )
 @click.argument("name", required=False)
-@click.option("--all", "everybody", is_flag=True, help="Everybody enrolled here; needs no key.")
-@click.option("--events-folder", type=PATH, metavar="DIR", help="Where --keep-events keeps them.")
-@bundle_option(help="The bundle that is used; by default the one that would be.")
+@click.option(
+    "--all",
+    "everybody",
+    is_flag=True,
+    help="Remove all people enrolled on this device; needs no key.",
+)
+@click.option(
+    "--events-folder",
+    type=PATH,
+    metavar="DIR",
+    help="Folder of the images that --keep-events keeps.",
+)
+@bundle_option(help="Use this bundle; by default the one that 'edge-recognize run' uses.")
 @key_file_option
 @json_option()
 def forget(name: str | None, everybody: bool, as_json: bool, **options: Any) -> None:
-    """Remove somebody from this device: head, embeddings, event pictures, and from bundles.
+    """Remove a person from this device: head, embeddings, event images, bundles.
 
-    Bundles of the device that know the person are written again without them. Copies elsewhere,
-    backups and the workstation's run folder are yours to remove.
+    Bundles on this device are written again without the person. Remove copies elsewhere, backups
+    and the workstation's run folder yourself.
     """
     from edge.cli.forget import run_forget, run_forget_all
 
@@ -265,13 +311,13 @@ def forget(name: str | None, everybody: bool, as_json: bool, **options: Any) -> 
     export {KEY_FILE_VARIABLE}=~/.config/edge-recognize/people.key
     """,
 )
-@out_option(required=True, help="The new file; it is never overwritten.")
+@out_option(required=True, help="Write the key to this new file; it never overwrites one.")
 @json_option()
 def keygen(out: Path, as_json: bool) -> None:
-    """Make a key with which people enrolled on this device are encrypted from then on.
+    """Make a key that encrypts the people enrolled on this device.
 
-    People who are enrolled already are encrypted, too. Without the key nobody enrolled here can be
-    recognized any more. It protects a stolen memory card only where it lies elsewhere.
+    It encrypts those already enrolled, too. Without the key they cannot be recognized any more. The
+    key protects a stolen memory card only if it is stored elsewhere.
     """
     from edge.people.encryption import Encryption, write_key
     from edge.people.store import load_people, only_writer, people_folder, save_people

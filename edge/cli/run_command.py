@@ -100,66 +100,81 @@ class _Share(click.ParamType):
     "--camera",
     metavar="WHICH",
     multiple=True,
-    help="A camera: its number, /dev/v4l/by-id/..., csi for the Pi's connector, or a URL; "
-    "repeatable. EDGE_CAMERA where neither this nor --source is given.",
+    help="Camera to use: its number, /dev/v4l/by-id/..., csi for the Pi's "
+    "connector, or a URL; may be repeated. EDGE_CAMERA applies if "
+    "neither this nor --source is given.",
 )
 @click.option(
     "--source",
     metavar="X",
     multiple=True,
-    help="A video, a picture, a folder of pictures, or a URL to watch; repeatable.",
+    help="Read a video, an image, a folder of images, or a URL; may be repeated.",
 )
-@bundle_option(help="Whom to recognize; by default the one flashed last, see the manual.")
-@json_option(help="Print one JSON line per frame or picture.")
+@json_option(help="Print one JSON line per frame or image.")
 @click.option(
-    "--save", type=PATH, metavar="FILE", help="Write the annotated video, picture or folder."
+    "--save", type=PATH, metavar="FILE", help="Write the annotated video, image or folder here."
 )
 @key_file_option
 @detector_option()
 @threads_option()
 @click.option(
-    "--attributes/--no-attributes", default=True, help="Whether to judge attributes, too."
+    "--attributes/--no-attributes", default=True, help="Estimate the attributes of each face, too."
 )
-@click.option(
-    "--size", type=_Size(), metavar="WxH", help="Ask the camera for pictures of this size."
-)
+@click.option("--size", type=_Size(), metavar="WxH", help="Ask the camera for frames of this size.")
 @click.option(
     "--fps",
     type=click.FloatRange(0.1, 240),
-    help="Ask the camera for this rate, and search no more pictures a second for faces.",
+    help="Ask the camera for this rate, and search at most this many frames a second for faces.",
 )
 @click.option(
     "--max-cpu",
     type=_Share(),
     metavar="PERCENT",
-    help="Use no more than this share of one core, as 50%; looks less often.",
+    help="Use at most this share of one core, such as 50%, by searching less often.",
 )
 @click.option(
-    "--votes", type=_Votes(), metavar="K/N", help="Looks of the last N that have to agree, 3/5."
+    "--votes",
+    type=_Votes(),
+    metavar="K/N",
+    help="Settle a decision when K of the last N samples agree; by default 3/5.",
 )
 @click.option(
     "--track/--no-track",
     default=True,
-    help="Whether to follow faces and vote, or to judge every frame alone.",
+    help="Follow faces over frames and vote, or decide on every frame alone.",
 )
 @click.option(
     "--pixel-format", metavar="CODE", help="Ask the camera for this format, such as MJPG."
 )
-@click.option("--exposure", type=float, help="Fixed exposure (USB: units of 100 µs; csi: 1 µs).")
+@click.option(
+    "--exposure", type=float, help="Set a fixed exposure (USB: units of 100 µs; csi: 1 µs)."
+)
 @turn_options
 @click.option(
-    "--realtime", is_flag=True, help="Play a video at its own speed; frames can be missed."
+    "--realtime", is_flag=True, help="Read a video at its own speed; frames may be skipped."
 )
-@click.option("--frames", type=click.IntRange(1), metavar="N", help="Stop after so many pictures.")
-@click.option("--window", is_flag=True, help="Show it in a window (not with headless OpenCV).")
-@click.option("--serve", metavar="HOST:PORT", help="Show it in the browser, as 127.0.0.1:8080.")
-@click.option("--serve-token", metavar="SECRET", help="What the browser has to know for --serve.")
+@click.option(
+    "--frames", type=click.IntRange(1), metavar="N", help="Stop after N frames or images."
+)
+@click.option(
+    "--window",
+    is_flag=True,
+    help="Show the annotated frames in a window (not with headless OpenCV).",
+)
+@click.option(
+    "--serve",
+    metavar="HOST:PORT",
+    help="Serve a page with the annotated frames at this address, such as 127.0.0.1:8080.",
+)
+@click.option(
+    "--serve-token", metavar="SECRET", help="Require this secret in the browser for --serve."
+)
 @click.option(
     "--mqtt",
     metavar="URL",
     envvar="EDGE_MQTT",
     show_envvar=True,
-    help="Tell an MQTT broker and Home Assistant who is there.",
+    help="Publish who is there to an MQTT broker and Home Assistant.",
 )
 @click.option(
     "--webhook",
@@ -167,50 +182,62 @@ class _Share(click.ParamType):
     multiple=True,
     envvar="EDGE_WEBHOOK",
     show_envvar=True,
-    help="Post who comes and goes as JSON.",
+    help="Post arrivals and departures as JSON; may be repeated.",
 )
 @click.option(
-    "--on-match", metavar="CMD", multiple=True, help="Run a command when somebody is recognized."
+    "--on-match",
+    metavar="CMD",
+    multiple=True,
+    help="Run this command when a person is recognized; may be repeated.",
 )
 @click.option(
-    "--keep-events", type=click.IntRange(1), metavar="N", help="Keep the last N arrivals' pictures."
+    "--keep-events",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Keep the images of the last N arrivals.",
 )
-@click.option("--events-folder", type=PATH, metavar="DIR", help="Where --keep-events keeps them.")
+@click.option(
+    "--events-folder",
+    type=PATH,
+    metavar="DIR",
+    help="Folder of the images that --keep-events keeps.",
+)
 @click.option(
     "--adapt",
     type=click.Choice(["on", "report", "off"]),
     default="report",
-    help="Count how strangers before the camera score; on: raise thresholds by it.",
+    help="Count the scores of strangers before the camera; 'on' also raises thresholds by them.",
 )
 @click.option(
     "--keep-visits",
     type=click.IntRange(1, 2000),
     metavar="N",
-    help="Keep the last N visits: who, when, scores; see 'edge-recognize visits -h'.",
+    help="Keep who came, when, and the scores of the last N visits; see "
+    "'edge-recognize visits -h'.",
 )
 @click.option(
     "--visit-faces",
     is_flag=True,
-    help="Keep of each visit the best face and the embeddings, too, to correct by them.",
+    help="Keep the best face and the embeddings of each visit, too, so that "
+    "you can correct by them.",
 )
 @click.option(
     "--challenge",
     is_flag=True,
-    help="Recognize only who turns and nods as told: stops printed photos, not videos.",
+    help="Recognize a person only after they turn and nod as told: stops "
+    "printed photos, not videos.",
 )
+@click.option("--wait-for-camera", is_flag=True, help="Wait if the camera is missing at the start.")
 @click.option(
-    "--wait-for-camera", is_flag=True, help="Wait for a camera that is missing at the start."
+    "--systemd", is_flag=True, help="Run as a service: notify systemd and log for the journal."
 )
-@click.option(
-    "--systemd", is_flag=True, help="Run as a service: notify systemd, log for the journal."
-)
-@quiet_option(help="Say nothing but results and errors.")
+@quiet_option(help="Print nothing but results and errors.")
 @click.pass_context
 def run_command(ctx: click.Context, **options: Any) -> None:
-    """Recognize people in front of a camera, in videos or in images.
+    """Recognize people before a camera, in videos or in images.
 
-    This is what edge-recognize does when no sub-command is named. Nothing leaves the device and no
-    image is written unless an option asks for it.
+    edge-recognize runs this when you name no sub-command. Nothing leaves the device and no image is
+    written unless an option asks for it.
     """
     _refuse_words(ctx)
     from edge.cli.run import RunOptions, run

@@ -20,13 +20,13 @@ from edge.console.commands import PATH, command, emit_json, json_option
 @click.argument("bundle", type=PATH, required=False, metavar="[NAME.edge]")
 @json_option()
 def self_test(bundle: Path | None, as_json: bool) -> None:
-    """Run a bundle once, before it is used, and say whether it may replace the current one.
+    """Run a bundle once and report whether it may replace the current one.
 
-    Checks hashes and signature, runs detector, networks and heads in a process of their own,
-    compares the decisions on the golden crops with the recorded ones, and refuses a bundle on whose
-    base the people enrolled on this device could not be recognized. 'edge-flash push' calls this
-    on the device before it switches. Without a name: the bundle that would be used here, or the
-    base that is shipped, as 'edge-flash setup' does with new software.
+    Checks hashes and signature, runs detector, networks and heads in a separate process, and
+    compares the decisions on the golden crops with the recorded ones. Refuses a bundle if the
+    people enrolled on this device could not be recognized with its base. 'edge-flash push' calls
+    this on the device before it switches. Without a name it tests the bundle that is used here, or
+    the shipped base, as 'edge-flash setup' does with new software.
     """
     from edge.bundle.locate import locate
     from edge.people.store import refuse_to_lose

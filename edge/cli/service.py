@@ -35,12 +35,14 @@ _PATHS = ("bundle", "detector_model", "events_folder", "key_file", "save")
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="-- [OPTIONS]...")
 @click.option(
-    "--install", is_flag=True, help="Install, enable and start it; without options as it was."
+    "--install",
+    is_flag=True,
+    help="Install, enable and start the service; without options as it was before.",
 )
-@click.option("--uninstall", is_flag=True, help="Stop it and remove the unit.")
-@click.option("--user", metavar="NAME", help="Who runs it; by default who calls this.")
+@click.option("--uninstall", is_flag=True, help="Stop the service and remove the unit.")
+@click.option("--user", metavar="NAME", help="Run the service as this user; by default as you.")
 @key_file_option
-@out_option(help="Write it to this file instead of standard output.")
+@out_option(help="Write the unit to this file instead of standard output.")
 @json_option()
 def service(
     words: tuple[str, ...], install: bool, uninstall: bool, user: str | None,
@@ -48,10 +50,10 @@ def service(
 ) -> None:  # fmt: skip
     """Print or install a systemd unit that runs edge-recognize with the options after '--'.
 
-    It is watched and started again, may write to the data folder of its user alone, and has no
-    network unless an option needs it. Enrol people as that user. Options are checked as 'run' would
-    check them. Secrets (EDGE_SERVE_TOKEN, EDGE_MQTT, EDGE_WEBHOOK, EDGE_CAMERA) stand in
-    ~/.config/edge-recognize/service.env, never in the unit.
+    systemd watches the service and starts it again. The service may write only to the data folder
+    of its user, and has no network unless an option needs it. Enroll people as that user. Options
+    are checked as 'run' checks them. Secrets (EDGE_SERVE_TOKEN, EDGE_MQTT, EDGE_WEBHOOK,
+    EDGE_CAMERA) are read from ~/.config/edge-recognize/service.env and never written to the unit.
     """
     if sum((install, uninstall, out is not None)) > 1:
         raise UsageError("--install, --uninstall and --out exclude each other", hint="give one")

@@ -20,9 +20,9 @@ def turn_options(callback: Any) -> Any:
         type=click.Choice([AUTO, "0", "90", "180", "270"]),
         default=AUTO,
         callback=_degrees,
-        help="Turn pictures clockwise; auto finds out from the first faces of a camera or video.",
+        help="Turn frames clockwise; auto finds the angle by the first faces of a camera or video.",
     )
     mirror = click.option(
-        "--mirror", is_flag=True, help="Swap left and right, for cameras that give mirror images."
+        "--mirror", is_flag=True, help="Swap left and right, for a camera that gives mirror images."
     )
     return rotate(mirror(callback))

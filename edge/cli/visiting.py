@@ -26,8 +26,9 @@ Tell = Callable[[str, Any], None]
 
 @dataclass(frozen=True)
 class VisitOptions:
-    """keep: so many visits, None for none. faces: with the best face and the embeddings. adapt: see
-    `--adapt`. votes: see `--votes`. track: whether faces are followed. key_file: of the people."""
+    """keep: number of visits, None for none. faces: with the best face and the embeddings. adapt:
+    see `--adapt`. votes: see `--votes`. track: whether faces are followed.
+    key_file: of the people."""
 
     keep: int | None = None
     faces: bool = False

@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     """,
 )
 @click.option(
-    "--last", type=click.IntRange(1), default=20, metavar="N", help="So many of the kept visits."
+    "--last",
+    type=click.IntRange(1),
+    default=20,
+    metavar="N",
+    help="Show the last N of the kept visits.",
 )
-@click.option("--unknown", is_flag=True, help="Only those of nobody known.")
+@click.option("--unknown", is_flag=True, help="Show only the visits of unknown people.")
 @key_file_option
 @json_option()
 def visits(last: int, unknown: bool, key_file: Path | None, as_json: bool) -> None:
-    """List who came, as 'edge-recognize --keep-visits N' has kept it, the latest last."""
+    """List the visits that 'edge-recognize --keep-visits N' has kept, the latest last."""
     from edge.people.encryption import Encryption
     from edge.visits.store import VisitStore
 
@@ -64,18 +68,20 @@ def visits(last: int, unknown: bool, key_file: Path | None, as_json: bool) -> No
     multiple=True,
     required=True,
     metavar="N",
-    help="A visit, as 'edge-recognize visits' numbers it; repeatable.",
+    help="Visit to use, by its number in 'edge-recognize visits'; may be repeated.",
 )
-@click.option("--new", is_flag=True, help="Somebody new: enrol them by the looks of the visits.")
-@click.option("--preview", is_flag=True, help="Only say what would be decided otherwise.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@bundle_option(help="The bundle that is used; by default the one that would be.")
+@click.option("--new", is_flag=True, help="Enroll a new person from the samples of the visits.")
+@click.option(
+    "--preview", is_flag=True, help="Show what would be decided differently, and change nothing."
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@bundle_option(help="Use this bundle; by default the one that 'edge-recognize run' uses.")
 @key_file_option
 @json_option()
 def name(name: str, new: bool, **options: Any) -> None:
-    """Say who came: add a visit's looks to somebody enrolled here, or enrol somebody new.
+    """Name a visitor: add a visit's samples to a person, or enroll a new person from them.
 
-    Shows first which of the last visits would be decided otherwise. 'not-me --undo' takes it back.
+    First shows which of the last visits would be decided differently. 'not-me --undo' undoes it.
     """
     rule(name, "new" if new else "is", **options)
 

@@ -240,19 +240,19 @@ def json_option(**attrs: Any) -> Decorator[Any]:
 def seed_option(**attrs: Any) -> Decorator[Any]:
     """`--seed N`, 0 by default: parameter `seed`."""
     kind = click.IntRange(0, 2**32 - 1)
-    text = "Seed of everything that is drawn at random."
+    text = "Seed of everything random."
     return _option("--seed", attrs, type=kind, default=0, metavar="N", help=text)
 
 
 def out_option(**attrs: Any) -> Decorator[Any]:
     """`--out PATH`, `-o PATH`: parameter `out`, a `Path`, or None where it is not required."""
-    text = "Where the result is written."
+    text = "Write the result here."
     return _option("--out", "-o", "out", attrs, type=PATH, metavar="PATH", help=text)
 
 
 def detector_option(**attrs: Any) -> Decorator[Any]:
     """`--detector-model FILE`: parameter `detector_model`, a `Path`, or None for the default."""
-    text = "The face detector, YuNet 2023mar as ONNX; by default the bundle's own."
+    text = "Face detector to use, YuNet 2023mar as ONNX; by default the bundle's own."
     return _option("--detector-model", attrs, type=PATH, metavar="FILE", help=text)
 
 
@@ -288,13 +288,13 @@ def person_name_option(**attrs: Any) -> Decorator[Any]:
 
         return checked_person_name(value)
 
-    text = "What the person is called in results."
+    text = "Name of the person in results."
     return _option("--name", attrs, required=True, callback=checked, help=text)
 
 
 def quiet_option(**attrs: Any) -> Decorator[Any]:
     """`--quiet`, `-q`, a flag: parameter `quiet`."""
-    return _option("--quiet", "-q", "quiet", attrs, is_flag=True, help="No progress display.")
+    return _option("--quiet", "-q", "quiet", attrs, is_flag=True, help="Show no progress.")
 
 
 def _option(*names_and_attrs: Any, **defaults: Any) -> Decorator[Any]:

@@ -86,7 +86,7 @@ class ProgressBar:
 
 
 def progress_bar(label: str, total: int | None = None, *, quiet: bool = False) -> ProgressBar:
-    """Context manager whose value is told what is done with `advance(count, note=...)`."""
+    """Context manager; report progress to its value with `advance(count, note=...)`."""
     return ProgressBar(label, total, quiet)
 
 

@@ -77,7 +77,7 @@ def _light(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _cover(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A soft-edged ellipse in about the skin's colour, such as a hand, before part of the face."""
+    """A soft-edged ellipse in about the skin's color, such as a hand, before part of the face."""
     size = len(crop)
     rows, columns = rng.uniform(0.4, 0.8), rng.uniform(0.3, 0.7)
     colour = crop[int(rows * size), int(columns * size)] * rng.uniform(0.75, 1.2)
@@ -92,7 +92,7 @@ def _cover(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _worse_camera(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Grey, coarse, out of focus, noisy or compressed: each by chance."""
+    """Gray, coarse, out of focus, noisy or compressed: each by chance."""
     size, chance = len(crop), rng.random(5)
     if chance[0] < 0.25:
         crop = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)

@@ -80,7 +80,7 @@ class Origin:
         """For people."""
         return {
             ONE: "all pictures share one look: one camera in one place",
-            POOR: "faces are small or without colour, as by one poor camera",
+            POOR: "faces are small or without color, as from one poor camera",
             SEVERAL: "the pictures are of many places or cameras",
         }[self.camera]
 
@@ -123,7 +123,7 @@ def origin_of(scenes: Sequence[Scene]) -> Origin:
 
 
 def _camera(lightness: float, colour: float, median: Scene) -> str:
-    """Without colour nothing shows that pictures are of many places: light alone may change in
+    """Without color nothing shows that pictures are of many places: light alone may change in
     one, so that they count as by one poor camera."""
     if median.saturation < COLOURLESS:
         return POOR

@@ -1,4 +1,4 @@
-"""What poor cameras do to faces: grey, low resolution, blur, JPEG, noise, darkness, colour casts,
+"""What poor cameras do to faces: gray, low resolution, blur, JPEG, noise, darkness, color casts,
 side light, and what stands in front of a face. Training varies pictures by it, and quantization is
 calibrated on it.
 """
@@ -44,7 +44,7 @@ class CameraDegradation:
 
 @lru_cache(maxsize=1)
 def _noise_bank() -> np.ndarray:
-    """A million normal numbers, float32, the same everywhere: drawing them anew for each picture
+    """A million normal numbers, float32, the same everywhere: drawing them again for each picture
     would take longer than everything else that is done to it.
     """
     return np.random.default_rng(0).standard_normal(1 << 20, dtype=np.float32)
@@ -189,7 +189,7 @@ def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
 def occlude(
     picture: np.ndarray, settings: CameraDegradation, rng: np.random.Generator
 ) -> np.ndarray:
-    """With `settings.occlusion`, put an evenly coloured ellipse or rectangle before the face."""
+    """With `settings.occlusion`, put an evenly colored ellipse or rectangle before the face."""
     if rng.random() >= settings.occlusion:
         return picture
     side = len(picture)

@@ -1,4 +1,4 @@
-"""The look book: usable faces of one person to enrol, so that near-identical ones count once.
+"""The look book: usable faces of one person to enroll, so that near-identical ones count once.
 
 What a face says of who it is, while somebody is recognized, is a look too: see
 `edge.recognition.observation`.
@@ -194,7 +194,7 @@ def usable_face(
 
 
 def face_print(image_bgr: np.ndarray, face: Face) -> np.ndarray:
-    """What an aligned face looks like in coarse grey: float64[1024], of mean 0 and length 1.
+    """What an aligned face looks like in coarse gray: float64[1024], of mean 0 and length 1.
 
     The product of two is their correlation. Raises `InputError` as alignment does.
     """

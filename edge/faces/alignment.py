@@ -68,7 +68,7 @@ def warp(
 def align(
     image_bgr: np.ndarray, face: Face, frame: CanonicalFace, window: CropRegion, size_px: int
 ) -> np.ndarray:
-    """The crop of one face: uint8[size_px, size_px, 3], colour order as given."""
+    """The crop of one face: uint8[size_px, size_px, 3], color order as given."""
     return warp(image_bgr, face_transform(face, frame), window, size_px)
 
 

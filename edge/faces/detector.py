@@ -107,7 +107,7 @@ class Detector:
         return tuple(_scaled(face, back) for face in faces)
 
     def _found(self, image_bgr: np.ndarray) -> tuple[Face, ...]:
-        """What YuNet says of a picture in its own size, largest first."""
+        """The faces that YuNet finds in an image of its own size, largest first."""
         self._yunet.setInputSize((image_bgr.shape[1], image_bgr.shape[0]))
         rows = self._yunet.detect(np.ascontiguousarray(image_bgr))[1]
         if rows is None:

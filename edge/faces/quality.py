@@ -154,7 +154,7 @@ class QualityGate:
 
 
 def light_measures(crop_bgr: np.ndarray) -> dict[str, float]:
-    """brightness, contrast and sharpness of an aligned crop, uint8[64, 64, 3] BGR or grey."""
+    """brightness, contrast and sharpness of an aligned crop, uint8[64, 64, 3] BGR or gray."""
     grey = crop_bgr if crop_bgr.ndim == 2 else cv2.cvtColor(crop_bgr, cv2.COLOR_BGR2GRAY)
     inner = grey[8:60, 10:54]
     edges = cv2.Laplacian(inner, cv2.CV_32F)[1:-1, 1:-1]

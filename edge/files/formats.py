@@ -71,7 +71,7 @@ def encoder_of(path: Path) -> str | None:
 
 
 def is_grey(path: Path) -> bool:
-    """Whether the file's format holds no colours."""
+    """Whether the file's format holds no colors."""
     return path.suffix.lower() in _GREY
 
 

@@ -74,7 +74,7 @@ def decode_picture(data: np.ndarray | bytes, name: str) -> np.ndarray:
 
 
 def is_cut_off(data: np.ndarray | bytes, header: PictureHeader) -> bool:
-    """Whether a JPEG lacks its end, so that its lower part is grey."""
+    """Whether a JPEG lacks its end, so that its lower part is gray."""
     if header.format is not PictureFormat.JPEG:
         return False
     return bytes(data[header.body_at :]).rfind(b"\xff\xd9") < 0

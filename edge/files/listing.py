@@ -53,7 +53,7 @@ class Listing:
 
 
 def list_folder(folder: Path, wanted: Callable[[Path], bool]) -> Listing:
-    """The files in a folder and in those in it for whose paths `wanted` is true, by name.
+    """The files of a folder and its sub-folders that `wanted` accepts by path, sorted by name.
 
     Linked folders are not followed, since they may lead in circles or to other people's photos.
     Hidden files and folders are left out without a word. Raises OSError for a folder that cannot

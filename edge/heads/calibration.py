@@ -1,4 +1,4 @@
-"""Calibration: the thresholds of all heads of a bundle, and what can be said of them."""
+"""Calibration: the thresholds of all heads of a bundle, and the facts about them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def recalibrate(
 
 
 def proof_of(target_far: float | None, people: int, strict: bool = False) -> str:
-    """What `people` strangers can say of a target, see `check_target`; without one, a bound."""
+    """What `people` strangers can prove of a target, see `check_target`; without one, a bound."""
     return PROVEN if target_far is None else check_target(target_far, people, strict=strict)
 
 
@@ -143,7 +143,7 @@ def _check(head: Head, cohort: Cohort) -> None:
     if missing:
         raise RefusedError(
             f"the head of {head.name} does not say how it was calibrated",
-            hint="enrol again, so that thresholds can be set for all heads together",
+            hint="enroll again, so that thresholds can be set for all heads together",
         )
     scores, groups = head.calibration["own_scores"], head.calibration["own_groups"]
     known_camera = head.calibration["camera"] in CAMERAS
@@ -153,7 +153,7 @@ def _check(head: Head, cohort: Cohort) -> None:
         or not isinstance(groups, list)
         or len(scores) != len(groups)
     ):
-        raise InputError(f"the calibration of {head.name} contradicts itself", hint="enrol again")
+        raise InputError(f"the calibration of {head.name} contradicts itself", hint="enroll again")
 
 
 def _threshold(head: Head, joint: np.ndarray, heads: int, target: float | None) -> float:

@@ -48,7 +48,7 @@ class CameraShift:
 
 
 def no_shift(size: int) -> CameraShift:
-    """The shift of pictures by several cameras, whose doings cancel out: none."""
+    """The shift of images by several cameras, which cancel out: none."""
     return CameraShift(np.zeros(size), np.zeros(size), {})
 
 
@@ -64,7 +64,7 @@ class Changes:
     plain: np.ndarray
 
     def shift(self, share: np.ndarray) -> CameraShift:
-        """The shift by so much of each look, float64[L]."""
+        """The shift by a share of each sample, float64[L]."""
         offset = share @ self.vectors
         looks = {name: float(s) for name, s in zip(self.names, share, strict=True)}
         unmoved = CameraShift(offset, np.zeros(len(offset)), looks)

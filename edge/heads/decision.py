@@ -14,7 +14,7 @@ deviations over strangers, or it is "uncertain" whose face it is."""
 
 @dataclass(frozen=True)
 class HeadScore:
-    """What one head says of one face.
+    """The score of one head for one face.
 
     person: the head's name. score: larger is more alike. threshold: accepted from here. margin:
     half width of the band around the threshold in which the head does not commit itself. head:
@@ -58,7 +58,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class TaskAnswer:
-    """What the head of a task, a yes-or-no question, says of a face: an attribute of it, whoever
+    """The answer of a task, a yes-or-no question, for a face: an attribute of it, whoever
     that is.
 
     Attributes:

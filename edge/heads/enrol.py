@@ -102,7 +102,7 @@ def enrol(
     fitter: Fitter = LINEAR_FITTER,
     seed: int = 0,
 ) -> Head:
-    """Enrol somebody; the same arguments give the same head, byte for byte.
+    """Enroll somebody; the same arguments give the same head, byte for byte.
 
     Args:
         name: The person's name.

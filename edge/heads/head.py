@@ -147,7 +147,7 @@ class Head:
             raise ModelError(
                 f"the head of {self.name} takes embeddings of {self.size} numbers, "
                 f"got {embeddings.shape[1:]}",
-                hint="enrol again with this embedder",
+                hint="enroll again with this embedder",
             )
         values = embeddings.astype(np.float64)
         for layer in self.layers:
@@ -204,7 +204,7 @@ class Head:
             raise
         except Exception as problem:  # NumPy and zipfile raise anything on damaged bytes
             raise ModelError(
-                f"{name} cannot be read: {problem}", hint="enrol again, or copy the file again"
+                f"{name} cannot be read: {problem}", hint="enroll again, or copy the file again"
             ) from None
 
     @classmethod

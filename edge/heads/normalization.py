@@ -1,4 +1,4 @@
-"""Score normalization: making scores comparable by what the same head says of strangers.
+"""Score normalization: making scores comparable by the same head's scores of strangers.
 
 Z: by mean and spread of the head's scores of strangers, fixed when the head is made. T: also by how
 alike the face in question is to the cohort's strangers. AS: as T, with the most alike `top`

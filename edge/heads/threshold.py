@@ -103,7 +103,7 @@ def upper_bound(events: int, trials: int, confidence: float = CONFIDENCE) -> flo
 
 
 def people_needed(far: float) -> int:
-    """Strangers of whom none may be accepted to prove a rate below `far`: about 3 / far."""
+    """Number of strangers, none accepted, that prove a rate below `far`: about 3 / far."""
     return math.ceil(math.log(1.0 - CONFIDENCE) / math.log1p(-far))
 
 
@@ -113,7 +113,7 @@ def provable_far(people: int) -> float:
 
 
 def check_target(target_far: float, people: int, *, strict: bool = False) -> str:
-    """`PROVEN` or `ESTIMATED`: what `people` strangers can say of a target.
+    """`PROVEN` or `ESTIMATED`: what `people` strangers can prove of a target.
 
     Raises `InputError` for a target outside 0..1, `RefusedError` for one below 1/N, and, when
     `strict`, for one that cannot be proven.

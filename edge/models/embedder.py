@@ -15,7 +15,7 @@ from edge.models.spec import Network
 
 @dataclass(frozen=True)
 class Perception:
-    """What a network says of N crops.
+    """The outputs of a network for N crops.
 
     embeddings: float32[N, D], each of length 1, or None where the network has none.
     attributes: float32[N, A] logits, or None where the network has none.
@@ -48,7 +48,7 @@ class Embedder:
         return align(image_bgr, face, expects.frame, expects.window, expects.size_px)
 
     def embed(self, crops_bgr: np.ndarray) -> Perception:
-        """What is known of crops, uint8[N, S, S, 3] BGR: what the network says of each, or with
+        """Run the network on crops, uint8[N, S, S, 3] BGR: its outputs for each, or with
         `Network.mirrored` the mean of that and of what it says of the mirror image. Raises as
         `embed_once`.
         """
@@ -63,7 +63,7 @@ class Embedder:
         )
 
     def embed_once(self, crops_bgr: np.ndarray) -> Perception:
-        """What the network says of crops as they are, uint8[N, S, S, 3] BGR.
+        """Run the network on unchanged crops, uint8[N, S, S, 3] BGR.
 
         Raises `ModelError` when the file lacks a promised output or returns numbers that are not
         finite.
@@ -119,7 +119,7 @@ def mirror_images(crops_bgr: np.ndarray) -> np.ndarray:
 
 
 def _by_pairs(values: np.ndarray | None) -> np.ndarray | None:
-    """The means of neighbours: float32[2 N, W] to float32[N, W]."""
+    """The means of adjacent rows: float32[2 N, W] to float32[N, W]."""
     return None if values is None else values.reshape(-1, 2, values.shape[1]).mean(axis=1)
 
 

@@ -42,7 +42,7 @@ class NetworkInput:
     batch: int = 1
 
     def __post_init__(self) -> None:
-        _one_of("colour order", self.colour_order, ("rgb", "bgr"))
+        _one_of("color order", self.colour_order, ("rgb", "bgr"))
         _one_of("input dtype", self.dtype, ("uint8", "float32"))
         _one_of("layout", self.layout, ("nhwc", "nchw"))
         if not 8 <= self.size_px <= 1024 or not 1 <= self.batch <= 64:

@@ -185,7 +185,7 @@ def _names(text: str, name: str) -> bool:
 
 
 def _point(link: Path, old: Path, new: Path) -> None:
-    """Let a symbolic link that points to `old` point to `new`, its neighbour; of links that lead
+    """Let a symbolic link that points to `old` point to `new` beside it; of links that lead
     to links, the last one."""
     if not link.is_symlink() or link.resolve() != old:
         return

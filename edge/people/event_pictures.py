@@ -1,4 +1,4 @@
-"""Event pictures: the files that `--keep-events` keeps, by whom they show.
+"""Event pictures: the files that `--keep-events` keeps, by the person they show.
 
 Each event is an annotated picture `event-NUMBER-TIME-WHO.jpg` for people, and for each person who
 was recognized in it `event-NUMBER-TIME-WHO=NAME.face.png`, the face as the camera saw it, from

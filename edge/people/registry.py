@@ -88,7 +88,7 @@ class Correction:
 
     @property
     def costs_too_much(self) -> bool:
-        """Whether so many of the person's own looks are lost that the pictures must show them."""
+        """Whether more of the person's own samples are lost than images of others can cost."""
         return self.rejected_after - self.rejected_before > max(1.0, MOST_LOST * self.groups)
 
     def to_json(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class Registry:
             raise PeopleError(
                 f"{names} of this device were enrolled on the base {known[:12]}, and "
                 f"{bundle.path} has {bundle.embedder.sha256[:12]}: their scores would mean nothing",
-                hint=f"use a bundle with that base, or 'edge-recognize forget' and enrol again "
+                hint=f"use a bundle with that base, or 'edge-recognize forget' and enroll again "
                 f"(they are in {self.folder})",
             )
 
@@ -196,7 +196,7 @@ class Registry:
         if add and taken.get(name) != DEVICE:
             raise RefusedError(
                 f"{name} was not enrolled on this device, so no looks can be added",
-                hint="leave --add out, or enrol on the workstation again",
+                hint="leave --add out, or enroll on the workstation again",
             )
 
     def known_already(self, name: str, album: Album) -> np.ndarray:
@@ -217,7 +217,7 @@ class Registry:
         target_far: float | None = None,
         add: bool = False,
     ) -> Head:
-        """Enrol somebody, or add looks to somebody enrolled here, and set all thresholds.
+        """Enroll somebody, or add looks to somebody enrolled here, and set all thresholds.
 
         Looks that are known already are not added; where all are, nothing changes.
 

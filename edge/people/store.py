@@ -35,7 +35,7 @@ FOLDER, STATE, LOCK = "people", "state.json", ".lock"
 BEFORE = "before"
 """Key of `state.json` under which the state lies that the last `not-me` can be taken back to."""
 SUFFIX = ".npz"
-_AGAIN = "restore the folder, or remove it and enrol again"
+_AGAIN = "restore the folder, or remove it and enroll again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ def refuse_to_lose(bundle: Path, folder: Path | None = None) -> None:
         raise PeopleError(
             f"{names} of this device were enrolled on the base {theirs[:12]}, and {bundle} has "
             f"{new[:12]}: they would not be recognized any more",
-            hint="forget them there with 'edge-recognize forget' first and enrol them again "
+            hint="forget them there with 'edge-recognize forget' first and enroll them again "
             "afterwards, or push a bundle with that base",
         )
 

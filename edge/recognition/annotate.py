@@ -135,7 +135,7 @@ def _draw_plate(
     ground: Colour,
     ink: Colour,
 ) -> None:
-    """Words on a plate whose lower left is `corner`, moved so that it lies in the picture."""
+    """Write words on a plate at `corner` (its lower left), moved so that it lies in the image."""
     text = plain_text(text)
     (wide, high), below = cv2.getTextSize(text, FONT, style.text, 1)
     size = (wide + 2 * style.gap_px, high + below + style.gap_px)

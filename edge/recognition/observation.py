@@ -1,6 +1,6 @@
 """A look: what one detected face of one picture gave, before anything is decided over time.
 
-Faces gathered to enrol somebody are in `edge.enrolment.samples`.
+Faces gathered to enroll somebody are in `edge.enrolment.samples`.
 """
 
 from __future__ import annotations

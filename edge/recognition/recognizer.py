@@ -174,14 +174,14 @@ class Recognizer:
         return decide(self.scores(perception))
 
     def scores(self, perception: Perception) -> tuple[HeadScore, ...]:
-        """What the head of every person says of a perception of one crop."""
+        """Score one perceived crop by the head of every person."""
         if perception.embeddings is None:
             return ()
         people = (head for head in self.heads if not head.is_task)
         return tuple(_score(head, perception.embeddings) for head in people)
 
     def tasks(self, perception: Perception) -> dict[str, TaskAnswer]:
-        """What the heads of yes-or-no questions say of a perception of one crop, by name."""
+        """Answer the yes-or-no questions for one perceived crop, by name."""
         if perception.embeddings is None:
             return {}
         said = {h.name: _score(h, perception.embeddings) for h in self.heads if h.is_task}

@@ -276,7 +276,7 @@ class _Server(ThreadingHTTPServer):
                 self._waiting.pop(request, None)
 
     def let_in(self, request: socket.socket) -> None:
-        """A connection whose request and token are known may take its time."""
+        """Lift the time limit of a connection with a known request and token."""
         with self._lock:
             self._waiting.pop(request, None)
 

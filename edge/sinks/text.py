@@ -68,7 +68,7 @@ def describe(result: FrameResult) -> str:
 
 
 def _unnamed(face: FaceResult) -> str:
-    """Words for a face that has no name: why it is uncertain says between whom."""
+    """Words for a face without a name: its state and the reason."""
     decision = face.decision
     if decision == NO_HEADS and face.tasks:
         return _FACE
@@ -94,7 +94,7 @@ def _in_words(face: FaceResult) -> str:
 
 
 def _tasks(event: Event, result: FrameResult) -> str:
-    """What the tasks say of the face that somebody has come with."""
+    """The answers of the tasks for the face of an arrival."""
     faces = [
         face
         for face in result.faces

@@ -223,7 +223,7 @@ class Challenger:
         return replace(face, decision=_waiting(face.decision, f"{count}: {words}"))
 
     def _challenge(self, face: FaceResult, track: int, time_s: float) -> Challenge | None:
-        """The track's challenge, begun anew for another name and after a failed one."""
+        """The track's challenge; another name or a failed one starts a new one."""
         person = face.decision.person
         name, challenge = self._open.get(track, ("", None))
         over = (

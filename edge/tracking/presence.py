@@ -16,7 +16,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class PresenceConfig:
-    """arrive_frames: somebody is there after so many pictures in a row. leave_s: and is gone when
+    """arrive_frames: somebody is there after this many frames in a row. leave_s: and is gone when
     not seen for so many seconds."""
 
     arrive_frames: int = 2

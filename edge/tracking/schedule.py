@@ -46,7 +46,7 @@ class ScheduleConfig:
     grown: float = 1.3
 
     def at_most(self, fps: float) -> ScheduleConfig:
-        """With at most so many detections a second."""
+        """With at most this many detections a second."""
         least_s = 1.0 / fps
         names = ("quick_s", "scan_s", "matched_s", "unknown_s", "hopeless_s")
         return replace(self, **{name: max(getattr(self, name), least_s) for name in names})

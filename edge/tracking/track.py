@@ -129,7 +129,7 @@ class Tracks:
         return self.config.unwatched_s if track.shown else self.config.lost_s
 
     def forget_votes(self) -> None:
-        """Begin to vote anew: somebody else judges, whose embeddings may be others."""
+        """Start a new vote, because another recognizer with other embeddings decides now."""
         for track in self.living:
             track.vote, track.looked_s, track.signature = Vote(self.votes), None, None
 
@@ -242,7 +242,7 @@ def size_px(face: Face) -> float:
 
 
 def centre_px(face: Face) -> np.ndarray:
-    """The centre of the face's box, float64[2]."""
+    """The center of the face's box, float64[2]."""
     x, y, width, height = face.box_px
     return np.array([x + width / 2, y + height / 2])
 

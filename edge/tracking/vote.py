@@ -32,7 +32,7 @@ DISAGREEING = "its looks disagree"
 
 @dataclass(frozen=True)
 class VoteConfig:
-    """votes, of: so many of the last so many votes have to agree; more than half, at least two.
+    """votes, of: `votes` of the last `of` votes have to agree; more than half, at least two.
 
     memory: looks whose scores count as evidence. excess_limit: how much one of them counts at most,
     in the unit of the scores. hold_s: what was settled is forgotten when looks have been rejected
@@ -92,7 +92,7 @@ class Vote:
 
     @property
     def is_no_face(self) -> bool:
-        """Whether so many looks found no face that none of the others counts."""
+        """Whether enough samples found no face to discard the others."""
         count = sum(self._no_faces)
         return count >= 2 and count >= self.config.no_face_share * len(self._no_faces)
 

@@ -1,1 +1,1 @@
-"""Visits: who came, what the owner says of them, and what a change would have decided otherwise."""
+"""Visits: who came, the owner's words about them, and what a change would decide differently."""

@@ -131,7 +131,7 @@ class OwnVisits:
 
 @dataclass(frozen=True)
 class CameraBound:
-    """What visits before one camera say of one head.
+    """The evidence of visits before one camera about one head.
 
     accepted: strangers' visits that the head could accept, of all that were counted. effect,
     effect_error: how much higher strangers score there than the cohort's, and its standard error.
@@ -171,7 +171,7 @@ class CameraBound:
             )
         if self.fall is not None:
             found.append(
-                f"enrol again: {self.person} scores {self.fall:.1f} lower before {self.source} "
+                f"enroll again: {self.person} scores {self.fall:.1f} lower before {self.source} "
                 f"than in {self.since[:7]}; camera, light or looks have changed"
             )
         return found
@@ -197,7 +197,7 @@ def bound_of(
     expected: Expected,
     own: OwnVisits = OwnVisits(),
 ) -> CameraBound:
-    """What the visits before a camera say of a head, at its threshold."""
+    """The evidence of visits before a camera about a head, at its threshold."""
     effect, error = _effect(strangers, expected)
     needed = _needed(head, strangers, expected, effect, error)
     advice: Literal["raise", "lower"] | None = None

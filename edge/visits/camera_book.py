@@ -87,7 +87,7 @@ class CameraBook:
         return tuple(replace(head, threshold=self.page(head).threshold(head)) for head in heads)
 
     def bounds(self, head: Head) -> tuple[CameraBound, ...]:
-        """What each camera's visits say of a head, at the threshold that holds."""
+        """The evidence of each camera's visits about a head, at the current threshold."""
         page = self.page(head)
         if page.expected is None:
             return ()
@@ -193,7 +193,7 @@ def read_book(path: Path | None = None) -> CameraBook:
         raise PeopleError(f"cannot read {path}: {problem.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise PeopleError(
-            f"{path} is damaged: {problem}", hint="remove it: counts begin anew"
+            f"{path} is damaged: {problem}", hint="remove it: counting starts again"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Rulings: what the owner says of visits, what that would change, done, and taken back.
+"""Rulings: the owner's words about visits: what they would change, applied, and undone.
 
 "This is ana" adds the visit's looks to somebody enrolled here, "not ana" makes them hard negatives,
 "somebody new" enrols. Nothing is written before the owner has seen what would be decided otherwise.
@@ -241,8 +241,8 @@ def _enrolled(register: Registry, visits: Sequence[Visit], name: str) -> People:
     looks = len(np.unique(album.groups))
     if looks < FEWEST_GOOD_LOOKS:
         raise RefusedError(
-            f"{looks} looks are too few to enrol {name}, it takes at least {FEWEST_GOOD_LOOKS}",
-            hint="name several visits of the same person at once, or enrol before the camera",
+            f"{looks} looks are too few to enroll {name}, it takes at least {FEWEST_GOOD_LOOKS}",
+            hint="name several visits of the same person at once, or enroll before the camera",
         )
     return register.with_looks(name, album, camera=ONE, one_sitting=len(visits) == 1)
 

@@ -64,7 +64,7 @@ class VisitStore:
             temporary.write_bytes(self.vault.seal(visit.to_bytes(), path.name))
 
     def visits(self, last: int | None = None) -> tuple[Visit, ...]:
-        """The last so many visits, or all, the oldest first."""
+        """The last `last` visits, or all, the oldest first."""
         self.unreadable = 0
         numbers = self._numbers()
         found = []

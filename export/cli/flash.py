@@ -32,10 +32,10 @@ from export.cli.flash_setup import COMMANDS
     """,
 )
 def main() -> None:
-    """Put software and bundles onto devices over ssh, and take them back.
+    """Put software and bundles onto devices over ssh, and go back to earlier ones.
 
-    Uses the OpenSSH client of this machine with its keys, config and known hosts: where
-    'ssh USER@HOST' works, this works. 'setup' is needed once for a device.
+    Uses the OpenSSH client of this machine with its keys, config and known hosts: if 'ssh
+    USER@HOST' works, this works. Each device needs 'setup' once.
     """
 
 
@@ -56,7 +56,7 @@ for _command in COMMANDS:
 @hosts_argument
 @click.option(
     "--keep", type=click.IntRange(2), default=3, metavar="N",
-    help="How many bundles stay there, the current one and the one before it among them.",
+    help="Keep N bundles on the device, the current and the previous one " "included.",
 )  # fmt: skip
 @reload_option
 @click.option(
@@ -66,7 +66,8 @@ for _command in COMMANDS:
     default=20,
     metavar="SECONDS",
     show_default=True,
-    help="With --reload: watch what runs there for so long, and take the bundle back if it ends.",
+    help="With --reload: watch the recognizer for this time, and go back to "
+    "the previous bundle if it ends.",
 )
 @jobs_option
 @canary_option
@@ -80,10 +81,10 @@ def push_command(
 ) -> None:  # fmt: skip
     """Check a bundle, upload it, and make it the current one.
 
-    Before anything is switched, the device compares the upload by its SHA-256, and its own software
-    runs it once (edge-recognize self-test). The bundle before it stays there for 'rollback'. A
-    bundle that is there already is not uploaded again. With --canary the service of each device is
-    asked to load it (--reload), and the others wait until the first ones were watched.
+    Before it switches, the device checks the upload by its SHA-256 and runs it once with its own
+    software (edge-recognize self-test). The previous bundle stays there for 'rollback'. A bundle
+    that is there already is not uploaded again. With --canary each device's service is asked to
+    load the bundle (--reload), and the other devices wait until the first ones were watched.
     """
     from export.console.meters import Meters
     from export.flash.push import BundleFile, push
@@ -110,7 +111,7 @@ def push_command(
     """,
 )
 @hosts_argument
-@click.option("--software", is_flag=True, help="The software before the current one instead.")
+@click.option("--software", is_flag=True, help="Go back to the previous software instead.")
 @reload_option
 @dry_run_option
 @ssh_options
@@ -119,9 +120,10 @@ def rollback_command(
     hosts: tuple[str, ...], software: bool, reload: bool, dry_run: bool, as_json: bool,
     **ssh_words: Any,
 ) -> None:  # fmt: skip
-    """Make the bundle before the current one current again; a second time, go forward again.
+    """Make the previous bundle current; a second call goes forward again.
 
-    With --software the same for what 'setup' installed; the service is started again.
+    With --software, go back to the software that 'setup' installed before, and start the service
+    again.
     """
     from export.flash.push import rollback
     from export.flash.setup import undo_software
@@ -141,7 +143,7 @@ def rollback_command(
 @ssh_options
 @json_option()
 def list_command(hosts: tuple[str, ...], as_json: bool, **ssh_words: Any) -> None:
-    """Show the bundles of a device: the current one, the one before, and which are damaged."""
+    """List the bundles of a device: the current, the previous, and the damaged ones."""
     from export.flash.push import shelf
 
     ssh = ssh_of(ssh_words)

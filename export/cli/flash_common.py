@@ -20,13 +20,13 @@ _MIB = 1024 * 1024
 def ssh_options(callback: Callable[..., Any]) -> Callable[..., Any]:
     """How ssh is called: parameters `port`, `identity`, `config` and `options`."""
     options = (
-        click.option("--port", "-p", type=click.IntRange(1, 65535), metavar="N", help="As ssh -p."),
-        click.option("--identity", "-i", type=PATH, metavar="FILE", help="As ssh -i."),
+        click.option("--port", "-p", type=click.IntRange(1, 65535), metavar="N", help="Port, as ssh -p."),
+        click.option("--identity", "-i", type=PATH, metavar="FILE", help="Identity file, as ssh -i."),
         click.option(
             "--ssh-option", "-o", "options", multiple=True, metavar="KEY=VALUE",
-            help="As ssh -o; may be repeated.",
+            help="Option for ssh, as ssh -o; may be repeated.",
         ),
-        click.option("--ssh-config", "config", type=PATH, metavar="FILE", help="As ssh -F."),
+        click.option("--ssh-config", "config", type=PATH, metavar="FILE", help="Configuration file of ssh, as ssh -F."),
     )  # fmt: skip
     for option in reversed(options):
         callback = option(callback)
@@ -34,10 +34,14 @@ def ssh_options(callback: Callable[..., Any]) -> Callable[..., Any]:
 
 
 reload_option = click.option(
-    "--reload", is_flag=True, help="Ask an edge-recognize that runs there to load it (SIGHUP)."
+    "--reload",
+    is_flag=True,
+    help="Ask the edge-recognize that runs there to load the bundle (SIGHUP).",
 )
 dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Look at the device, say what would be done, do nothing."
+    "--dry-run",
+    is_flag=True,
+    help="Look at the device and print what would be done; change nothing.",
 )
 hosts_argument = click.argument("hosts", nargs=-1, required=True, metavar="USER@HOST...")
 jobs_option = click.option(

@@ -27,19 +27,19 @@ SHARE = click.FloatRange(0.0, 1.0)
 
 public_key_option = click.option(
     "--public-key", type=PATH, metavar="FILE",
-    help="The bundle must be signed with this key; by default with the configured one, if any.",
+    help="Require a signature of this public key; by default of the " "configured one, if any.",
 )  # fmt: skip
 
 min_agreement_option = click.option(
     "--min-agreement", type=SHARE, metavar="SHARE",
-    help="Least share of equal decisions of every head, for every format; by default 0.995.",
+    help="Smallest share of equal decisions of each head, for every format; " "by default 0.995.",
 )  # fmt: skip
 min_cosine_option = click.option(
     "--min-cosine", type=SHARE, metavar="COSINE",
-    help="Least mean cosine of 8-bit formats to the float model; by default 0.99.",
+    help="Smallest mean cosine between 8-bit formats and the float model; by " "default 0.99.",
 )  # fmt: skip
 log_option = click.option(
-    "--log", type=PATH, metavar="FILE", help="Where the converters' words go."
+    "--log", type=PATH, metavar="FILE", help="Write the messages of the converters here."
 )
 
 
@@ -52,7 +52,7 @@ log_option = click.option(
     """,
 )
 def main() -> None:
-    """Make bundles from the runs of edge-train, and look into them."""
+    """Make bundles from the runs of edge-train, and inspect them."""
 
 
 @main.command(
@@ -69,34 +69,37 @@ def main() -> None:
     """,
 )
 @click.argument("run", type=PATH, metavar="RUN")
-@out_option(required=True, metavar="NAME.edge", help="The bundle that is written.")
+@out_option(required=True, metavar="NAME.edge", help="Write the bundle here.")
 @click.option(
     "--format", "formats", type=click.Choice(FORMATS), multiple=True, default=("auto",),
-    help="What is tried and packed: auto tries all and packs the best, all packs all that pass; "
-    "may be repeated.",
+    help="Formats to try: auto tries all and packs the best, all packs every "
+         "one that passes; may be repeated.",
 )  # fmt: skip
 @click.option(
     "--head", "heads", type=PATH, multiple=True, metavar="RUN",
-    help="A person's run on the same base; may be repeated.",
+    help="Add the person of this run; may be repeated.",
 )  # fmt: skip
 @click.option(
     "--pictures", type=PATH, multiple=True, metavar="PATH",
-    help="Photos: of the persons of --head who were enrolled on another base, to enrol them again "
-    "on this one; or of any people, to measure other formats on for a run on the shipped base. "
-    "May be repeated.",
+    help="Photos: of people of --head who were enrolled on another base, to "
+         "enroll them again on this one; or of any people, to compare "
+         "formats for a run on the shipped base. May be repeated.",
 )  # fmt: skip
 @click.option(
     "--cohort", type=PATH, metavar="FILE",
-    help="Strangers by this run's embedder, from 'edge-train cohort'; by default the run's own.",
+    help="Cohort of this run's embedder, from 'edge-train cohort'; by " "default the run's own.",
 )  # fmt: skip
 @click.option(
     "--embedder", type=PATH, metavar="FILE",
-    help="In place of the run's external embedder, such as one from 'edge-export quantize'; who "
-    "was enrolled on the run's own is enrolled again from --pictures against --cohort.",
+    help="Replace the run's external embedder, for example by one from "
+         "'edge-export quantize'. People enrolled on the old one are "
+         "enrolled again from --pictures against --cohort.",
 )  # fmt: skip
-@click.option("--name", metavar="TEXT", help="The bundle's name; by default that of the file.")
-@click.option("--sign", type=PATH, metavar="KEY", help="A private key made by keygen.")
-@click.option("--fused", is_flag=True, help="Also base and heads as one graph (TFLite, ONNX).")
+@click.option("--name", metavar="TEXT", help="Name of the bundle; by default that of the file.")
+@click.option(
+    "--sign", type=PATH, metavar="KEY", help="Sign with this private key, made by keygen."
+)
+@click.option("--fused", is_flag=True, help="Also pack base and heads as one graph (TFLite, ONNX).")
 @detector_option()
 @min_agreement_option
 @min_cosine_option
@@ -109,12 +112,12 @@ def pack_command(
     sign: Path | None, fused: bool, detector_model: Path | None, min_agreement: float | None,
     min_cosine: float | None, log: Path | None, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    """Convert a run, measure every file against the float model, and write a bundle.
+    """Convert a run, compare every file with the float model, and write a bundle.
 
-    RUN is a folder that edge-train wrote: a base, with --head for the persons, or a person's run
-    by itself, which carries its base as it was enrolled on. A person who was enrolled on another
-    base or embedder is enrolled again from --pictures. A file outside the limits is not packed, and
-    where it is the one that has to run, nothing is (exit code 1).
+    RUN is a folder that edge-train wrote: a base with --head for each person, or a person's run,
+    which holds its base. A person who was enrolled on another base or embedder is enrolled again
+    from --pictures. A file outside the limits is not packed. If the file that must run is outside
+    them, nothing is packed (exit code 1).
     """
     import export
 
@@ -138,14 +141,19 @@ def pack_command(
     """,
 )
 @click.argument("run", type=PATH, metavar="RUN")
-@out_option(required=True, metavar="FILE", help="The model; its description goes beside, as .json.")
+@out_option(
+    required=True,
+    metavar="FILE",
+    help="Write the model here; its description goes beside it, as .json.",
+)
 @click.option(
     "--pictures", type=PATH, multiple=True, required=True, metavar="PATH",
-    help="Photos of many people, a folder each: half calibrate, half are measured on. Repeatable.",
+    help="Photos of many people, one folder each: half calibrate, half "
+         "measure. May be repeated.",
 )  # fmt: skip
 @click.option(
     "--format", "kind", type=click.Choice(EMBEDDER_FORMATS), default="auto",
-    help="auto tries all that the file allows and writes the best that passes.",
+    help="Format to write; auto tries all that are possible and writes the " "best that passes.",
 )  # fmt: skip
 @detector_option()
 @min_agreement_option
@@ -160,10 +168,10 @@ def quantize_command(
 ) -> None:  # fmt: skip
     """Make a smaller file of a run's external embedder.
 
-    RUN is a person's run that was made with --embedding. Every file is compared with the float one:
-    embeddings and the decisions of the run's heads; one outside the limits is not written (exit
-    code 1). Heads belong to the file that they were enrolled on: enrol on the new one with
-    'edge-train person --embedding', or again by 'edge-export pack --embedder'.
+    RUN is a person's run that was made with --embedding. The embeddings and the decisions of the
+    run's heads are compared with those of the float file. A file outside the limits is not written
+    (exit code 1). A head belongs to the file that it was enrolled on: enroll on the new file with
+    'edge-train person --embedding', or let 'edge-export pack --embedder' enroll again.
     """
     from export.packing.embedder import QuantizeOptions, quantize
 
@@ -187,7 +195,7 @@ def quantize_command(
 @public_key_option
 @json_option()
 def inspect_command(bundle: Path, card: bool, public_key: Path | None, as_json: bool) -> None:
-    """Print all that a bundle says of itself, without running it."""
+    """Print the contents of a bundle, without running it."""
     from export.verify.contents import inspect
 
     found = inspect(bundle, public_key)
@@ -208,7 +216,7 @@ def inspect_command(bundle: Path, card: bool, public_key: Path | None, as_json: 
 @public_key_option
 @json_option()
 def verify_command(bundle: Path, public_key: Path | None, as_json: bool) -> None:
-    """Compare every member with its hash, and this machine's results with the recorded ones."""
+    """Check every member's hash, and compare this machine's results with the recorded ones."""
     from export.verify.golden import verify
 
     found = verify(bundle, public_key)
@@ -223,14 +231,18 @@ def verify_command(bundle: Path, public_key: Path | None, as_json: bool) -> None
 
 
 @main.command("keygen", examples="edge-export keygen -o maker.key")
-@out_option(required=True, metavar="KEY", help="The private key; the public one gets .pub added.")
+@out_option(
+    required=True,
+    metavar="KEY",
+    help="Write the private key here, and the public one beside it with .pub added.",
+)
 @json_option()
 def keygen_command(out: Path, as_json: bool) -> None:
-    """Make a pair of Ed25519 keys for signing bundles.
+    """Make a pair of Ed25519 keys that sign bundles.
 
-    The private key stays with you and signs (pack --sign KEY). The public one goes onto the
-    devices, as ~/.config/edge-recognize/public.pem or in EDGE_PUBLIC_KEY; they then open bundles
-    signed with it and no others.
+    Keep the private key; 'pack --sign KEY' signs with it. Put the public key onto the devices, as
+    ~/.config/edge-recognize/public.pem or in EDGE_PUBLIC_KEY. They then open only bundles signed
+    with it.
     """
     from export.verify.keygen import keygen
 

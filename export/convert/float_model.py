@@ -48,7 +48,7 @@ class FloatModel:
         return tuple(self.widths)
 
     def perceive(self, crops_bgr: np.ndarray) -> Perception:
-        """What Keras says of crops uint8[N, S, S, 3] BGR; no check for numbers not finite."""
+        """The outputs of Keras for crops uint8[N, S, S, 3] BGR; no check for numbers not finite."""
         pixels = np.ascontiguousarray(crops_bgr[..., ::-1]).astype(np.float32)
         said = {role: np.asarray(v) for role, v in self.keras.predict(pixels, verbose=0).items()}
         embeddings = said.get("embedding")

@@ -241,8 +241,8 @@ def _text(file: IO[bytes]) -> str:
 _REASONS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("REMOTE HOST IDENTIFICATION HAS CHANGED",),
-        "{host} shows another host key than before: it was set up anew, or somebody is in between",
-        "if it was set up anew, run 'ssh-keygen -R {name}', then 'ssh {host}'",
+        "{host} shows another host key than before: it was set up again, or somebody is in between",
+        "if it was set up again, run 'ssh-keygen -R {name}', then 'ssh {host}'",
     ),
     (
         ("Host key verification failed", "host key is known for"),

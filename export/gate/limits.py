@@ -122,7 +122,7 @@ def advice(format: str, parity: Parity) -> str:
         return "choose another format, or install the runtime that it needs"
     if parity.constant:
         return (
-            "the quantization collapsed: calibrate on real crops (not on noise or one colour), and "
+            "the quantization collapsed: calibrate on real crops (not on noise or one color), and "
             "check that pixels 0..255 are normalized once"
         )
     if parity.cosine_mean is not None and parity.cosine_mean < 0.7:

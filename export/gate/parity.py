@@ -33,7 +33,7 @@ _COLLAPSED = 0.05
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model says of N crops and of their mirror images.
+    """The outputs of a model for N crops and their mirror images.
 
     problem: why there are none: the file cannot be run, or returns numbers that are not finite.
     """

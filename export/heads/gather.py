@@ -68,7 +68,7 @@ def _check_names(heads: Sequence[Head]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise UsageError(
-                f"two runs hold a person named {name}", hint="enrol one of them under another name"
+                f"two runs hold a person named {name}", hint="enroll one of them under another name"
             )
 
 
@@ -82,7 +82,7 @@ def _cohort(
     if heads:
         raise UsageError(
             f"the threshold of {heads[0].name} was set on another cohort than --cohort",
-            hint="leave --cohort out, or enrol with it: 'edge-train person --cohort'",
+            hint="leave --cohort out, or enroll with it: 'edge-train person --cohort'",
         )
     from edge.heads.cohort import Cohort
 
@@ -103,7 +103,7 @@ def _enrolled_again(
     options: PackOptions,
     report: Report,
 ) -> list[Head]:
-    """The persons of runs on another embedder, fitted anew on that of `run`."""
+    """The persons of runs on another embedder, fitted again on that of `run`."""
     if not moved:
         return []
     name = moved[0].heads()[0].name
@@ -112,11 +112,11 @@ def _enrolled_again(
             f"{name} of {moved[0].path} was enrolled on the embedder file "
             f"{moved[0].embedder.sha256[:12]}…, the bundle's is {run.embedder.sha256[:12]}…: the "
             "scores would mean nothing",
-            hint=f"give --pictures with the photos of {name}, to enrol again on this embedder",
+            hint=f"give --pictures with the photos of {name}, to enroll again on this embedder",
         )
     if cohort is None:
         raise RefusedError(
-            f"{run.path} brings no strangers to enrol {name} against on the embedder",
+            f"{run.path} brings no strangers to enroll {name} against on the embedder",
             hint="make some with 'edge-train cohort DIR --embedding "
             f"{run.given_embedder or run.path} -o cohort.npz' and give --cohort cohort.npz",
         )

@@ -1,4 +1,4 @@
-"""Enrolment anew: a person's head on another embedder, from the pictures that the run names.
+"""Repeated enrolment: a person's head on another embedder, from the pictures that the run names.
 
 The head is fitted by `edge.heads.enrol`, from the same looks in the same groups, varied by the same
 seed, as `edge-train person` would fit it on that base.
@@ -48,7 +48,7 @@ class Sight:
 
 
 def plan_of(run: RunFolder, head: Head) -> Plan:
-    """What the run says of how the person was enrolled. Raises `RefusedError` where that cannot be
+    """How the person was enrolled, by the run. Raises `RefusedError` where that cannot be
     done again from it, with the reason.
     """
     _check(run, head)
@@ -108,7 +108,7 @@ def _check(run: RunFolder, head: Head) -> None:
 def _refused(run: RunFolder, head: Head, reason: str) -> RefusedError:
     return RefusedError(
         f"{head.name} of {run.path} cannot be enrolled again from pictures: {reason}",
-        hint="enrol with 'edge-train person --base' on the run that is packed",
+        hint="enroll with 'edge-train person --base' on the run that is packed",
     )
 
 

@@ -45,7 +45,7 @@ class Named:
         if found is None:
             raise RefusedError(
                 f"{self.file} is a frame of a video that the run does not name (--privacy)",
-                hint="enrol again with 'edge-train person --base'",
+                hint="enroll again with 'edge-train person --base'",
             )
         return found["video"], found["time"]
 
@@ -92,7 +92,7 @@ def locate(named: Sequence[Named], roots: Sequence[Path]) -> dict[Path, list[Nam
         raise RefusedError(
             f"{len(missing)} of {len(named)} pictures are not in {', '.join(map(str, roots))}: "
             f"{', '.join(missing[:_SHOWN])}{more}",
-            hint="give --pictures with the folder of each photo, unchanged, or enrol again with "
+            hint="give --pictures with the folder of each photo, unchanged, or enroll again with "
             "'edge-train person --base'",
         )
     return found

@@ -149,7 +149,7 @@ def check_head(head: Head, embedder: Network, where: Path) -> None:
             f"{head.name} of {where} was enrolled on the embedder file "
             f"{head.embedder_sha256[:12]}…, the bundle's is {embedder.sha256[:12]}…: the scores "
             "would mean nothing",
-            hint="enrol again on this base with 'edge-train person --base'",
+            hint="enroll again on this base with 'edge-train person --base'",
         )
 
 

@@ -1,4 +1,4 @@
-"""The card: a bundle's README.md, its labels and the licences of what is in it."""
+"""The card: a bundle's README.md, its labels and the licenses of its parts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Contents:
             "## Limits of use",
             "Scores say how alike faces are, not who somebody is: error rates hold for pictures "
             "like those they were measured on, and photos of a face pass as the face. Ask the "
-            "people you enrol; do not use the bundle for decisions about people's rights.",
+            "people you enroll; do not use the bundle for decisions about people's rights.",
             "## Terms",
             "See the folder `licences/`.",
         ]

@@ -250,7 +250,7 @@ def _made(data: bytes, kind: str, network: Network, crops: np.ndarray) -> bytes:
 
 
 def _described(network: Network, format: str, data: bytes) -> Network:
-    """As the float file, with what was done to it; the licence stays."""
+    """Describe the smaller file as the float file with its changes; the license stays."""
     by = "onnxruntime" if format.startswith("onnx") else "ai-edge-quantizer"
     source = f"{network.source or 'not stated'}, made {format} by {by} {version(by)}"
     made = replace(network, format=format, sha256=sha256_of(data), source=source)

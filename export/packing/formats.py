@@ -156,7 +156,7 @@ def other_files(
 
 
 def properties(run: RunFolder) -> dict[str, str]:
-    """What an ONNX file says of itself in its metadata."""
+    """The metadata of an ONNX file."""
     network = run.network
     return {
         "name": run.name,
@@ -198,7 +198,7 @@ def _makers(
 
 
 def varied_crops(crops_bgr: np.ndarray) -> np.ndarray:
-    """Crops uint8[N, S, S, 3] BGR and so many copies as by poor cameras that there are
+    """Crops uint8[N, S, S, 3] BGR and enough degraded copies that there are
     `FEWEST_CROPS`, uint8[M, S, S, 3]."""
     rng = np.random.default_rng(0)
     rounds = [crops_bgr]

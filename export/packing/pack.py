@@ -131,8 +131,8 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
 
 
 def measures_on_pictures(run: RunFolder, options: PackOptions, persons: Persons) -> bool:
-    """Whether `pictures` are to measure formats on: always, unless they are there to enrol somebody
-    again, and the run can be packed without them.
+    """Whether `pictures` measure formats: always, unless they are there to enroll somebody again
+    and the run can be packed without them.
     """
     if persons.enrolled_again:
         others = set(options.formats) - {AUTO, DEPLOYED}

@@ -1,4 +1,4 @@
-"""Inspection: everything that a bundle says of itself, without running it and without a picture."""
+"""Inspection: everything that a bundle declares, without running it and without an image."""
 
 from __future__ import annotations
 

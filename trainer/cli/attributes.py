@@ -45,63 +45,72 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     multiple=True,
     required=True,
     metavar="DIR",
-    help="Faces: CelebA as it comes, or one folder per person; may be repeated.",
+    help="Train on these faces: CelebA as it comes, or one folder per person; may be repeated.",
 )
 @out_option(required=True)
-@click.option("--resume", is_flag=True, help="Go on with a run that was interrupted or ended.")
-@click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
-@names_option("--attributes", help="A subset; may be repeated.")
+@click.option("--resume", is_flag=True, help="Continue a run that was interrupted or has ended.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing run.")
+@names_option("--attributes", help="Train only these attributes; may be repeated.")
 @click.option(
     "--arch",
     default="mobilenet_v2",
     metavar="NAME",
-    help="mobilenet_v2, mobilefacenet, cnn-32, cnn-16, resnet, shipped, keras:NAME or file:PATH.",
+    help="Backbone: mobilenet_v2, mobilefacenet, cnn-32, cnn-16, resnet, "
+    "shipped, keras:NAME or file:PATH.",
 )
 @click.option(
     "--input-size",
     type=click.IntRange(16, 512),
     default=96,
     metavar="PX",
-    help="Side of the network's input.",
+    help="Side of the network's input in pixels.",
 )
 @click.option(
     "--window",
     type=click.Choice(["wide", "middle", "tight", "face"]),
     default="tight",
-    help="How much of the head it sees; face: as embeddings of faces want it.",
+    help="Part of the head in a crop; 'face' is the crop of most face embeddings.",
 )
 @click.option("--alpha", type=_POSITIVE, default=1.0, help="Width multiplier of MobileNetV2.")
 @click.option(
-    "--weights", default="none", metavar="imagenet|none|FILE", help="What the network starts from."
+    "--weights",
+    default="none",
+    metavar="imagenet|none|FILE",
+    help="Weights that the network starts from.",
 )
 @click.option(
     "--pixel-scale",
     default="auto",
     metavar="NAME",
-    help="What the weights expect: imagenet, symmetric, unit, caffe, none or auto.",
+    help="Pixel scale of the weights: imagenet, symmetric, unit, caffe, none or auto.",
 )
 @click.option(
     "--freeze",
     type=click.IntRange(-1),
     default=0,
     metavar="N",
-    help="Leave the first N layers as they are, -1 for the whole backbone.",
+    help="Freeze the first N layers; -1 freezes the whole backbone.",
 )
 @click.option(
     "--embedding-size",
     type=click.IntRange(0, 1024),
     default=128,
     metavar="N",
-    help="0 for attributes alone; heads then stand on the network's features.",
+    help="Length of the embedding; with 0 heads use the network's features.",
 )
 @click.option(
     "--batch-norm-momentum",
     type=click.FloatRange(0.5, 0.999),
     default=0.97,
-    help="Of the moving statistics.",
+    help="Momentum of the moving statistics of batch normalization.",
 )
-@click.option("--dropout", type=click.FloatRange(0, 0.9), default=0.0, help="On the features.")
-@click.option("--loss", default="bce", metavar="bce|focal|mse", help="Of the attributes.")
+@click.option(
+    "--dropout",
+    type=click.FloatRange(0, 0.9),
+    default=0.0,
+    help="Share of the features that dropout sets to 0.",
+)
+@click.option("--loss", default="bce", metavar="bce|focal|mse", help="Loss of the attributes.")
 @click.option(
     "--attribute-weight", type=_NOT_NEGATIVE, default=1.0, help="Weight of the attributes' loss."
 )
@@ -109,13 +118,13 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     "--teacher",
     type=PATH,
     metavar="MODEL",
-    help="A face embedding, .tflite or .onnx, to learn identity from.",
+    help="Learn identity from this face embedding (.tflite or .onnx).",
 )
 @click.option(
     "--teacher-description",
     type=PATH,
     metavar="JSON",
-    help="How it is used; by default the .json beside it.",
+    help="Description of the teacher's input; by default the .json file beside it.",
 )
 @click.option(
     "--teacher-weight",
@@ -127,111 +136,132 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     "--relational-weight",
     type=_NOT_NEGATIVE,
     default=0.0,
-    help="Weight of the difference of the similarities within a batch.",
+    help="Weight of the loss that compares similarities within a batch with the teacher's.",
 )
 @click.option(
     "--margin",
     type=click.Choice(["none", "arcface", "cosface"]),
     default="none",
-    help="Also tell the people of the data apart.",
+    help="Also train the embedding to separate the people of the data.",
 )
-@click.option("--margin-weight", type=_NOT_NEGATIVE, default=1.0, help="Weight of that.")
-@click.option("--epochs", type=click.IntRange(1), default=10, help="In all.")
+@click.option("--margin-weight", type=_NOT_NEGATIVE, default=1.0, help="Weight of the margin loss.")
+@click.option(
+    "--epochs", type=click.IntRange(1), default=10, help="Number of epochs, earlier calls included."
+)
 @click.option(
     "--stop-after",
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="End this call after N epochs, to be resumed.",
+    help="End this call after N epochs; --resume continues.",
 )
-@click.option("--batch-size", type=click.IntRange(1), default=32, help="Pictures per step.")
-@click.option("--optimizer", default="adam", metavar="NAME", help="adam, adamw, sgd, rmsprop, …")
-@click.option("--learning-rate", type=_POSITIVE, default=1e-3, help="At its highest.")
-@click.option("--weight-decay", type=_NOT_NEGATIVE, default=0.0, help="Decoupled, of kernels.")
+@click.option("--batch-size", type=click.IntRange(1), default=32, help="Images per step.")
+@click.option(
+    "--optimizer", default="adam", metavar="NAME", help="Optimizer: adam, adamw, sgd, rmsprop, …"
+)
+@click.option("--learning-rate", type=_POSITIVE, default=1e-3, help="Highest learning rate.")
+@click.option(
+    "--weight-decay", type=_NOT_NEGATIVE, default=0.0, help="Decoupled weight decay of the kernels."
+)
 @click.option(
     "--schedule",
     type=click.Choice(["cosine", "plateau", "constant"]),
     default="cosine",
-    help="Of the learning rate.",
+    help="Course of the learning rate.",
 )
-@click.option("--warmup", type=_NOT_NEGATIVE, default=0.3, metavar="EPOCHS", help="Linear rise.")
+@click.option(
+    "--warmup",
+    type=_NOT_NEGATIVE,
+    default=0.3,
+    metavar="EPOCHS",
+    help="Epochs in which the learning rate rises.",
+)
 @click.option(
     "--early-stopping",
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="After N epochs without a better validation loss, 0 for never.",
+    help="Stop after N epochs without a better validation loss; 0 never stops.",
 )
-@click.option("--clip-norm", type=_NOT_NEGATIVE, default=5.0, help="Of gradients, 0 for none.")
 @click.option(
-    "--progressive", default="", metavar="SIZE:EPOCHS", help="First epochs at a smaller input."
+    "--clip-norm",
+    type=_NOT_NEGATIVE,
+    default=5.0,
+    help="Largest norm of the gradients; 0 does not clip.",
+)
+@click.option(
+    "--progressive",
+    default="",
+    metavar="SIZE:EPOCHS",
+    help="Train the first epochs at a smaller input, such as 64:3.",
 )
 @click.option(
     "--degradation",
     type=_SHARE,
     default=0.5,
-    help="Share of pictures that look as from a poor camera.",
+    help="Share of images that are degraded as if a poor camera had taken them.",
 )
 @click.option(
     "--blends",
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Also learn from the teacher about N faces that nobody has, blended of two people's.",
+    help="Also learn from the teacher on N blends of two people's faces.",
 )
 @click.option(
-    "--blends-of-three", type=_SHARE, default=0.0, help="Share of the blends of three people."
+    "--blends-of-three", type=_SHARE, default=0.0, help="Share of blends of three people."
 )
 @click.option(
     "--singles",
     type=PATH,
     multiple=True,
     metavar="DIR",
-    help="Faces of which every picture shows another person; may be repeated.",
+    help="Also train on these faces, each image of a different person; may be repeated.",
 )
 @click.option(
     "--batch-mix",
     default="",
     metavar="D,S,B",
-    help="Shares of each batch from --data, --singles and --blends; by default as there are.",
+    help="Shares of --data, --singles and --blends in a batch; by default in "
+    "proportion to their numbers.",
 )
 @click.option(
     "--webcam",
     type=_SHARE,
     default=0.0,
-    help="Share of those that are dark before a bright room, as a webcam sees them.",
+    help="Share of the degraded images that are dark before a bright room, as from a webcam.",
 )
 @click.option(
     "--average",
     type=click.FloatRange(0.0, 0.99999),
     default=0.0,
     metavar="M",
-    help="Keep a moving average of the weights with this momentum, 0 for none.",
+    help="Keep a moving average of the weights with this momentum; 0 keeps none.",
 )
 @click.option(
     "--start-from-teacher",
     is_flag=True,
-    help="Begin with the weights of the teacher, whose body --arch has.",
+    help="Start with the teacher's weights; --arch must be the teacher's.",
 )
 @click.option(
     "--start-from",
     type=PATH,
     metavar="FILE",
-    help="Begin with all weights of a saved network of the same layers, .keras or .h5.",
+    help="Start with all weights of a saved network of the same layers (.keras or .h5).",
 )
-@click.option("--no-augmentation", is_flag=True, help="Train on the crops as they are.")
+@click.option("--no-augmentation", is_flag=True, help="Train on unchanged crops.")
 @augmentation_options
 @click.option(
     "--save-format",
     type=click.Choice(["keras", "h5"]),
     default="keras",
-    help="h5 also writes model.h5, for older programs.",
+    help="With h5, also write model.h5 for older programs.",
 )
 @click.option(
     "--hold-out",
     type=PATH,
     metavar="FILE",
-    help="People and pictures that are never used, one a line.",
+    help="Never use the people and images that this file lists, one a line.",
 )
 @click.option(
     "--fractions",
@@ -239,19 +269,30 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     metavar="T,V,T",
     help="Shares of people for training, validation and test.",
 )
-@click.option("--allow-random-split", is_flag=True, help="Split pictures without identity.")
-@click.option("--allow-missing", is_flag=True, help="Go on without many listed pictures.")
-@click.option("--cache-dir", type=PATH, metavar="DIR", help="Where crops are kept.")
-@click.option("--checkpoint-minutes", type=_POSITIVE, default=5.0, help="Within an epoch.")
-@click.option("--workers", type=click.IntRange(1, 64), default=2, help="Of the augmentation.")
+@click.option("--allow-random-split", is_flag=True, help="Split images without identity at random.")
+@click.option(
+    "--allow-missing", is_flag=True, help="Continue although many listed images are missing."
+)
+@click.option("--cache-dir", type=PATH, metavar="DIR", help="Folder of cached crops.")
+@click.option(
+    "--checkpoint-minutes",
+    type=_POSITIVE,
+    default=5.0,
+    help="Save a checkpoint after this many minutes within an epoch.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=2, help="Processes that augment images."
+)
 @click.option("--mixed-precision", is_flag=True, help="Compute in bfloat16, for GPUs.")
 @click.option(
     "--strategy",
     type=click.Choice(["none", "mirrored", "multiworker"]),
     default="none",
-    help="One device, all GPUs of this machine, or the machines of TF_CONFIG.",
+    help="Train on one device, on all GPUs of this machine, or on the machines of TF_CONFIG.",
 )
-@click.option("--tensorboard", type=PATH, metavar="DIR", help="Write curves there.")
+@click.option(
+    "--tensorboard", type=PATH, metavar="DIR", help="Write curves for TensorBoard to this folder."
+)
 @detector_option()
 @threads_option()
 @seed_option()
@@ -261,9 +302,9 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
 def attributes_command(context: click.Context, **options: Any) -> None:
     """Train a base: attributes, and with --teacher or --margin an embedding of identity.
 
-    Writes a run folder with the Keras model and the int8 file for the device, measured on people
-    that were not trained on, each figure beside what always guessing the majority gives. A run
-    that was killed goes on with --resume exactly where it was.
+    Writes a run folder with the Keras model and the int8 file for the device. Measures both on
+    people who were not trained on, each figure beside that of always guessing the majority.
+    --resume continues a run that was killed exactly where it stopped.
     """
 
     import trainer

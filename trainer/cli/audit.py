@@ -18,8 +18,10 @@ from edge.console.commands import PATH, command, emit_json, json_option, quiet_o
     """,
 )
 @click.argument("folder", type=PATH, metavar="DIR")
-@click.option("--csv", "table", type=PATH, metavar="FILE", help="Also write the cleaned table.")
-@click.option("--cache-dir", type=PATH, metavar="DIR", help="Where fingerprints are kept.")
+@click.option(
+    "--csv", "table", type=PATH, metavar="FILE", help="Also write the cleaned table here."
+)
+@click.option("--cache-dir", type=PATH, metavar="DIR", help="Folder of cached fingerprints.")
 @seed_option()
 @json_option()
 @quiet_option()
@@ -33,9 +35,9 @@ def audit_command(
 ) -> None:
     """Report what a folder of faces holds and what is wrong with it.
 
-    Duplicates and near-duplicates, also across the parts of the split, people that are in several
-    parts, the balance of the labels, sizes, missing and unreadable pictures. DIR is CelebA as it
-    comes, or a folder with one folder per person.
+    Finds duplicates and near-duplicates, also across the parts of the split, people in several
+    parts, unbalanced labels, sizes, and missing or unreadable images. DIR is CelebA as it comes, or
+    a folder with one folder per person.
     """
     from trainer.data.audit import audit, describe
     from trainer.data.celeba import read_faces

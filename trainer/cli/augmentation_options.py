@@ -13,7 +13,7 @@ _SHARE = click.FloatRange(0.0, 1.0)
 
 _HELP = (
     ("flip", _SHARE, "P", "Share of pictures that are mirrored, left to right; never upside down."),
-    ("rotation", click.FloatRange(0.0, 90.0), "DEG", "Turned by at most so many degrees."),
+    ("rotation", click.FloatRange(0.0, 90.0), "DEG", "Largest rotation in degrees."),
     ("zoom", _SHARE, "R", "Scaled by at most this, 0.2 for 20 %."),
     ("shift", _SHARE, "R", "Moved by at most this share of the side."),
     ("stretch", _SHARE, "R", "Made wider or higher by at most this."),

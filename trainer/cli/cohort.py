@@ -33,20 +33,26 @@ from edge.console.commands import (
     "--embedding",
     required=True,
     metavar="shipped|RUN|FILE",
-    help="Whose embeddings: the shipped base, a run, a bundle, or a model file.",
+    help="Compute embeddings with the shipped base, a run, a bundle, or a model file.",
 )
 @names_option(
     "--variants",
     default=("plain", "grey", "low-resolution", "dark"),
-    help="How each face is shown: plain, grey, low-resolution, dark, blur, jpeg.",
+    help="Variants of each face: plain, grey, low-resolution, dark, blur, jpeg.",
 )
-@click.option("--per-person", type=click.IntRange(1), metavar="N", help="Pictures of one at most.")
 @click.option(
-    "--source", default="", metavar="TEXT", help="Where the faces are from, for the file."
+    "--per-person", type=click.IntRange(1), metavar="N", help="Use at most N images of a person."
 )
-@click.option("--licence", default="", metavar="TEXT", help="The faces' terms, for the file.")
-@click.option("--allow-missing", is_flag=True, help="Go on without many listed pictures.")
-@click.option("--cache-dir", type=PATH, metavar="DIR", help="Where crops are kept.")
+@click.option(
+    "--source", default="", metavar="TEXT", help="Source of the faces, recorded in the file."
+)
+@click.option(
+    "--licence", default="", metavar="TEXT", help="License of the faces, recorded in the file."
+)
+@click.option(
+    "--allow-missing", is_flag=True, help="Continue although many listed images are missing."
+)
+@click.option("--cache-dir", type=PATH, metavar="DIR", help="Folder of cached crops.")
 @out_option(required=True)
 @detector_option()
 @threads_option()
@@ -69,10 +75,10 @@ def cohort_command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Compute a cohort: what an embedder says of strangers.
+    """Compute a cohort: the embeddings of strangers.
 
-    A head is trained against a cohort, and thresholds are set on it. DIR is CelebA, folders by
-    person, or a folder of pictures of different people. No name goes into the file.
+    Heads are trained against a cohort, and thresholds are set on it. DIR is CelebA, folders by
+    person, or a folder of images of different people. The file holds no names.
     """
     from trainer.cohort.build import CohortPlan, build_cohort, strangers
     from trainer.data.degrade import check_variants

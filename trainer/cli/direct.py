@@ -37,7 +37,7 @@ _POSITIVE = click.FloatRange(0.0, min_open=True)
     multiple=True,
     required=True,
     metavar="PATH",
-    help="Pictures to say yes to; may be repeated.",
+    help="Images for which the answer is yes; may be repeated.",
 )
 @click.option(
     "--negative",
@@ -45,75 +45,99 @@ _POSITIVE = click.FloatRange(0.0, min_open=True)
     multiple=True,
     required=True,
     metavar="PATH",
-    help="Pictures to say no to; may be repeated.",
+    help="Images for which the answer is no; may be repeated.",
 )
 @click.option(
     "--group-regex",
     default="",
     metavar="REGEX",
-    help="What in a file's name says whose picture it is; its first bracket, if it has one.",
+    help="Regular expression that finds the person in a file's name; its "
+    "first group, if it has one.",
 )
 @person_name_option()
 @out_option(required=True)
-@click.option("--arch", default="mobilenet_v2", metavar="NAME", help="As edge-train attributes.")
+@click.option(
+    "--arch",
+    default="mobilenet_v2",
+    metavar="NAME",
+    help="Backbone, as for 'edge-train attributes'.",
+)
 @click.option("--alpha", type=_POSITIVE, default=1.0, help="Width multiplier of MobileNetV2.")
 @click.option(
     "--weights",
     default="imagenet",
     metavar="imagenet|none|FILE",
-    help="What the network starts from.",
+    help="Weights that the network starts from.",
 )
 @click.option(
     "--input-size",
     type=click.IntRange(32, 512),
     default=128,
     metavar="PX",
-    help="Side of the network's input.",
+    help="Side of the network's input in pixels.",
 )
 @click.option(
     "--window",
     type=click.Choice(["wide", "middle", "tight"]),
     default="tight",
-    help="How much of the head it sees.",
+    help="Part of the head in a crop.",
 )
 @click.option(
-    "--epochs", type=click.IntRange(1), default=10, help="Of the answer on the frozen network."
+    "--epochs",
+    type=click.IntRange(1),
+    default=10,
+    help="Epochs in which only the answer is trained, on the frozen network.",
 )
-@click.option("--learning-rate", type=_POSITIVE, default=1e-3, help="Of these.")
 @click.option(
-    "--finetune-epochs", type=click.IntRange(0), default=10, help="After that, of its last layers."
+    "--learning-rate", type=_POSITIVE, default=1e-3, help="Learning rate of these epochs."
 )
-@click.option("--finetune-rate", type=_POSITIVE, default=1e-5, help="Of these.")
+@click.option(
+    "--finetune-epochs",
+    type=click.IntRange(0),
+    default=10,
+    help="Epochs after that, in which the last layers are trained, too.",
+)
+@click.option(
+    "--finetune-rate", type=_POSITIVE, default=1e-5, help="Learning rate of these epochs."
+)
 @click.option(
     "--from-layer",
     type=click.IntRange(0),
     default=100,
     metavar="N",
-    help="The first layer that fine-tuning trains.",
+    help="First layer that fine-tuning trains.",
 )
-@click.option("--optimizer", default="rmsprop", metavar="NAME", help="adam, adamw, sgd, …")
-@click.option("--dropout", type=click.FloatRange(0, 0.9), default=0.2, help="On the features.")
-@click.option("--batch-size", type=click.IntRange(1), default=32, help="Pictures per step.")
+@click.option(
+    "--optimizer", default="rmsprop", metavar="NAME", help="Optimizer: adam, adamw, sgd, …"
+)
+@click.option(
+    "--dropout",
+    type=click.FloatRange(0, 0.9),
+    default=0.2,
+    help="Share of the features that dropout sets to 0.",
+)
+@click.option("--batch-size", type=click.IntRange(1), default=32, help="Images per step.")
 @click.option(
     "--folds",
     type=click.IntRange(2, 20),
     default=3,
     metavar="K",
-    help="Parts of the people; each is answered by a network that has seen the others alone.",
+    help="Number of parts of the people; a network that was trained on the "
+    "other parts answers each.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing run.")
 @detector_option()
 @threads_option()
 @seed_option()
 @json_option()
 @quiet_option()
 def direct_command(**options: Any) -> None:
-    """Train a network straight from ImageNet to one question, the whole of it.
+    """Train a whole network for one yes-or-no question, starting from ImageNet.
 
-    The answer is inside: a SavedModel and three TFLite files need no head, and no detector where
-    the pictures show faces alone. All pictures count, also those in which no face is found. With
-    few people a head on the shipped base (edge-train person --positive) often does as well, in
-    seconds.
+    The network gives the answer itself: its SavedModel and three TFLite files need no head, and no
+    detector if the images show faces alone. All images count, also those without a detected face.
+    With few people a head on the shipped base (edge-train person --positive) is often as good and
+    takes seconds.
     """
     from trainer.direct.run import train_direct
     from trainer.direct.settings import DirectSettings

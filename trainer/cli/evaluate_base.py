@@ -35,21 +35,34 @@ PART_NAMES = ("auto", "all", "train", "validation", "test")
     """,
 )
 @click.argument("subject", metavar="shipped|RUN|BUNDLE")
-@click.option("--data", type=PATH, metavar="DIR", help="CelebA, or folders by identity.")
-@click.option("--pairs", type=PATH, metavar="CSV", help="Lines file_a,file_b,0|1 to verify.")
-@click.option("--images", type=PATH, metavar="DIR", help="Where the files of --pairs are.")
-@click.option("--reference", metavar="MODEL", help="Verify with this embedding too.")
+@click.option(
+    "--data", type=PATH, metavar="DIR", help="Measure on CelebA or on folders by identity."
+)
+@click.option(
+    "--pairs",
+    type=PATH,
+    metavar="CSV",
+    help="Verify the pairs of this file, lines file_a,file_b,0|1.",
+)
+@click.option("--images", type=PATH, metavar="DIR", help="Folder of the files of --pairs.")
+@click.option("--reference", metavar="MODEL", help="Verify with this embedding, too.")
 @click.option(
     "--part",
     type=click.Choice(PART_NAMES),
     default="auto",
-    help="Rows of --data; auto: the test part where there is one, else all.",
+    help="Part of --data; auto uses the test part if there is one, else all.",
 )
-@names_option("--variants", help="Degraded too, as in grey,dark.")
-@click.option("--draw", type=click.IntRange(2), default=6000, help="Pairs drawn from --data.")
-@click.option("--plot", type=PATH, metavar="FILE", help="Chart of the attributes, .png or .svg.")
-@click.option("--allow-missing", is_flag=True, help="Go on without many listed pictures.")
-@click.option("--cache-dir", type=PATH, metavar="DIR", help="Where crops are kept.")
+@names_option("--variants", help="Also measure on degraded images, such as grey,dark.")
+@click.option(
+    "--draw", type=click.IntRange(2), default=6000, help="Number of pairs drawn from --data."
+)
+@click.option(
+    "--plot", type=PATH, metavar="FILE", help="Write a chart of the attributes, .png or .svg."
+)
+@click.option(
+    "--allow-missing", is_flag=True, help="Continue although many listed images are missing."
+)
+@click.option("--cache-dir", type=PATH, metavar="DIR", help="Folder of cached crops.")
 @detector_option()
 @threads_option()
 @seed_option()
@@ -75,8 +88,8 @@ def evaluate_base_command(
 ) -> None:
     """Measure a base: attributes beside the majority class, and verification.
 
-    The deployed int8 file is measured, and beside it the Keras model where there is one. The scale
-    of the pictures is found out. Data that the base was trained on count with their test part only.
+    Measures the deployed int8 file and, if there is one, the Keras model. Finds the scale of the
+    images by itself. Of data that the base was trained on, only the test part counts.
     """
     from trainer.evaluation.faces import Settings
 

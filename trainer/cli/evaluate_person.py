@@ -38,36 +38,37 @@ Paths = tuple[Path, ...]
 )
 @click.argument("run", type=PATH, metavar="RUN")
 @click.option(
-    "--photos", type=PATH, multiple=True, metavar="PATH", help="Fresh pictures of the person."
+    "--photos", type=PATH, multiple=True, metavar="PATH", help="New images of the person."
 )
 @click.option(
     "--others",
     type=PATH,
     multiple=True,
     metavar="PATH",
-    help="Pictures of others; a folder with a folder per person tells these apart.",
+    help="Images of other people; with one folder per person, people are counted.",
 )
 @click.option(
     "--positive",
     type=PATH,
     multiple=True,
     metavar="PATH",
-    help="For a yes-or-no task, instead of --photos: fresh faces to say yes to; repeatable.",
+    help="For a task, instead of --photos: new faces for which the answer is yes; may be repeated.",
 )
 @click.option(
     "--negative",
     type=PATH,
     multiple=True,
     metavar="PATH",
-    help="Likewise, instead of --others: faces to say no to; repeatable.",
+    help="For a task, instead of --others: new faces for which the answer is no; may be repeated.",
 )
 @click.option(
     "--group-regex",
     default="",
     metavar="REGEX",
-    help="For a task: what in a file's name says whose picture it is; its first bracket, if any.",
+    help="For a task: regular expression that finds the person in a file's "
+    "name; its first group, if it has one.",
 )
-@click.option("--name", default="", help="Which head, where the run holds several.")
+@click.option("--name", default="", help="Head to measure, if the run holds several.")
 @detector_option()
 @threads_option()
 @json_option()
@@ -82,11 +83,11 @@ def evaluate_person_command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Measure a person's run: who of fresh pictures is accepted, with exact bounds.
+    """Measure a person's run on new images: who is accepted, with exact bounds.
 
-    Pictures that the person was enrolled with are an error, for on them any head looks good.
+    Images that the person was enrolled with are an error, because any head looks good on them.
 
-    For a run of --positive and --negative: how many pictures, and whose, are answered rightly.
+    For a run of --positive and --negative it counts the right answers by image and by person.
     """
     from trainer.run_folder import Run
     from trainer.task.check import check_task, is_task

@@ -21,7 +21,7 @@ from trainer.cli.person import person_command
     """
 )
 def main() -> None:
-    """Train on a workstation what a Raspberry Pi recognizes people with."""
+    """Train bases and heads on a workstation, for a Raspberry Pi."""
 
 
 main.add_command(audit_command)

@@ -1,4 +1,4 @@
-"""`edge-train person`: enrol somebody from photos."""
+"""`edge-train person`: enroll somebody from photos."""
 
 from __future__ import annotations
 
@@ -46,81 +46,106 @@ WITHOUT_PATHS = "edge-train person … --privacy (the other options may name fil
     type=PATH,
     multiple=True,
     metavar="PATH",
-    help="Pictures, videos or folders of the person; may be repeated.",
+    help="Images, videos or folders of the person; may be repeated.",
 )
 @click.option(
     "--positive",
     type=PATH,
     multiple=True,
     metavar="PATH",
-    help="Instead of --photos: faces to say yes to, for any yes-or-no question; repeatable.",
+    help="For a yes-or-no question, instead of --photos: faces for which the "
+    "answer is yes; may be repeated.",
 )
 @click.option(
-    "--negative", type=PATH, multiple=True, metavar="PATH", help="Faces to say no to; repeatable."
+    "--negative",
+    type=PATH,
+    multiple=True,
+    metavar="PATH",
+    help="Faces for which the answer is no; may be repeated.",
 )
 @click.option(
     "--group-regex",
     default="",
     metavar="REGEX",
-    help="What in a file's name says whose picture it is; its first bracket, if it has one.",
+    help="Regular expression that finds the person in a file's name; its "
+    "first group, if it has one.",
 )
 @person_name_option()
 @out_option(required=True)
-@click.option("--base", default="shipped", metavar="shipped|RUN", help="What it stands on.")
 @click.option(
-    "--embedding", type=PATH, metavar="MODEL", help="Another face embedding, .tflite or .onnx."
-)
-@click.option("--cohort", type=PATH, metavar="FILE", help="Strangers, from 'edge-train cohort'.")
-@click.option(
-    "--others", type=PATH, multiple=True, metavar="DIR", help="Faces of more strangers; repeatable."
+    "--base", default="shipped", metavar="shipped|RUN", help="Base that computes the embeddings."
 )
 @click.option(
-    "--not-me", type=PATH, multiple=True, metavar="PATH", help="Others who look alike; repeatable."
+    "--embedding",
+    type=PATH,
+    metavar="MODEL",
+    help="Use this face embedding (.tflite or .onnx) instead of the base's.",
 )
 @click.option(
-    "--target-far", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="At most this."
+    "--cohort", type=PATH, metavar="FILE", help="Cohort of strangers, from 'edge-train cohort'."
+)
+@click.option(
+    "--others",
+    type=PATH,
+    multiple=True,
+    metavar="DIR",
+    help="Add faces of strangers; may be repeated.",
+)
+@click.option(
+    "--not-me",
+    type=PATH,
+    multiple=True,
+    metavar="PATH",
+    help="Photos of people who look alike and must be rejected; may be repeated.",
+)
+@click.option(
+    "--target-far",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of strangers that may be accepted.",
 )
 @click.option("--strict", is_flag=True, help="Refuse a target that the strangers cannot prove.")
 @click.option(
     "--camera",
     type=click.Choice(["auto", "one", "poor", "several"]),
     default="auto",
-    help="What took the photos: one camera in one place (strangers before it look more like you), "
-    "one that shows small or grey faces, or several; by default as the photos show.",
+    help="What took the photos: one camera in one place (strangers before it "
+    "look more like you), a poor one that shows small or gray faces, or "
+    "several; auto finds out from the photos.",
 )
 @click.option(
     "--head",
     type=click.Choice(["auto", "linear", "dense-128", "kernel"]),
     default="auto",
-    help="What is fitted: for a person linear or dense-128 (needs TensorFlow), for --positive and "
-    "--negative also kernel; by default linear, for these the better of linear and kernel.",
+    help="Kind of head: linear or dense-128 (needs TensorFlow), for "
+    "--positive and --negative also kernel; auto takes linear, and for "
+    "these the better of linear and kernel.",
 )
 @click.option(
     "--mode",
     type=click.Choice(["features", "finetune"]),
     default="features",
-    help="finetune also trains a copy of the base itself; needs TensorFlow, and --others.",
+    help="With finetune, also train a copy of the base; needs TensorFlow and --others.",
 )
 @click.option(
     "--from-layer",
     type=click.IntRange(0),
     default=100,
     metavar="N",
-    help="With --mode finetune, the first layer that is trained.",
+    help="First layer that --mode finetune trains.",
 )
 @click.option(
     "--save-augmented",
     type=PATH,
     metavar="DIR",
-    help="Write sheets of the varied pictures that the head is fitted on.",
+    help="Write sheets of the augmented images that the head is fitted on.",
 )
 @augmentation_options
-@click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing run.")
 @click.option(
     "--privacy",
     is_flag=True,
-    help="Leave pictures and names of files out of run and report; only a fine-tuned base keeps "
-    "crops, for its export.",
+    help="Keep images and file names out of the run and its report; only a "
+    "fine-tuned base keeps crops, for its export.",
 )
 @detector_option()
 @threads_option()
@@ -135,12 +160,12 @@ def person_command(
     per_photo: int,
     **options: Any,
 ) -> None:
-    """Enrol somebody: a head and a threshold from about 20 photos.
+    """Enroll a person: fit a head and set a threshold from about 20 photos.
 
-    Embeddings come from the very file that the device runs. Photos without exactly one usable face
-    are dropped with a reason; the threshold is set on strangers and on the person's own looks.
+    The file that the device runs computes the embeddings. Photos without exactly one usable face
+    are dropped with a reason. The threshold is set on strangers and on the person's own samples.
 
-    With --positive and --negative, the same for any other question: does somebody wear sunglasses.
+    With --positive and --negative it answers any other yes-or-no question, such as sunglasses.
     """
     # Small matrices gain nothing from threads, and sums come out the same on every machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -1,4 +1,4 @@
-"""From folders of strangers to a cohort: what an embedder says of them, also through worse cameras.
+"""From folders of strangers to a cohort: their embeddings, also degraded as if by poorer cameras.
 
 Nobody in a cohort can be named from it: identities are shuffled numbers and the rows are shuffled.
 """

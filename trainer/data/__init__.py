@@ -1,1 +1,1 @@
-"""Labelled faces: read, audited, split by source, cut and cached."""
+"""Labeled faces: read, audited, split by source, cut and cached."""

@@ -45,7 +45,7 @@ class DuplicateGroup:
 
 @dataclass(frozen=True)
 class Balance:
-    """Labels of one attribute: how many are labelled, and the share of them labelled 1."""
+    """Labels of one attribute: how many there are, and the share of 1."""
 
     name: str
     labelled: int
@@ -84,12 +84,12 @@ class Audit:
 
     @property
     def leaks(self) -> tuple[DuplicateGroup, ...]:
-        """Duplicates whose pictures lie in different parts."""
+        """Duplicates in different parts of the split."""
         return tuple(group for group in self.duplicates if len(group.parts) > 1)
 
     @property
     def contradictions(self) -> tuple[DuplicateGroup, ...]:
-        """Duplicates that are labelled with different people."""
+        """Duplicates that are labeled as different people."""
         return tuple(group for group in self.duplicates if group.people > 1)
 
     def warnings(self) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ class Audit:
             (len(self.undecodable), "pictures cannot be decoded"),
             (len(self.across_parts), "people have pictures in more than one part"),
             (len(self.leaks), "groups of duplicates lie across parts"),
-            (len(self.contradictions), "groups of duplicates are labelled with different people"),
+            (len(self.contradictions), "groups of duplicates are labeled as different people"),
             (self.without_identity, "pictures have no identity"),
             (small, f"pictures are smaller than {LEAST_SIDE_PX} px"),
             (len(rare), f"attributes are nearly constant: {', '.join(rare)}"),

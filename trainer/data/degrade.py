@@ -28,7 +28,7 @@ def plain(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def grey(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Without colour, as from a night or monochrome camera."""
+    """Without color, as from a night or monochrome camera."""
     luma = np.rint(crop.astype(np.float32) @ GREY).clip(0, 255).astype(np.uint8)
     return np.repeat(luma[..., None], 3, axis=2)
 

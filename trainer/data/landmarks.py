@@ -101,7 +101,7 @@ def find_landmarks(
 
 
 def main_face(faces: tuple[Face, ...], width_px: int, height_px: int) -> Face | None:
-    """The face that a picture is about: the largest, smaller ones counting less off the centre."""
+    """The face that a picture is about: the largest, smaller ones counting less off the center."""
 
     def weight(face: Face) -> float:
         x, y, w, h = face.box_px

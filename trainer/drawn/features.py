@@ -1,4 +1,4 @@
-"""Eyes, brows and mouth: the parts of the face that are painted anew for every expression."""
+"""Eyes, brows and mouth: the parts of the face that are painted again for every expression."""
 
 from __future__ import annotations
 

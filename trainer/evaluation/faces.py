@@ -138,7 +138,7 @@ def _part_rows(
 
 
 def _was_trained_on(run: Run, folder: Path, pictures: int) -> bool:
-    """Whether the run names a folder of this name and of so many pictures among its data."""
+    """Whether the run's data include a folder of this name and number of images."""
     used = run.data.get("folders", {}).get(folder.resolve().name)
     if used is None:
         return False

@@ -98,7 +98,7 @@ def verify(
 
 
 def best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
-    """The threshold with the highest accuracy, midway between neighbouring scores.
+    """The threshold with the highest accuracy, midway between adjacent scores.
 
     Of several equally good ones, the middle one.
     """

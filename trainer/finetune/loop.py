@@ -43,7 +43,7 @@ class FineTuning:
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """Labelled crops. crops: uint8[N, S, S, 3] BGR. answer: bool[N]. group: int[N], what must not
+    """Labeled crops. crops: uint8[N, S, S, 3] BGR. answer: bool[N]. group: int[N], what must not
     be split. held_out: bool[N], rows that decide which phase is kept, by whole groups.
     """
 

@@ -1,4 +1,4 @@
-"""A teacher: any face embedding whose geometry a network learns by distillation.
+"""A teacher: any face embedding from which a network learns by distillation.
 
 The teacher sees the clean aligned crop and its mirror image, once; what it says is cached. The
 student sees the augmented crop. Where the embedding has fewer dimensions than the teacher's, the
@@ -110,7 +110,7 @@ def teacher_embeddings(
     threads: int = 2,
     quiet: bool = False,
 ) -> np.ndarray:
-    """What the teacher says of every face, float32[N, D] of length 1, the mean of crop and mirror.
+    """The teacher's embeddings, float32[N, D] of length 1, each the mean of crop and mirror image.
 
     Faces without usable landmarks get zeros: there is nothing to learn from them. Cached under
     the pictures, their landmarks and the teacher's file and description. Raises `ModelError`
@@ -153,7 +153,7 @@ def teacher_crops(
 def ask_teacher(
     crops: CropSource, teacher: Teacher, *, threads: int = 2, quiet: bool = False
 ) -> np.ndarray:
-    """What the teacher says of crops uint8[N, S, S, 3] BGR: float32[N, D] of length 1, the mean
+    """The teacher's embeddings of crops uint8[N, S, S, 3] BGR: float32[N, D] of length 1, the mean
     of each crop and its mirror image. Raises `ModelError` where the teacher cannot be run.
     """
     embedder = Embedder(replace(teacher.network, mirrored=True), teacher.data, threads=threads)

@@ -27,7 +27,7 @@ def deployed_perceiver(deployed: Deployed, *, threads: int | None = None) -> Per
 
 
 def file_perceiver(deployed: Deployed, *, threads: int | None = None) -> Perceiver:
-    """What the deployed file says of a crop as it is, in `edge`'s own runtime."""
+    """The outputs of the deployed file for an unchanged crop, in `edge`'s own runtime."""
     return _embedder(deployed, threads).embed_once
 
 
@@ -63,7 +63,7 @@ def perceive_all(
     label: str = "looking at faces",
     quiet: bool = False,
 ) -> Perception:
-    """What a network says of crops, uint8[N, S, S, 3] BGR, degraded first.
+    """The outputs of a network for crops, uint8[N, S, S, 3] BGR, degraded first.
 
     crops: usually a memory map. rows: which of them and in which order, int64[K], at least one; all
     by default.

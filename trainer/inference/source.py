@@ -87,7 +87,7 @@ def open_file(path: Path) -> Deployed:
 
 def _arcface_network(path: Path, data: bytes) -> Network:
     kind = _MODEL_SUFFIXES[path.suffix.lower()]
-    hint = f"describe the file in {path.stem}.json (frame, window, size, colours, outputs)"
+    hint = f"describe the file in {path.stem}.json (frame, window, size, colors, outputs)"
     model = open_model(data, kind)
     shape = tuple(model.input_shape)
     layout = "nchw" if len(shape) == 4 and shape[1] == 3 else "nhwc"

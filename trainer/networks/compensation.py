@@ -53,7 +53,7 @@ class Compensation:
 def quantize_compensated(
     model: keras.Model, representative_bgr: np.ndarray, crops_bgr: np.ndarray
 ) -> bytes:
-    """The int8 file as by `trainer.networks.quantization.quantize`, compensated where that pays.
+    """The int8 file of `trainer.networks.quantization.quantize`, compensated if that pays.
 
     representative_bgr: uint8[N, S, S, 3] BGR for calibration. crops_bgr: likewise, many and varied,
     of people that are trained on. A network whose embedding has no layer of its own, or with

@@ -121,7 +121,7 @@ def _like(values: np.ndarray, variable: keras.Variable) -> Any:
 
 
 def _same(model: keras.Model, folding: Folding) -> bool:
-    """Whether both say the same of smooth pictures of many colours, but for their borders."""
+    """Whether both say the same of smooth images of many colors, but for their borders."""
     side = int(model.input_shape[1])
     rng = np.random.default_rng(0)
     corners = rng.uniform(0, 255, (_PROBES, 2, 2, 3)).astype(np.float32)

@@ -42,7 +42,7 @@ def load_old_model(
 
 
 def _resized(backbone: keras.Model, size_px: int) -> keras.Model:
-    """The same weights for pictures of size_px. MobileNetV2 pads by the size, so it is built anew.
+    """The same weights for pictures of size_px. MobileNetV2 pads by the size, so it is built again.
 
     Raises `ModelError` where the layers leave nothing of so small a picture.
     """

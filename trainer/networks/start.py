@@ -19,7 +19,7 @@ _SETTINGS = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR"}
 
 
 def start_tensorflow(threads: int | None = None, strategy: str = "none") -> None:
-    """Load TensorFlow quietly, with so many threads, by default one per core, and a strategy.
+    """Load TensorFlow quietly, with `threads` threads (by default one per core) and a strategy.
 
     A strategy over several machines can only be made before anything else is computed. Has no
     effect on the threads where TensorFlow is running already. Raises as `make_strategy` does.

@@ -41,7 +41,7 @@ SEEN_OF_OTHERS = 24
 
 
 def train_person(settings: PersonSettings, command: str) -> PersonResult:
-    """Read, gate, embed, enrol, write. Raises a `ToolkitError` for whatever cannot be."""
+    """Read, gate, embed, enroll, write. Raises a `ToolkitError` for whatever cannot be."""
     check_person(settings)
     if settings.out.exists() and not settings.overwrite:
         raise InputError(f"{settings.out} exists", hint="give another --out, or --overwrite")
@@ -208,7 +208,7 @@ def _warnings(
     for name, other in sides.items():
         if other is not None and looks.origin().differs(other.origin()):
             found.append(
-                f"the photos and the {name} look different (light, colour or camera): the head "
+                f"the photos and the {name} look different (light, color or camera): the head "
                 "may tell the cameras apart instead of the people; take both with one camera"
             )
     if tuned is not None:

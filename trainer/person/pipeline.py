@@ -45,8 +45,8 @@ class Pipeline:
 
     @property
     def learned_something(self) -> bool:
-        """What the base's run says of it; an embedder from elsewhere, or a base without a run, is
-        taken on trust."""
+        """Whether the run of the base says so; an embedder from elsewhere, or a base without a run,
+        is taken on trust."""
         run = self.subject.run
         return run is None or self.external is not None or run.learned_something
 

@@ -217,7 +217,7 @@ def _card(result: PersonResult, cohort: Cohort, run: Run) -> str:
         ("use", " ".join(_USE.split())),
         (
             "who is not measured",
-            "strangers unlike those of the cohort: other ages, skin colours and cameras may do "
+            "strangers unlike those of the cohort: other ages, skin colors and cameras may do "
             "worse, and relatives do",
         ),
     ]

@@ -20,7 +20,7 @@ ME, OTHERS = "me", "others"
 
 @dataclass(frozen=True)
 class Album:
-    """Paths by what they are for. me: pictures that enrol; others: strangers beside them.
+    """Paths by what they are for. me: pictures that enroll; others: strangers beside them.
 
     test_me, test_others: a part that is kept for measuring. me_parts: the enrolling files by part,
     where there are parts, so that leaks between them can be named.
@@ -69,7 +69,7 @@ def open_album(paths: Sequence[Path], name: str = "") -> Album:
         elif OTHERS in named:
             raise InputError(
                 f"{path} has a folder '{OTHERS}' but no folder '{ME}'",
-                hint=f"call the folder that enrols '{ME}', or name it alone",
+                hint=f"name the folder of the person '{ME}', or name it alone",
             )
         else:
             me.append(path)

@@ -17,7 +17,7 @@ Images (Mitchell, 1997; UCI Machine Learning Repository)."""
 
 
 def smaller_copies(files: Sequence[Path]) -> frozenset[Path]:
-    """The files that are called `NAME_2`, `NAME_4`, …, lie beside `NAME` and are so many times
+    """The files that are called `NAME_2`, `NAME_4`, …, lie beside `NAME` and are this many times
     smaller. A copy whose original is not among the files is none, nor is a file of another size.
     """
     known = set(files)

@@ -1,4 +1,4 @@
-"""Whose picture a file is, by a pattern in its name."""
+"""The person of a file, by a pattern in its name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def names_by(pattern: re.Pattern[str], files: Iterable[str]) -> tuple[str, ...]:
         if found is None:
             raise UsageError(
                 f"--group-regex finds nothing in {file}",
-                hint="it should match the part of each name that says whose picture it is",
+                hint="it should match the person's part of each name",
             )
         names.append(str(found.group(1) if pattern.groups else found.group()))
     return tuple(names)

@@ -92,7 +92,7 @@ def _framed(crop: np.ndarray) -> np.ndarray:
 def _written(
     cell: np.ndarray, lines: Sequence[tuple[str, tuple[int, int, int]]], top_px: int
 ) -> np.ndarray:
-    """The cell, uint8[H, W, 3] BGR, with lines of text and their colours below `top_px`."""
+    """The cell, uint8[H, W, 3] BGR, with lines of text and their colors below `top_px`."""
     from PIL import Image, ImageDraw
 
     image = Image.fromarray(cell)  # channels stay as they are, so colours are BGR here too
@@ -128,7 +128,7 @@ def _shortened(text: str, width_px: int) -> str:
 
 
 def _wrapped(text: str, width_px: int, most: int) -> list[str]:
-    """The text in at most so many lines; what does not fit ends in dots."""
+    """The text in at most `lines` lines; what does not fit ends in dots."""
     lines = [""]
     words = text.split()
     for n, word in enumerate(words):

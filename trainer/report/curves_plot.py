@@ -1,4 +1,4 @@
-"""Curves of a training, and a grid of pictures with what was said of them, as PNG bytes."""
+"""Curves of a training, and a grid of images with their answers, as PNG bytes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def curves_png(curves: Sequence[Curve], starts_after: int = 0) -> bytes:
 def predictions_png(
     crops_bgr: np.ndarray, captions: Sequence[str], right: Sequence[bool], side: int = 3
 ) -> bytes:
-    """A grid of side x side crops uint8[N, S, S, 3] BGR, each under what was said of it, in green
+    """A grid of side x side crops uint8[N, S, S, 3] BGR, each under its answer, in green
     where that is right and in red where not.
     """
     figure, axis = new_figure(7.2)

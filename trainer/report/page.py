@@ -95,7 +95,7 @@ def paragraph(text: str) -> str:
 
 
 def crop(crop_bgr: np.ndarray, score: float, state: str) -> str:
-    """A face, uint8[H, W, 3] BGR, over its score and what was said of it."""
+    """A face, uint8[H, W, 3] BGR, over its score and its answer."""
     encoded = cv2.imencode(".png", crop_bgr)[1].tobytes()
     caption = f"<figcaption>{score:.2f}, {html.escape(state)}</figcaption>"
     return f"<figure>{_image(encoded, 'face')}{caption}</figure>"

@@ -20,7 +20,7 @@ _LEAST_SHARE = 0.01
 def score_histogram(
     head: Head, sets: Sequence[tuple[np.ndarray, str, str]], score_label: str
 ) -> bytes:
-    """Sets of scores float64[N], each with its label and colour, and the head's threshold."""
+    """Sets of scores float64[N], each with its label and color, and the head's threshold."""
     figure, axis = new_figure(3.8)
     everything = np.concatenate([scores for scores, _, _ in sets])
     bins = np.linspace(everything.min() - 0.2, max(everything.max(), head.threshold) + 0.4, 60)

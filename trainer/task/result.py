@@ -13,7 +13,7 @@ from trainer.photos.samples import FaceSamples
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Labelled faces. looks: of both answers. answer: bool[N]. group: int[N], of what must not be
+    """Labeled faces. looks: of both answers. answer: bool[N]. group: int[N], of what must not be
     split. dropped: faces that could not be judged. copies: smaller copies of other pictures.
     ignored: files that are no pictures. people: who is shown, where a pattern says so.
     """

@@ -1,4 +1,4 @@
-"""The installation: Python, whose packages these are, and whether they fit together."""
+"""The installation: Python, the owners of the packages, and whether they fit together."""
 
 from __future__ import annotations
 

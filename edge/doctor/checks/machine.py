@@ -95,7 +95,7 @@ def check_disk(patient: Patient) -> Iterator[Finding]:
 
 
 def disk_finding(folder: Path, free_bytes: int) -> Finding:
-    """What so much free space means."""
+    """Judge the amount of free space."""
     text = f"{free_bytes / 1e9:.1f} GB free at {folder}"
     remedy = "remove what is not needed: sudo apt clean; journalctl --vacuum-size=50M"
     if free_bytes < LEAST_DISK_BYTES:
