@@ -110,6 +110,9 @@ class _Share(click.ParamType):
     multiple=True,
     help="Read a video, an image, a folder of images, or a URL; may be repeated.",
 )
+@bundle_option(
+    help="Use this bundle; by default the one flashed last, see 'edge-recognize doctor'."
+)
 @json_option(help="Print one JSON line per frame or image.")
 @click.option(
     "--save", type=PATH, metavar="FILE", help="Write the annotated video, image or folder here."

@@ -20,14 +20,28 @@ _MIB = 1024 * 1024
 def ssh_options(callback: Callable[..., Any]) -> Callable[..., Any]:
     """How ssh is called: parameters `port`, `identity`, `config` and `options`."""
     options = (
-        click.option("--port", "-p", type=click.IntRange(1, 65535), metavar="N", help="Port, as ssh -p."),
-        click.option("--identity", "-i", type=PATH, metavar="FILE", help="Identity file, as ssh -i."),
         click.option(
-            "--ssh-option", "-o", "options", multiple=True, metavar="KEY=VALUE",
+            "--port", "-p", type=click.IntRange(1, 65535), metavar="N", help="Port, as ssh -p."
+        ),
+        click.option(
+            "--identity", "-i", type=PATH, metavar="FILE", help="Identity file, as ssh -i."
+        ),
+        click.option(
+            "--ssh-option",
+            "-o",
+            "options",
+            multiple=True,
+            metavar="KEY=VALUE",
             help="Option for ssh, as ssh -o; may be repeated.",
         ),
-        click.option("--ssh-config", "config", type=PATH, metavar="FILE", help="Configuration file of ssh, as ssh -F."),
-    )  # fmt: skip
+        click.option(
+            "--ssh-config",
+            "config",
+            type=PATH,
+            metavar="FILE",
+            help="Configuration file of ssh, as ssh -F.",
+        ),
+    )
     for option in reversed(options):
         callback = option(callback)
     return callback
@@ -45,13 +59,20 @@ dry_run_option = click.option(
 )
 hosts_argument = click.argument("hosts", nargs=-1, required=True, metavar="USER@HOST...")
 jobs_option = click.option(
-    "--jobs", "-j", type=click.IntRange(1, 64), default=4, metavar="N",
-    help="So many devices at once.",
-)  # fmt: skip
+    "--jobs",
+    "-j",
+    type=click.IntRange(1, 64),
+    default=4,
+    metavar="N",
+    help="Number of devices at the same time.",
+)
 canary_option = click.option(
-    "--canary", type=click.IntRange(0), default=0, metavar="N",
-    help="First these N; the others only when all of them stayed healthy.",
-)  # fmt: skip
+    "--canary",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Start with N devices, and go on with the others only if these stay healthy.",
+)
 
 
 def ssh_of(words: dict[str, Any]) -> Ssh:

@@ -61,14 +61,25 @@ class _WithWords(Command):
     "--wheelhouse", type=PATH, metavar="DIR",
     help="Install from this folder alone, with no network there; see 'edge-flash wheelhouse'.",
 )  # fmt: skip
-@click.option("--wheel", type=PATH, metavar="FILE", help="This wheel instead of what runs here.")
-@click.option("--service/--no-service", default=True, help="Whether it starts with the device.")
+@click.option(
+    "--wheel",
+    type=PATH,
+    metavar="FILE",
+    help="Use this wheel instead of the software that runs here.",
+)
+@click.option(
+    "--service/--no-service",
+    default=True,
+    help="Start the service with the device, or install no service.",
+)
 @click.option(
     "--watch", "watch_s", type=click.IntRange(0), default=20, metavar="SECONDS", show_default=True,
-    help="Watch the service for so long; an update whose service ends is taken back.",
+    help="Watch the service for this time, and undo an update if its service " "ends.",
 )  # fmt: skip
-@click.option("--uninstall", is_flag=True, help="Remove all of it: nothing stays, nobody is known.")
-@click.option("--yes", is_flag=True, help="With --uninstall: do not ask.")
+@click.option(
+    "--uninstall", is_flag=True, help="Remove software, bundles and people from the device."
+)
+@click.option("--yes", is_flag=True, help="With --uninstall: do not ask for confirmation.")
 @jobs_option
 @canary_option
 @dry_run_option
@@ -136,16 +147,21 @@ def _check(words: tuple[str, ...], *, service: bool) -> None:
     edge-flash wheelhouse -o wheels-3.13 --python 3.13
     """,
 )
-@out_option(required=True, help="A new folder for the wheels.")
+@out_option(required=True, help="Write the wheels to this new folder.")
 @click.option(
     "--python", type=click.Choice(("3.10", "3.11", "3.12", "3.13")), required=True,
-    help="Python of the device: 3.11 in bookworm, 3.13 in trixie.",
+    help="Python version of the device: 3.11 in bookworm, 3.13 in trixie.",
 )  # fmt: skip
 @click.option(
     "--machine", type=click.Choice(("aarch64", "x86_64")), default="aarch64",
     help="Processor of the device.",
 )  # fmt: skip
-@click.option("--wheel", type=PATH, metavar="FILE", help="This wheel instead of what runs here.")
+@click.option(
+    "--wheel",
+    type=PATH,
+    metavar="FILE",
+    help="Use this wheel instead of the software that runs here.",
+)
 @json_option()
 def wheelhouse_command(
     out: Path, python: Any, machine: Any, wheel: Path | None, as_json: bool

@@ -49,7 +49,7 @@ class Meters:
             self._table = None
 
     def sent(self, host: str, count_bytes: int) -> None:
-        """So many more bytes went to a device."""
+        """Add bytes that went to a device."""
         if self._table is not None:
             self._table.update(self._task(host), advance=count_bytes / 1024)
 
