@@ -67,7 +67,7 @@ class Software:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a device says of itself. release: of its operating system. free_kib: None where it does
+    """The state of a device. release: of its operating system. free_kib: None where it does
     not say. current, previous: environments of ours. taken: where `~/edge` is something else.
     """
 

@@ -211,7 +211,7 @@ def test_somebody_new_is_enrolled_by_visits(register: Registry, store: VisitStor
     for _ in range(2):
         numbers.append(store.add(visit_of(WORLD.pictures(EVA, 10), register.heads)).number)
     short = store.add(visit_of(WORLD.pictures(EVA, 4), register.heads))
-    with pytest.raises(RefusedError, match="4 looks are too few to enrol Eva"):
+    with pytest.raises(RefusedError, match="4 looks are too few to enroll Eva"):
         propose(register, store, Ruling((short.number,), "new", "Eva"))
     proposal = propose(register, store, Ruling(tuple(numbers), "new", "Eva"))
     apply(register, store, proposal)

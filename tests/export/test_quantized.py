@@ -212,7 +212,7 @@ def test_what_is_missing_to_enrol_again_is_said(
     with pytest.raises(RefusedError, match=r"me of .* the scores would mean nothing") as refused:
         packed(me, out, embedder=smaller)
     assert "--pictures with the photos of me" in (refused.value.hint or "")
-    with pytest.raises(RefusedError, match="no strangers to enrol me against") as refused:
+    with pytest.raises(RefusedError, match="no strangers to enroll me against") as refused:
         packed(me, out, embedder=smaller, pictures=(photos,))
     assert f"--embedding {smaller}" in (refused.value.hint or "")
     with pytest.raises(RefusedError, match="made by another embedder") as refused:

@@ -225,7 +225,7 @@ def test_setting_thresholds_for_a_bundle_leaves_tasks_alone(run: Path) -> None:
         (["--positive", "P", "--negative", "N", "--group-regex", "zebra"], 2, "finds nothing in"),
         (["--positive", "P", "--negative", "N", "--group-regex", "photo"], 1, "independent groups"),
         (["--photos", "P", "--group-regex", "x"], 2, "goes with --positive"),
-        ([], 2, "nobody to enrol"),
+        ([], 2, "nobody to enroll"),
         (["--photos", "P", "--mode", "finetune"], 1, "at least 50 strangers"),
         (["--photos", "P", "--mode", "finetune", "--others", "P"], 1, "at least 50 strangers"),
     ],

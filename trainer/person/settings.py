@@ -45,7 +45,7 @@ def check_person(settings: PersonSettings) -> None:
     """Raises `UsageError` for settings that no person can be enrolled with."""
     if not settings.photos:
         raise UsageError(
-            "nobody to enrol", hint="give --photos, or --positive and --negative for another task"
+            "nobody to enroll", hint="give --photos, or --positive and --negative for another task"
         )
     if settings.head == KERNEL:
         raise UsageError("a kernel head is for --positive and --negative, not for a person")
