@@ -43,7 +43,7 @@ SECTIONS = {
         *("as_json", "save", "window", "serve", "serve_token", "mqtt", "webhook", "on_match"),
         *("keep_events", "events_folder", "keep_visits", "visit_faces"),
     ),
-    "Service": ("systemd", "max_cpu", "threads", "quiet"),
+    "Service": ("systemd", "max_cpu", "threads", "quiet", "verbose"),
 }
 """Parameters by the heading under which the help shows them."""
 

@@ -27,6 +27,7 @@ import click
 from edge import __version__
 from edge.console.display_text import for_terminal, without_secrets_of
 from edge.console.json_text import emit_json
+from edge.console.verbosity import verbose_flag
 from edge.errors import ToolkitError
 
 DEBUG_VARIABLE = "EDGE_DEBUG"
@@ -169,6 +170,7 @@ class Command(_Grammar):
         self, *args: Any, sections: Mapping[str, Sequence[str]] | None = None, **attrs: Any
     ) -> None:
         super().__init__(*args, **attrs)
+        self.params.append(verbose_flag())
         self.sections = sections or {}
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

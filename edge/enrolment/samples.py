@@ -6,6 +6,7 @@ What a face says of who it is, while somebody is recognized, is a look too: see
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ from edge.recognition.recognizer import Recognizer
 
 if TYPE_CHECKING:
     from edge.bundle.reader import Bundle
+
+log = logging.getLogger(__name__)
 
 CLEARLY_LARGER = 2.0
 """Of several faces the largest counts when its box has so many times the second's area."""
@@ -118,6 +121,8 @@ class SampleSet:
         if offer.look is None:
             reason = offer.reason or "cannot be judged"
             self.refused[reason] = self.refused.get(reason, 0) + 1
+            at = "" if time_s is None else f" at {time_s:.2f} s"
+            log.debug("%s%s does not count: %s", of or "a picture", at, reason)
             return offer
         self.looks.append(offer.look)
         self._taken_at = None if time_s is None else (of, time_s)

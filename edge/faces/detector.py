@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from edge.errors import DetectorError
 from edge.faces.face import Face
 from edge.faces.roll import upright
 from edge.files.model_file import read_model_file
+
+log = logging.getLogger(__name__)
 
 YUNET_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 """face_detection_yunet_2023mar.onnx of the OpenCV model zoo (MIT)."""
@@ -60,6 +63,7 @@ class Detector:
     def __init__(self, model: bytes, config: DetectorConfig | None = None) -> None:
         """Raises `DetectorError` when OpenCV cannot load `model`."""
         self.config = config or DetectorConfig()
+        log.debug("opencv %s runs the detector, %d threads", cv2.__version__, cv2.getNumThreads())
         if not hasattr(cv2, "FaceDetectorYN"):
             raise DetectorError(
                 f"OpenCV {cv2.__version__} has no FaceDetectorYN",

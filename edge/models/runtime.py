@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
@@ -13,6 +14,8 @@ from edge.console.native_output import stderr_hidden
 from edge.errors import ModelError, RuntimeMissing
 from edge.files.onnx_weights import refuse_external
 from edge.models.onnx_runtime import onnx_runtime
+
+log = logging.getLogger(__name__)
 
 TFLITE_MODULES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
@@ -120,11 +123,14 @@ def open_model(data: bytes, format: str, *, threads: int = 1) -> Model:
         try:
             model = _create(data, name, threads)
             _prove(model, data)
+            log.debug("%s runs a %s model, %d threads", model.runtime, format, threads)
             return model
         except ModuleNotFoundError:
+            log.debug("%s is not installed and is skipped", name)
             continue
         except Exception as problem:  # runtimes raise anything, also SystemError on ABI mismatch
             failures[name] = f"{type(problem).__name__}: {problem}".splitlines()[0]
+            log.debug("%s cannot run a %s model: %s", name, format, failures[name])
     if failures:
         said = "; ".join(f"{name}: {text}" for name, text in failures.items())
         raise ModelError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from edge.recognition.result import FrameResult
 
 if TYPE_CHECKING:
     from edge.bundle.reader import Bundle
+
+log = logging.getLogger(__name__)
 
 
 class Recognizer:
@@ -146,6 +149,7 @@ class Recognizer:
         quality = self.gate.judge(image_bgr, face)
         if not quality.passed:
             reason = quality.reason or "cannot be judged"
+            _tell_rejected(face, reason, quality.measures)
             return Observation(face, reason, decide_s=perf_counter() - started)
         gated = perf_counter()
         try:
@@ -158,6 +162,7 @@ class Recognizer:
         attributes = self._attributes(perception, other)
         embedded = perf_counter()
         scores = self.scores(perception)
+        _tell_scores(face, scores)
         return Observation(
             face,
             scores=scores,
@@ -207,3 +212,27 @@ class Recognizer:
 def _score(head: Head, embeddings: np.ndarray) -> HeadScore:
     score = float(head.score(embeddings)[0])
     return HeadScore(head.name, score, head.threshold, head.margin, head.key)
+
+
+def _tell_rejected(face: Face, reason: str, measures: Mapping[str, float]) -> None:
+    if log.isEnabledFor(logging.DEBUG):
+        shown = ", ".join(f"{name} {value:.3g}" for name, value in measures.items())
+        log.debug("%s is rejected: %s (%s)", _place(face), reason, shown)
+
+
+def _tell_scores(face: Face, scores: Sequence[HeadScore]) -> None:
+    if not log.isEnabledFor(logging.DEBUG):
+        return
+    if not scores:
+        log.debug("%s: there is no head to ask", _place(face))
+        return
+    best = max(scores, key=lambda score: score.excess)
+    log.debug(
+        "%s: nearest head %s, score %.2f, threshold %.2f, %d heads asked",
+        _place(face), best.person, best.score, best.threshold, len(scores),
+    )  # fmt: skip
+
+
+def _place(face: Face) -> str:
+    x, y, width, height = face.box_px
+    return f"face of {width:.0f}x{height:.0f} px at {x:.0f},{y:.0f}"

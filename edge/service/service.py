@@ -14,6 +14,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from edge.console.display_text import for_terminal
+from edge.console.verbosity import is_verbose, spoken_for
 
 LOG_SAME_EVERY_S = 60.0
 """The same message is logged at most this often."""
@@ -155,6 +156,8 @@ class RateLimit(logging.Filter):
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno <= logging.DEBUG:
+            return True
         key = (record.name, str(record.msg))
         now_s = time.monotonic()
         with self._lock:
@@ -191,17 +194,20 @@ class _Priority(_Plain):
 def logging_to_stderr(*, journal: bool = False, quiet: bool = False) -> Any:
     """While entered, what `edge` logs goes to standard error, one line a message.
 
-    journal: with syslog's priorities. quiet: errors alone.
+    journal: with syslog's priorities. quiet: errors alone. Where the command was asked to be
+    verbose, everything.
     """
     logger = logging.getLogger("edge")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Priority("%(message)s") if journal else _Plain("%(message)s"))
     handler.addFilter(RateLimit())
     level = logger.level
-    logger.setLevel(logging.ERROR if quiet else logging.INFO)
+    usual = logging.ERROR if quiet else logging.INFO
+    logger.setLevel(logging.DEBUG if is_verbose() else usual)
     logger.addHandler(handler)
     try:
-        yield
+        with spoken_for(logger):
+            yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ from edge.tracking.schedule import SLACK_S
 
 KEPT_LATENCIES = 10_000
 """Latencies of so many last pictures are remembered for the summary."""
+
+log = logging.getLogger(__name__)
 
 
 class ImageRecognizer(Observer, Protocol):
@@ -144,6 +147,9 @@ class Stream:
 
     def judged(self, grab: Frame, recognizer: ImageRecognizer) -> Judged:
         """One picture, judged."""
+        if grab.number > self._number + 1:
+            passed = grab.number - self._number - 1
+            log.debug("%d frames of %s passed unseen", passed, grab.source)
         self._number = grab.number
         grab = self._direction.turned(grab, recognizer.detect)
         result = recognized(grab, recognizer, self.tracker)

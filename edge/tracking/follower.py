@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from time import perf_counter
 
 import numpy as np
@@ -11,6 +12,8 @@ from edge.recognition.observation import Observation, Observer, latency_of
 from edge.recognition.result import FaceResult, Latency
 from edge.tracking.schedule import Schedule
 from edge.tracking.track import Track, Tracks
+
+log = logging.getLogger(__name__)
 
 
 class Follower:
@@ -24,6 +27,7 @@ class Follower:
         self.tracks = tracks or Tracks()
         self.schedule = schedule or Schedule()
         self._looker: Observer | None = None
+        self._unsearched = 0
 
     def follow(
         self, looker: Observer, image_bgr: np.ndarray, time_s: float
@@ -43,7 +47,9 @@ class Follower:
         if self.schedule.detection_due(self.tracks.living, time_s):
             with self.schedule.paying():
                 detect_s, looks = self._detect(looker, image_bgr, time_s)
-            predicted = False
+            predicted, self._unsearched = False, 0
+        else:
+            self._unsearched += 1
         results = [self._result(t, time_s, looks, predicted) for t in self.tracks.shown]
         results.sort(key=lambda result: -result.face.area_px2)
         total_s = perf_counter() - started
@@ -71,8 +77,23 @@ class Follower:
         for index, track in enumerate(assigned):
             if index in seen or self.schedule.look_due(track, time_s):
                 track.add(recall(index), time_s)
+        self._tell(assigned, seen, time_s)
         self.schedule.detected(time_s, missed=len(self.tracks.shown) < len(self.tracks.living))
         return detect_s, {assigned[index].number: look for index, look in seen.items()}
+
+    def _tell(self, assigned: list[Track], seen: dict[int, Observation], time_s: float) -> None:
+        """Why a track is not settled, and how many frames passed without a search."""
+        if not log.isEnabledFor(logging.DEBUG):
+            return
+        log.debug(
+            "at %.2f s: %d faces, %d looked at; %d frames before were not searched",
+            time_s, len(assigned), len(seen), self._unsearched,
+        )  # fmt: skip
+        for index in seen:
+            decision = assigned[index].vote.decision()
+            if decision.state not in ("match", "unknown"):
+                number, reason = assigned[index].number, decision.reason or "no reason"
+                log.debug("track %d is %s: %s", number, decision.state, reason)
 
     def _result(
         self, track: Track, time_s: float, looks: dict[int, Observation], predicted: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from edge.errors import InputError, ToolkitError, UsageError
+
+_LOG = logging.getLogger("export.flash")
 
 CHUNK_BYTES = 65536
 CONNECT_TIMEOUT_S = 20
@@ -99,6 +102,7 @@ class Ssh:
         makes of itself (its exit code) is for the reader of its output.
         Raises `RemoteError` with the reason in one line, `ConnectionCut` where it went away later.
         """
+        _LOG.debug("ssh %s: %s", host, remote if len(remote) <= 100 else f"{remote[:100]} …")
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
                 self.command(host, remote),

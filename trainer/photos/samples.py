@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,8 @@ from trainer.photos.augmented import AUGMENTED_COPY, source_of
 from trainer.photos.copies import SMALLER_COPY, smaller_copies
 from trainer.photos.grouping import BLOCK_S, Print, bits_of, group_numbers
 from trainer.photos.origin import camera_model
+
+_LOG = logging.getLogger("trainer.photos")
 
 PER_BLOCK = 4
 """Frames that are taken from a block of a video."""
@@ -176,6 +179,8 @@ def read_looks(
                 )
         except (PictureError, SourceError) as problem:
             dropped.append(Dropped(str(path), problem.message.replace(str(path), "the file")))
+    for one in dropped:
+        _LOG.debug("%s does not count: %s", one.name, one.reason)
     if not kept:
         reasons = ", ".join(sorted({one.reason for one in dropped})) or "no pictures"
         raise InputError(
