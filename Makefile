@@ -3,12 +3,9 @@
 #   make test      the quick tests
 #   make test-all  these, the long ones and those that talk to servers
 #   make lint      style and types
-<<<<<<< HEAD
 #   make test-plain  the tests of edge/ on the plain install, by another PYTHON=…
 #   make docs      the documentation site, in build/docs
-=======
 #   make bench     RESULTS.md anew from what is recorded
->>>>>>> 63da5f6 (Measure what more faces and heads cost, and write RESULTS.md from what is recorded)
 # PYTHON=… picks the interpreter for the environment in .venv, JOBS=… the number of test processes.
 
 PYTHON ?=
@@ -23,17 +20,10 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export GRPC_VERBOSITY := ERROR
 export PYTHONUNBUFFERED := 1
 
-<<<<<<< HEAD
-.PHONY: demo test test-all test-plain lint docs format clean help
+.PHONY: demo test test-all test-plain lint docs format clean help bench
 
 help:
-	@sed -n '2,9s/^# //p' Makefile
-=======
-.PHONY: demo test test-all lint format clean help bench
-
-help:
-	@sed -n '2,8s/^# //p' Makefile
->>>>>>> 63da5f6 (Measure what more faces and heads cost, and write RESULTS.md from what is recorded)
+	@sed -n '2,10s/^# //p' Makefile
 
 demo: $(VENV)/.ready-demo
 	@$(IN_VENV) -m benchmarks.demo
