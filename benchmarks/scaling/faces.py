@@ -20,7 +20,7 @@ COLUMNS_SHOWN = ("faces in the frame", "found", "processor ms a frame", "ms for 
 
 
 def frames(counts: Sequence[int] = COUNTS) -> dict[int, np.ndarray]:
-    """uint8[720, 1280, 3] BGR with so many drawn people, each in a cell of its own."""
+    """uint8[720, 1280, 3] BGR: number of drawn people to the frame, each in a cell."""
     from trainer.drawn import DrawnPerson, Shot, render
 
     side = min(WIDTH_PX // COLUMNS, HEIGHT_PX // ROWS)

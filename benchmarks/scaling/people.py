@@ -110,7 +110,7 @@ class People:
 
 
 def fewer(cohort: Cohort, people: int) -> Cohort:
-    """The same cohort with so many of its people, drawn at random."""
+    """The same cohort with `people` of its people, drawn at random."""
     names = np.unique(cohort.identity)
     chosen = np.random.default_rng(0).permutation(names)[:people]
     return cohort.select(np.isin(cohort.identity, chosen))
@@ -207,7 +207,7 @@ def _row(label: str, judging: Judging) -> tuple[str, ...]:
 def attribute_groups(shared: Path, names: Sequence[str], people: Sequence[str]) -> dict[
     str, dict[str, bool]
 ]:  # fmt: skip
-    """CelebA's attribute to person to whether most of their labelled photos have it."""
+    """CelebA's attribute to person to whether most of their labeled photos have it."""
     from trainer.data.label_files import read_labels
 
     folder = shared / "data" / "people"
