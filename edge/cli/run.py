@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -159,7 +160,11 @@ def _run(options: RunOptions, signals: Signals) -> None:
         trackers = [stream.tracker for stream in streams]
         passed = sum(getattr(tracker, "passed", 0) for tracker in trackers)
         failed = sum(getattr(tracker, "failed", 0) for tracker in trackers)
-        say(f"challenges passed: {passed}, failed: {failed}; {LIMITS}", err=options.as_json)
+        broken = sum(getattr(tracker, "broken", 0) for tracker in trackers)
+        say(
+            f"challenges passed: {passed}, failed: {failed}, broken off: {broken}; {LIMITS}",
+            err=options.as_json,
+        )
 
 
 def shown_source(name: str) -> str:
@@ -332,6 +337,10 @@ def open_sinks(
 
 def _local_sinks(options: RunOptions, signals: Signals) -> Iterator[Sink]:
     """What stays on this device."""
+    if options.challenge and not options.quiet and sys.stderr.isatty():
+        from edge.sinks.prompts import Prompts
+
+        yield Prompts()
     if options.window:
         from edge.sinks.window import Window
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -37,6 +37,9 @@ WORDS = {
 LOOK_STRAIGHT = "look straight into the camera"
 RUNNING, PASSED, FAILED = "running", "passed", "failed"
 
+PROMPT = "challenge for"
+"""How the reason of a match that waits for its challenge begins."""
+
 LIMITS = (
     "the challenge stops printed photos, also moved, tilted and gently bent ones; it does not stop "
     "a video of the person, a mask or a screen that follows orders, and is no door lock by itself"
@@ -58,7 +61,8 @@ class ChallengeConfig:
     eye-mouth distance, relative to the straight face, between which movements count. back: nearer
     than this to the straight place is back again. straight: pictures before the first order.
     seconds: for all orders. pause_s: before a new attempt. gap_s: a face unseen for longer
-    has failed.
+    has failed. tries: attempts of one person that may end without success within `lock_s`; then
+    there is no other until so much time has passed since the first of them.
     """
 
     turn: float = 0.22
@@ -70,6 +74,8 @@ class ChallengeConfig:
     seconds: float = 20.0
     pause_s: float = 3.0
     gap_s: float = 1.0
+    tries: int = 3
+    lock_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,11 @@ class Challenge:
         self._is_back = True
 
     @property
+    def has_ordered(self) -> bool:
+        """Whether the person has been told an order, so that a new attempt would be another try."""
+        return self._base is not None
+
+    @property
     def words(self) -> str:
         """What the person is to do."""
         if self._base is None or not self._is_back:
@@ -148,6 +159,10 @@ class Challenge:
             if self.done == len(self.order):
                 self._end(PASSED, time_s)
 
+    def refuse(self, time_s: float) -> None:
+        """Let it have failed without a try."""
+        self._end(FAILED, time_s)
+
     def _settle(self, stance: Stance) -> None:
         """Take the straight face once it holds still."""
         self._straight.append(stance)
@@ -173,7 +188,13 @@ class Challenge:
 
 
 class Followed(Protocol):
-    """What follows faces from picture to picture; `edge.tracking.follower.Follower` is one."""
+    """What follows faces from picture to picture; `edge.tracking.follower.Follower` is one.
+
+    living: numbers of the tracks that have not ended, seen in the last picture or not.
+    """
+
+    @property
+    def living(self) -> Collection[int]: ...
 
     def follow(
         self, looker: Observer, image_bgr: np.ndarray, time_s: float
@@ -184,23 +205,30 @@ class Followed(Protocol):
 class Challenger:
     """Lets a match count only once the same track has passed a challenge.
 
-    Until then the decision is "uncertain", and its reason says what to do. passed, failed: how many
-    attempts ended so.
+    Until then the decision is "uncertain", and its reason says what to do. A challenge lives as
+    long as its track, so that a missed detection neither ends nor renews it. passed, failed,
+    broken: how many attempts ended so; broken are those that an order was given in when the track
+    ended or went on with another name.
     """
 
     def __init__(self, follower: Followed, config: ChallengeConfig | None = None) -> None:
         self.config = config or ChallengeConfig()
-        self.passed = self.failed = 0
+        self.passed = self.failed = self.broken = 0
         self._follower = follower
         self._open: dict[int, tuple[str, Challenge]] = {}
+        self._missed_s: dict[str, deque[float]] = {}
+
+    @property
+    def living(self) -> Collection[int]:
+        return self._follower.living
 
     def follow(
         self, looker: Observer, image_bgr: np.ndarray, time_s: float
     ) -> tuple[tuple[FaceResult, ...], Latency]:
         """As the follower's, with decisions that wait for the challenge."""
         faces, latency = self._follower.follow(looker, image_bgr, time_s)
-        seen = {face.track for face in faces}
-        self._open = {track: each for track, each in self._open.items() if track in seen}
+        for track in set(self._open) - set(self._follower.living):
+            self._close(track, time_s)
         return tuple(self._judged(face, time_s) for face in faces), latency
 
     def _judged(self, face: FaceResult, time_s: float) -> FaceResult:
@@ -213,12 +241,17 @@ class Challenger:
         challenge.update(face.face.landmarks(), time_s)
         if before == RUNNING and challenge.state != RUNNING:
             self.passed += challenge.state == PASSED
-            self.failed += challenge.state == FAILED
+            if challenge.state == FAILED:
+                self.failed += 1
+                self._miss(self._open[face.track][0], time_s)
         if challenge.state == PASSED:
             return face
         words = challenge.words
         if challenge.state == FAILED:
+            wait_s = self._locked_s(self._open[face.track][0], time_s)
             words = f"not passed; {LOOK_STRAIGHT} to try again"
+            if wait_s > 0:
+                words = f"not passed {self.config.tries} times; wait {wait_s:.0f} s to try again"
         count = f"{min(challenge.done + 1, len(STEPS))} of {len(STEPS)}"
         return replace(face, decision=_waiting(face.decision, f"{count}: {words}"))
 
@@ -231,15 +264,39 @@ class Challenger:
             and challenge.state == FAILED
             and time_s - (challenge.ended_s or 0.0) >= self.config.pause_s
         )
-        if person is not None and (challenge is None or over or person != name):
-            challenge = Challenge(time_s, self.config)
-            self._open[track] = (person, challenge)
-        return challenge
+        if person is None or not (challenge is None or over or person != name):
+            return challenge
+        if challenge is not None:
+            self._close(track, time_s)
+        started = Challenge(time_s, self.config)
+        if self._locked_s(person, time_s) > 0:
+            started.refuse(time_s)
+        self._open[track] = (person, started)
+        return started
+
+    def _close(self, track: int, time_s: float) -> None:
+        """Forget a track's challenge; one that is under way is broken off."""
+        name, challenge = self._open.pop(track)
+        if challenge.state == RUNNING and challenge.has_ordered:
+            self.broken += 1
+            self._miss(name, time_s)
+
+    def _miss(self, person: str, time_s: float) -> None:
+        """Remember an attempt without success."""
+        missed_s = self._missed_s.setdefault(person, deque(maxlen=self.config.tries))
+        missed_s.append(time_s)
+
+    def _locked_s(self, person: str, time_s: float) -> float:
+        """How long the person has to wait for another attempt, 0 for not at all."""
+        missed_s = list(self._missed_s.get(person, ()))
+        if len(missed_s) < self.config.tries or time_s < missed_s[-1]:
+            return 0.0
+        return max(0.0, missed_s[0] + self.config.lock_s - time_s)
 
 
 def _waiting(decision: Decision, words: str) -> Decision:
     """A match that does not count yet; any other decision stays."""
     if decision.state != "match":
         return decision
-    reason = f"challenge for {decision.person}, {words}"
+    reason = f"{PROMPT} {decision.person}, {words}"
     return Decision("uncertain", None, decision.score, decision.threshold, reason)

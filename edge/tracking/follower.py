@@ -29,6 +29,11 @@ class Follower:
         self._looker: Observer | None = None
         self._unsearched = 0
 
+    @property
+    def living(self) -> list[int]:
+        """Numbers of the tracks that have not ended."""
+        return [track.number for track in self.tracks.living]
+
     def follow(
         self, looker: Observer, image_bgr: np.ndarray, time_s: float
     ) -> tuple[tuple[FaceResult, ...], Latency]:

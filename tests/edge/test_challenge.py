@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from faked import ADA, BEN, POINTS, face, picture, write_video
+from look_factory import BLANK, Person, Scene
 
 from edge.cli.main import main
 from edge.faces.detector import Detector
@@ -18,7 +20,9 @@ from edge.faces.face import Face
 from edge.faces.quality import FACE_MM
 from edge.files.image import read_picture
 from edge.recognition.observation import Observer
-from edge.recognition.result import FaceResult, Latency
+from edge.recognition.result import FaceResult, FrameResult, Latency
+from edge.sinks.base import Judged
+from edge.sinks.prompts import Prompts
 from edge.sources.files import file_source
 from edge.tracking.challenge import (
     FAILED,
@@ -28,10 +32,12 @@ from edge.tracking.challenge import (
     RIGHT,
     RUNNING,
     STEPS,
+    WORDS,
     Challenge,
     Challenger,
     stance_of,
 )
+from edge.tracking.follower import Follower
 
 DRAWN_FACE = Path(__file__).resolve().parents[2] / "edge/shipped/drawn-face.jpg"
 FLAT_MM = FACE_MM * (1.0, 1.0, 0.0)
@@ -204,15 +210,21 @@ def test_real_heads_turn_far_enough(shared: Path) -> None:
 
 
 class Script:
-    """A follower whose faces are given."""
+    """A follower whose faces are given; None is a picture in which none was found. Tracks live on
+    until another face is shown."""
 
-    def __init__(self, faces: list[FaceResult]) -> None:
+    def __init__(self, faces: list[FaceResult | None]) -> None:
         self.faces = faces
+        self.living: list[int] = []
 
     def follow(
         self, looker: Observer, image_bgr: np.ndarray, time_s: float
     ) -> tuple[tuple[FaceResult, ...], Latency]:
-        return (self.faces.pop(0),), Latency()
+        face = self.faces.pop(0)
+        if face is None:
+            return (), Latency()
+        self.living = [] if face.track is None else [face.track]
+        return (face,), Latency()
 
 
 def shown(points: np.ndarray, who: int = ADA, track: int | None = 1) -> FaceResult:
@@ -220,11 +232,14 @@ def shown(points: np.ndarray, who: int = ADA, track: int | None = 1) -> FaceResu
     return FaceResult(Face((0, 0, 99, 99), landmarks, 0.9), face(who).decision, track)
 
 
-def judged(faces: list[FaceResult], monkeypatch: pytest.MonkeyPatch) -> tuple[Challenger, list]:
+def judged(
+    faces: list[FaceResult | None], monkeypatch: pytest.MonkeyPatch, step_s: float = 0.1
+) -> tuple[Challenger, list]:
     monkeypatch.setattr("random.SystemRandom.sample", lambda self, steps, count: list(STEPS))
     challenger, found = Challenger(Script(list(faces))), []
     for number in range(len(faces)):
-        found.append(challenger.follow(None, picture(ADA), 0.1 * number)[0][0].decision)
+        seen = challenger.follow(None, picture(ADA), step_s * number)[0]
+        found += [face.decision for face in seen]
     return challenger, found
 
 
@@ -245,6 +260,84 @@ def test_another_name_or_track_begins_anew(monkeypatch: pytest.MonkeyPatch) -> N
         assert [each.state for each in found[-2:]] == ["match", "uncertain"]
     _, (alone,) = judged([shown(seen(FACE_MM), track=None)], monkeypatch)
     assert alone.state == "uncertain"
+
+
+def test_missed_detections_neither_end_nor_renew_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    faces: list[FaceResult | None] = [shown(points) for points in obeying(FACE_MM, STEPS)]
+    for place in (30, 20, 10, 3):
+        faces[place:place] = [None, None]
+    challenger, found = judged(faces, monkeypatch)
+    assert (found[-1].state, found[-1].person) == ("match", "Ada")
+    assert (challenger.passed, challenger.failed, challenger.broken) == (1, 0, 0)
+    challenger, found = judged([*faces, None, shown(seen(FACE_MM))], monkeypatch)
+    assert found[-1].state == "match", "what was passed stays passed while the track lives"
+
+
+def test_who_breaks_off_is_counted_and_gets_no_endless_tries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    straight = seen(FACE_MM)
+    passing_by = [shown(straight, ADA, track) for track in range(1, 9)]
+    challenger, _ = judged(passing_by, monkeypatch)
+    assert challenger.broken == 0, "nobody was told an order"
+    tries = [shown(straight, ADA, track) for track in (1, 2, 3, 4) for _ in range(8)]
+    challenger, found = judged(tries, monkeypatch)
+    assert (challenger.passed, challenger.failed, challenger.broken) == (0, 0, 3)
+    assert "turn your head" in found[23].reason
+    assert (
+        found[24].reason == "challenge for Ada, 1 of 3: not passed 3 times; wait 58 s to try again"
+    )
+    obeyed = [shown(points, ADA, 5) for points in obeying(FACE_MM, STEPS)]
+    _, found = judged([*tries, *obeyed], monkeypatch)
+    assert found[-1].state == "uncertain"
+    waited = [shown(straight, ADA, 5)] * 700
+    challenger, found = judged([*tries, *waited, *obeyed], monkeypatch)
+    assert (challenger.passed, found[-1].state) == (1, "match")
+    ben = [shown(points, BEN, 6) for points in obeying(FACE_MM, STEPS)]
+    _, found = judged([*tries, *ben], monkeypatch)
+    assert found[-1].state == "match", "another person has tries of their own"
+
+
+def test_another_name_on_the_track_breaks_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = [shown(seen(FACE_MM))] * 8 + [shown(seen(FACE_MM), BEN)]
+    challenger, found = judged(faces, monkeypatch)
+    assert challenger.broken == 1
+    assert "look straight" in found[-1].reason
+
+
+def test_a_track_of_the_real_follower_outlives_a_missed_detection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The person blinks out of the detector's sight for half a second."""
+    monkeypatch.setattr("random.SystemRandom.sample", lambda self, steps, count: list(STEPS))
+    here = Person(0, lambda t: None if 2.0 <= t < 2.5 else (100.0, 100.0), lambda t: 1.0)
+    scene, challenger = Scene([here]), Challenger(Follower())
+    reasons = []
+    for number in range(100):
+        scene.time_s = number / 25
+        faces, _ = challenger.follow(scene, BLANK, scene.time_s)
+        reasons += [
+            face.decision.reason for face in faces if "challenge" in (face.decision.reason or "")
+        ]
+    assert "turn your head" in reasons[-1]
+    first = next(n for n, words in enumerate(reasons) if "turn your head" in words)
+    assert all("turn your head" in words for words in reasons[first:]), "it is not begun again"
+    assert challenger.broken == 0
+
+
+def test_prompts_are_printed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    sink = Prompts(stream)
+    monkeypatch.setattr("random.SystemRandom.sample", lambda self, steps, count: list(STEPS))
+    faces: list[FaceResult | None] = [shown(points) for points in obeying(FACE_MM, STEPS)]
+    challenger = Challenger(Script(list(faces)))
+    for number in range(len(faces)):
+        found, _ = challenger.follow(None, picture(ADA), 0.1 * number)
+        sink.write(Judged(None, FrameResult(faces=found)))
+    said = [line.partition(": ")[2] for line in stream.getvalue().splitlines()]
+    orders = [words for words in said if words != "look straight into the camera"]
+    assert orders == [WORDS[step] for step in STEPS]
+    assert len(said) == 2 * len(STEPS), "each order once, and straight before it"
 
 
 def test_by_the_command(tmp_path: Path) -> None:
