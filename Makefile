@@ -4,6 +4,7 @@
 #   make test-all  these, the long ones and those that talk to servers
 #   make lint      style and types
 #   make test-plain  the tests of edge/ on the plain install, by another PYTHON=…
+#   make wheel     the wheel, with a bill of its materials (CycloneDX) for each target
 #   make docs      the documentation site, in build/docs
 #   make bench     RESULTS.md anew from what is recorded
 # PYTHON=… picks the interpreter for the environment in .venv, JOBS=… the number of test processes.
@@ -20,10 +21,10 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export GRPC_VERBOSITY := ERROR
 export PYTHONUNBUFFERED := 1
 
-.PHONY: demo test test-all test-plain lint docs format clean help bench
+.PHONY: demo test test-all test-plain lint docs wheel constraints format clean help bench
 
 help:
-	@sed -n '2,10s/^# //p' Makefile
+	@sed -n '2,11s/^# //p' Makefile
 
 demo: $(VENV)/.ready-demo
 	@$(IN_VENV) -m benchmarks.demo
@@ -58,6 +59,18 @@ lint: $(VENV)/.ready-test
 docs: $(VENV)/.ready-docs
 	@NO_MKDOCS_2_WARNING=1 $(IN_VENV) -m mkdocs build --strict --quiet --clean
 	@echo "wrote build/docs/index.html"
+
+wheel: $(VENV)/.ready-release
+	@rm -rf build/lib dist && $(PIP) wheel -q --no-deps --wheel-dir dist .
+	@for file in constraints/*.txt; do \
+	    $(IN_VENV) -m cyclonedx_py requirements "$$file" --output-reproducible --output-format JSON \
+	        --output-file "dist/edge_recognize-$$(basename "$$file" .txt).cdx.json" || exit 1; \
+	done
+	@ls dist
+
+# Pins and hashes of what a device installs, resolved again for each target.
+constraints: $(VENV)/.ready-test
+	$(IN_VENV) .ci/constraints.py
 
 format: $(VENV)/.ready-test
 	$(IN_VENV) -m ruff check --fix .

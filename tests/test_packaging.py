@@ -6,6 +6,7 @@ import ast
 import configparser
 import importlib.metadata
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -166,6 +167,70 @@ def test_the_hint_for_a_missing_module_names_the_right_extra() -> None:
     for module, extra in commands._EXTRA_OF_MODULE.items():
         distributions = {canonicalize_name(name) for name in brought[module]}
         assert distributions & names(found[extra]), f"{module} is not in [{extra}]"
+
+
+CONSTRAINTS = sorted((ROOT / "constraints").glob("*.txt"))
+
+
+def pinned(path: Path) -> dict[str, str]:
+    """Version by distribution; every line pins one and bears its SHA-256."""
+    text = path.read_text("utf-8").replace("\\\n", "")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    form = re.compile(r"([A-Za-z0-9._-]+)==(\S+) +--hash=sha256:[0-9a-f]{64}")
+    found = [form.fullmatch(line) for line in lines]
+    assert found and all(found), path.name
+    return {canonicalize_name(one[1]): one[2] for one in found if one}
+
+
+@pytest.mark.parametrize("path", CONSTRAINTS, ids=lambda path: path.stem)
+def test_the_constraints_pin_what_setup_cfg_asks_for(path: Path) -> None:
+    """Made again by `make constraints`; no index is named."""
+    versions = pinned(path)
+    assert "://" not in path.read_text("utf-8")
+    machine = "aarch64" if "aarch64" in path.stem else "x86_64"
+    at = {"platform_machine": machine, "python_version": "3.13", "sys_platform": "linux"}
+    found = extras()
+    for requirement in [*plain(), *found["secure"], *found["mqtt"]]:
+        if not requirement.marker or requirement.marker.evaluate(at):
+            version = versions[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(version), requirement.name
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("path", CONSTRAINTS, ids=lambda path: path.stem)
+def test_a_device_can_install_what_is_pinned(path: Path, tmp_path: Path) -> None:
+    """pip takes the files for the target, each by its hash, and nothing is missing among them."""
+    python = "3.13" if "trixie" in path.stem else "3.11"
+    tags = [tag.replace("aarch64", "x86_64") if "x86" in path.stem else tag for tag in AARCH64]
+    platforms = [word for tag in tags for word in ("--platform", tag)]
+    report = tmp_path / "report.json"
+    pip(
+        *("install", "--quiet", "--dry-run", "--ignore-installed", "--only-binary=:all:"),
+        *("--require-hashes", "--target", str(tmp_path / "nowhere"), "--report", str(report)),
+        *("--implementation", "cp", "--python-version", python, *platforms, "-r", str(path)),
+    )
+    items = json.loads(report.read_text("utf-8"))["install"]
+    taken = {
+        canonicalize_name(one["metadata"]["name"]): one["metadata"]["version"] for one in items
+    }
+    assert taken == pinned(path)
+
+
+@pytest.mark.parametrize("path", CONSTRAINTS, ids=lambda path: path.stem)
+def test_the_bill_of_materials_has_every_package_with_its_hash(path: Path, tmp_path: Path) -> None:
+    """By CycloneDX's own tool, as `make wheel` writes it."""
+    out = tmp_path / "bill.json"
+    words = ["requirements", str(path), "--output-reproducible", "--output-format", "JSON"]
+    command = [sys.executable, "-m", "cyclonedx_py", *words, "--output-file", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    bill = json.loads(out.read_text("utf-8"))
+    assert bill["bomFormat"] == "CycloneDX"
+    listed = {canonicalize_name(one["name"]): one["version"] for one in bill["components"]}
+    assert listed == pinned(path)
+    for one in bill["components"]:
+        hashes = [each for link in one["externalReferences"] for each in link.get("hashes", ())]
+        assert [each["alg"] for each in hashes] == ["SHA-256"], one["name"]
 
 
 def pip(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
