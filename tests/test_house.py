@@ -47,6 +47,7 @@ ROOMS = {
             "visits",
             "sinks",
             "doctor",
+            "web",
             "service",
             "cli",
         ),

@@ -56,6 +56,7 @@ class RunOptions:
     window: bool = False
     serve: str | None = None
     serve_token: str | None = None
+    serve_read_only: bool = False
     mqtt: str | None = None
     webhook: tuple[str, ...] = ()
     on_match: tuple[str, ...] = ()
@@ -103,6 +104,8 @@ def check_options(options: RunOptions) -> None:
         raise UsageError("--visit-faces alone keeps nothing", hint="add --keep-visits N")
     if options.serve_token is not None and options.serve is None:
         raise UsageError("--serve-token has nothing to protect", hint="add --serve HOST:PORT")
+    if options.serve_read_only and options.serve is None:
+        raise UsageError("--serve-read-only has nothing to serve", hint="add --serve HOST:PORT")
 
 
 def _run(options: RunOptions, signals: Signals) -> None:
@@ -251,7 +254,7 @@ def open_recognizer(located: Located, options: RunOptions) -> Recognizer:
         detector_model=options.detector_model,
         threads=options.threads,
         attributes=options.attributes,
-        adapt=options.adapt if options.camera is not None else "off",
+        adapt=options.adapt if options.camera else "off",
     )
 
 
@@ -331,7 +334,7 @@ def open_sinks(
     sinks: list[Sink] = [JsonLines() if options.as_json else TextLines(alone=alone)]
     sinks += _local_sinks(options, signals)
     labels = [stream.label for stream in streams if stream.label]
-    sinks += _network_sinks(options, people, labels)
+    sinks += _network_sinks(options, people, labels, signals)
     return sinks
 
 
@@ -358,14 +361,24 @@ def _local_sinks(options: RunOptions, signals: Signals) -> Iterator[Sink]:
 
 
 def _network_sinks(
-    options: RunOptions, people: Sequence[str], labels: Sequence[str]
+    options: RunOptions, people: Sequence[str], labels: Sequence[str], signals: Signals
 ) -> Iterator[Sink]:
     """What uses the network; the only place that does, beside cameras with a URL. labels: of
     several sources."""
     if options.serve is not None:
-        from edge.sinks.preview import Address, Preview
+        from edge.cli.serving import serving_sinks
+        from edge.sinks.preview import Address
 
-        yield Preview(Address.parse(options.serve, options.serve_token), labels)
+        yield from serving_sinks(
+            Address.parse(options.serve, options.serve_token),
+            sources=labels,
+            read_only=options.serve_read_only,
+            bundle=options.bundle,
+            key_file=options.key_file,
+            detector_model=options.detector_model,
+            keeps_visits=options.keep_visits is not None,
+            changed=signals.ask_reload,
+        )
     if options.mqtt is not None:
         from edge.sinks.mqtt import Mqtt, MqttConfig
 

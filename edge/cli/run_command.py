@@ -40,7 +40,17 @@ SECTIONS = {
         "challenge",
     ),
     "Outputs": (
-        *("as_json", "save", "window", "serve", "serve_token", "mqtt", "webhook", "on_match"),
+        *(
+            "as_json",
+            "save",
+            "window",
+            "serve",
+            "serve_token",
+            "serve_read_only",
+            "mqtt",
+            "webhook",
+        ),
+        "on_match",
         *("keep_events", "events_folder", "keep_visits", "visit_faces"),
     ),
     "Service": ("systemd", "max_cpu", "threads", "quiet", "verbose"),
@@ -171,6 +181,9 @@ class _Share(click.ParamType):
 )
 @click.option(
     "--serve-token", metavar="SECRET", help="Require this secret in the browser for --serve."
+)
+@click.option(
+    "--serve-read-only", is_flag=True, help="Let nobody change anything on the page of --serve."
 )
 @click.option(
     "--mqtt",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hmac
-import ipaddress
 import logging
 import os
 import select
@@ -14,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from types import TracebackType
@@ -23,11 +20,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import cv2
 
-from edge.console.json_text import json_text
 from edge.errors import SinkError, UsageError
 from edge.recognition.result import FrameResult
 from edge.sinks.base import Judged, Sink
-from edge.sinks.preview_page import PAGE
+from edge.sinks.exchange import Answer, Request, Site
+from edge.sinks.guard import Guard, Verdict, is_loopback
+from edge.sinks.preview_page import LOGIN, PAGE
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +43,20 @@ MOST_CONNECTIONS = 64
 BEFORE_TOKEN_S = 5.0
 """How long a connection may take until its token was seen, however slowly it sends."""
 
+BODY_S = 30.0
+"""How long a body may take to come."""
+
+MOST_LARGE_BODIES, LARGE_BYTES = 2, 65_536
+"""So many bodies larger than this are held at once."""
+
+MOST_FORM_BYTES = 1024
+
 _BOUNDARY = "picture"
-_COOKIE = "edge_token"
+
+_POLICY = (
+    "default-src 'none'; img-src 'self' blob:; connect-src 'self'; style-src 'self' {inline}; "
+    "script-src 'self' {inline}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 @dataclass(frozen=True)
@@ -59,10 +69,7 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        try:
-            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
     @classmethod
     def parse(cls, text: str, token: str | None = None) -> Address:
@@ -93,14 +100,24 @@ class Address:
 class Preview(Sink):
     """Serves the page; pictures are encoded only while somebody watches.
 
-    sources: labels of several sources; the page shows each of them.
+    sources: labels of several sources; the page shows each of them. site: what is served beside the
+    pictures. read_only: whether nothing can be changed.
     """
 
     name = "preview"
     wants_images = True
 
-    def __init__(self, address: Address, sources: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        address: Address,
+        sources: Sequence[str] = (),
+        *,
+        site: Site | None = None,
+        read_only: bool = False,
+    ) -> None:
         self.address = address
+        self.site = site
+        self.guard = Guard(address.token, read_only=read_only)
         self._changed = threading.Condition()
         self._views = {label: _View() for label in sources or ("",)}
         self._watchers = 0
@@ -248,6 +265,7 @@ class _Server(ThreadingHTTPServer):
         address = preview.address
         self.preview = preview
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        self.large = threading.BoundedSemaphore(MOST_LARGE_BODIES)
         self._connections = 0
         self._waiting: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
@@ -300,72 +318,137 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "edge-recognize", ""
 
     def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        if not self._is_for_us():
-            self.send_error(403, "Unknown host")
-        elif self.server.preview.address.token and self._takes_token(parts.query):
-            return
-        elif not self._may():
-            self._send(401, "text/plain; charset=utf-8", b"Open the address with ?token=...\n")
-        else:
-            self.server.let_in(self.connection)
-            self._answer(parts.path, parse_qs(parts.query).get("source", [""])[0])
+        self._serve()
 
-    def _answer(self, path: str, label: str) -> None:
-        if path == "/":
-            self._send(200, "text/html; charset=utf-8", PAGE.encode())
-        elif path == "/state.json":
-            self._send(200, "application/json", json_text(self.server.preview.state()).encode())
-        elif path == "/stream.mjpg":
-            self._stream(label)
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        """Who is not known gets the form and nothing else; bodies are read of who is let in."""
+        parts, guard = urlsplit(self.path), self.server.preview.guard
+        query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+        client = str(self.client_address[0])
+        if not guard.knows_host(self.headers.get("Host", "")):
+            self.send_error(403, "Unknown host")
+            return
+        if self.command == "POST" and parts.path == "/login":
+            self._log_in(client)
+            return
+        verdict = guard.judge(dict(self.headers), client, parts.path, query.pop("token", ""))
+        if verdict is not Verdict.WELCOME:
+            self._refuse(verdict)
+            return
+        self.server.let_in(self.connection)
+        problem = None if self.command == "GET" else guard.write_problem(dict(self.headers))
+        if problem is not None:
+            self._give(Answer.problem(403, f"this was asked {problem}"))
+        elif self.command != "GET" and guard.read_only and parts.path != "/api/recognize":
+            hint = "leave out --serve-read-only"
+            self._give(Answer.problem(403, "nothing can be changed here", hint))
         else:
-            self.send_error(404)
+            self._answer(parts.path, query)
+
+    def _answer(self, path: str, query: dict[str, str]) -> None:
+        preview = self.server.preview
+        if self.command == "GET" and path == "/stream.mjpg":
+            self._stream(query.get("source", ""))
+            return
+        if self.command == "GET" and path == "/state.json":
+            self._give(Answer.json(preview.state()))
+            return
+        answer = None
+        if preview.site is not None:
+            answer = self._ask(preview.site, path, query)
+        elif self.command == "GET" and path == "/":
+            self._send(200, "text/html; charset=utf-8", PAGE.encode(), inline=True)
+            return
+        self._give(answer or Answer.problem(404, f"there is nothing under {path[:80]}"))
+
+    def _ask(self, site: Site, path: str, query: dict[str, str]) -> Answer | None:
+        size = self._size()
+        if size is None or size > site.most_body_bytes(self.command, path):
+            return Answer.problem(413, "the body is too large, or of no stated length")
+        is_large = size > LARGE_BYTES
+        if is_large and not self.server.large.acquire(timeout=SLOW_CLIENT_S):
+            return Answer.problem(503, "too many large bodies come at once", "try again")
+        try:
+            body = self._body(size)
+            if body is None:
+                return Answer.problem(408, "the body did not come in time")
+            kind = self.headers.get("Content-Type", "")
+            languages = self.headers.get("Accept-Language", "")
+            return site.answer(Request(self.command, path, query, body, kind, languages))
+        finally:
+            if is_large:
+                self.server.large.release()
+
+    def _size(self) -> int | None:
+        text = self.headers.get("Content-Length", "0")
+        if self.headers.get("Transfer-Encoding") or not text.isdigit() or len(text) > 12:
+            return None
+        return int(text)
+
+    def _body(self, size: int) -> bytes | None:
+        """None where it does not come within `BODY_S`."""
+        ends_at_s, parts, left = time.monotonic() + BODY_S, [], size
+        while left > 0:
+            piece = self.rfile.read1(min(left, 65_536)) if time.monotonic() < ends_at_s else b""
+            if not piece:
+                return None
+            parts.append(piece)
+            left -= len(piece)
+        return b"".join(parts)
+
+    def _log_in(self, client: str) -> None:
+        """The form: a right token is answered with the cookie."""
+        size, guard = self._size(), self.server.preview.guard
+        body = self._body(size) if size is not None and size <= MOST_FORM_BYTES else None
+        given = parse_qs((body or b"").decode("utf-8", "replace")).get("token", [""])[0]
+        verdict = guard.judge_token(given, client) if guard.asks else Verdict.WELCOME
+        if verdict is not Verdict.WELCOME:
+            self._refuse(verdict)
+            return
+        self.send_response(303)
+        self.send_header("Location", "./")
+        if guard.asks:
+            self.send_header("Set-Cookie", guard.cookie)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _refuse(self, verdict: Verdict) -> None:
+        if verdict is Verdict.TIRESOME:
+            self._give(Answer.problem(429, verdict.value, "wait for a minute"))
+        elif "text/html" in self.headers.get("Accept", ""):
+            self._send(401, "text/html; charset=utf-8", LOGIN.encode(), inline=True)
+        else:
+            hint = "send it as 'Authorization: Bearer TOKEN'"
+            self._give(Answer.problem(401, verdict.value, hint))
+
+    def _give(self, answer: Answer) -> None:
+        if answer.stream is None:
+            self._send(answer.code, answer.kind, answer.body)
+            return
+        self.send_response(answer.code)
+        self.send_header("Content-Type", answer.kind)
+        self._send_common()
+        for piece in answer.stream(self._is_there):
+            self.wfile.write(piece)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: they hold the token."""
 
-    def _is_for_us(self) -> bool:
-        """On loopback the host has to be one too, so that no web page can ask through a name of
-        its own (DNS rebinding); elsewhere the token guards."""
-        address = self.server.preview.address
-        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
-        return bool(address.token) or Address(host, 0).is_loopback
-
-    def _takes_token(self, query: str) -> bool:
-        """A right token in the address moves into a cookie, out of sight."""
-        given = parse_qs(query).get("token", [""])[0]
-        if not self._is_right(given):
-            return False
-        self.send_response(303)
-        self.send_header("Location", "./")
-        self.send_header("Set-Cookie", f"{_COOKIE}={given}; HttpOnly; SameSite=Strict; Path=/")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-        return True
-
-    def _may(self) -> bool:
-        if not self.server.preview.address.token:
-            return True
-        bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        try:
-            cookie = SimpleCookie(self.headers.get("Cookie", "")).get(_COOKIE)
-        except CookieError:
-            cookie = None
-        return self._is_right(bearer) or (cookie is not None and self._is_right(cookie.value))
-
-    def _is_right(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode(), self.server.preview.address.token.encode())
-
-    def _send(self, code: int, kind: str, body: bytes) -> None:
+    def _send(self, code: int, kind: str, body: bytes, *, inline: bool = False) -> None:
         self.send_response(code)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self._send_common()
+        self._send_common(inline=inline)
         self.wfile.write(body)
 
-    def _send_common(self) -> None:
-        policy = "default-src 'none'; img-src 'self'; connect-src 'self'; "
-        policy += "style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'"
+    def _send_common(self, *, inline: bool = False) -> None:
+        policy = _POLICY.format(inline="'unsafe-inline'" if inline else "")
         self.send_header("Content-Security-Policy", policy)
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")

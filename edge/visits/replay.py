@@ -81,6 +81,7 @@ def decided(
 
     None where a head has not scored its looks and their embeddings are not kept.
     """
+    heads = [head for head in heads if not head.is_task]
     columns = []
     for head in heads:
         scores = _scores(visit, head)

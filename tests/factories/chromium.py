@@ -114,6 +114,22 @@ class Chromium:
                 clickCount=1,
             )
 
+    def press(self, key: str) -> None:
+        """Press and release a key, by its name, as "ArrowRight"."""
+        for kind in ("keyDown", "keyUp"):
+            self._ask("Input.dispatchKeyEvent", type=kind, key=key)
+
+    def resize(self, width_px: int, height_px: int, *, dark: bool = False) -> None:
+        """Show the page as on a screen of that size, in dark colours where the reader wants so."""
+        metrics = {"width": width_px, "height": height_px, "deviceScaleFactor": 1, "mobile": False}
+        self._ask("Emulation.setDeviceMetricsOverride", **metrics)
+        wish = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._ask("Emulation.setEmulatedMedia", features=[wish])
+
+    def speak(self, language: str) -> None:
+        """Prefer a language from the next page on."""
+        self._ask("Emulation.setUserAgentOverride", userAgent="a browser", acceptLanguage=language)
+
     def photograph(self, path: Path) -> None:
         """What the page looks like, as PNG."""
         data = self._ask("Page.captureScreenshot", format="png")["data"]

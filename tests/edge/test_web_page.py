@@ -1,0 +1,205 @@
+"""The page in a browser: its views, its languages, and three clicks after a false accept."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from chromium import Chromium
+from device_factory import answer, bare_home, call
+from faked import ADA, STRANGER, picture, result
+from site_factory import served
+
+from edge.people.registry import open_register
+from edge.sinks.base import FanOut, Judged
+from edge.tracking.presence import Event
+from trainer.drawn import DrawnPerson, Visit, write_photos, write_video
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "edge" / "web" / "page"
+VIEWS = ("live", "recent", "people", "unknown", "health")
+CARD = "#view article"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home where Ana is enrolled with a threshold so low that strangers pass, and a clip of
+    one."""
+    folder = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        bare_home(folder / "home", patch)
+        write_photos(folder / "ana", DrawnPerson.draw(1), shots=12, seed=0)
+        assert call("enrol", "--name", "ana", "--photos", folder / "ana", "-q").exit_code == 0
+        with open_register(None, None) as register:
+            (ana,) = register.people.persons
+            low = replace(ana, head=replace(ana.head, threshold=-50.0))
+            people = replace(register.people, persons=(low,))
+            register._keep(replace(people, calibrated_for=register._fingerprint(people.persons)))
+        clip = folder / "stranger.mkv"
+        write_video(clip, [Visit((DrawnPerson.draw(905),), 1.5)], seed=1)
+        assert accepted(clip, "--keep-visits", 10, "--visit-faces") > 0
+        yield folder
+
+
+@pytest.fixture
+def device(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(template / "home", tmp_path / "home")
+    return bare_home(tmp_path / "home", monkeypatch)
+
+
+def accepted(clip: Path, *words: object) -> int:
+    """Frames of a clip in which somebody is recognized."""
+    done = call("--source", clip, "--json", "-q", "--no-attributes", *words)
+    assert done.exit_code == 0, done.output
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return sum(any(face["person"] for face in line["faces"]) for line in lines)
+
+
+@contextmanager
+def feeding(fan: FanOut) -> Iterator[None]:
+    """Pictures of Ada, on track 7, and of somebody unknown come, 20 a second."""
+    stop = threading.Event()
+    come = Event("arrived", "Ada <b>", 1.0, "camera", 0.9, 0.6, track=7)
+
+    def feed() -> None:
+        number = 0
+        while not stop.wait(0.05):
+            found = result(ADA, STRANGER, frame=number)
+            faces = tuple(replace(face, track=7 + k) for k, face in enumerate(found.faces))
+            image = picture(ADA, number, (320, 240))
+            fan.put(Judged(image, replace(found, faces=faces), (come,) if number == 0 else ()))
+            number += 1
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_each_text_is_there_in_each_language() -> None:
+    catalogue = json.loads((PAGE / "words.json").read_text("utf-8"))
+    assert set(catalogue) == {"en", "de", "es"}
+    english = catalogue["en"]
+    for language, texts in catalogue.items():
+        assert set(texts) == set(english), language
+        for key, text in texts.items():
+            fields = re.findall(r"\{\w+\}", text)
+            assert sorted(fields) == sorted(re.findall(r"\{\w+\}", english[key])), (language, key)
+    used = set()
+    for path in PAGE.glob("*.js"):
+        used |= set(re.findall(r'say\("(\w+)"', path.read_text("utf-8")))
+    assert used <= set(english)
+
+
+def test_nothing_is_loaded_from_elsewhere_and_no_markup_is_made_of_text() -> None:
+    for path in PAGE.iterdir():
+        text = path.read_text("utf-8")
+        assert "http:" not in text and "https:" not in text, path.name
+        assert "innerHTML" not in text, path.name
+
+
+@pytest.mark.server
+def test_three_clicks_after_a_false_accept(device: Path, template: Path, tmp_path: Path) -> None:
+    clip = template / "stranger.mkv"
+    with served(None) as (url, _), Chromium(tmp_path) as page:
+        page.open(f"{url}/#recent")
+        page.wait_for(f"document.querySelectorAll('{CARD} img').length === 1")
+        page.click(f"{CARD} button:nth-of-type(2)")
+        page.wait_for("document.getElementById('do-it') !== null")
+        said = page.value("document.getElementById('foreseen').textContent")
+        assert said == "1 of the last 1 visits would be decided otherwise"
+        assert answer("visits")["visits"][0]["denied"] == [], "nothing is done yet"
+        page.click("#do-it")
+        page.wait_for("!document.getElementById('dialog').open")
+        page.wait_for(f"document.querySelector('{CARD}').textContent.includes('not ana')")
+        assert accepted(clip) == 0
+        facts = answer("people")["people"][0]
+        assert facts["groups_rejected"] <= 0.01 * facts["groups"]
+        page.click("[data-view=people]")
+        page.wait_for(
+            "document.getElementById('undo') && !document.getElementById('undo').disabled"
+        )
+        page.click("#undo")
+        page.wait_for("document.getElementById('undo').disabled")
+        assert answer("visits")["visits"][0]["denied"] == []
+        assert accepted(clip) > 0
+
+
+@pytest.mark.server
+def test_live_names_everybody_and_holds_on_a_click(device: Path, tmp_path: Path) -> None:
+    words = "[...document.querySelectorAll('.face, #events li')].map((row) => row.innerText)"
+    count = "document.getElementById('frames').textContent"
+    with served(None) as (url, fan), feeding(fan), Chromium(tmp_path) as page:
+        page.open(url)
+        page.wait_for("document.querySelectorAll('.face').length === 2")
+        page.wait_for("document.querySelector('#pictures img').naturalWidth > 0")
+        ada, unknown, event = (text.split() for text in page.value(words))
+        assert ada == ["Ada", "#7", "0.91"]
+        assert unknown == ["unknown", "#8", "0.20"]
+        assert event[-5:] == ["Ada", "<b>", "has", "come", "#7"], "a name is text and never a tag"
+        page.click("#hold")
+        page.wait_for("document.getElementById('hold').textContent === 'Go on'")
+        time.sleep(0.6)  # what was asked for before the click may still come
+        before = page.value(count)
+        time.sleep(1.2)
+        assert page.value(count) == before
+        page.click("#hold")
+        page.wait_for(f"{count} !== '{before}'")
+
+
+@pytest.mark.server
+def test_views_by_keyboard_in_german_on_a_phone_in_the_dark(device: Path, tmp_path: Path) -> None:
+    with served(None) as (url, fan), feeding(fan), Chromium(tmp_path) as page:
+        page.speak("de-AT")
+        page.resize(390, 780, dark=True)
+        page.open(url)
+        page.wait_for("document.querySelectorAll('[role=tab]').length === 5")
+        page.value("document.querySelector('[aria-selected=true]').focus()")
+        seen = []
+        for name in VIEWS:
+            page.wait_for(f"location.hash === '#{name}'")
+            page.wait_for("document.querySelector('#view section, #view h1') !== null")
+            time.sleep(0.4)
+            page.photograph(tmp_path / f"{name}.png")
+            seen.append(cv2.imread(str(tmp_path / f"{name}.png")))
+            wide = page.value("document.documentElement.scrollWidth")
+            assert wide <= 390, f"{name} does not fit a phone"
+            ends = page.value("document.querySelector('#tabs').scrollWidth")
+            assert ends <= 390, "all tabs can be seen"
+            page.press("ArrowRight")
+        assert page.value("document.documentElement.lang") == "de"
+        assert page.value("document.querySelector('[data-view=recent]').textContent") == "Besuche"
+    for image in seen:
+        assert image[:, :3].mean() < 80, "dark"
+        assert np.std(image) > 10
+
+
+@pytest.mark.server
+def test_everything_that_can_be_pressed_has_a_name(device: Path, tmp_path: Path) -> None:
+    """And each tab says which is chosen, each picture what it shows."""
+    script = """[...document.querySelectorAll('button, input, img, dialog, [role=tab]')]
+        .filter((one) => !(one.textContent || one.alt || one.getAttribute('aria-label')
+            || one.getAttribute('aria-labelledby') || one.closest('label')))
+        .map((one) => one.outerHTML)"""
+    with served(None) as (url, _), Chromium(tmp_path) as page:
+        page.open(url)
+        page.wait_for("document.querySelectorAll('[role=tab]').length === 5")
+        for name in VIEWS:
+            page.click(f"[data-view={name}]")
+            page.wait_for(f"location.hash === '#{name}'")
+            page.wait_for("document.querySelector('#view h1, #view h2') !== null")
+            assert page.value(script) == []
+            assert page.value("document.querySelectorAll('[aria-selected=true]').length") == 1
