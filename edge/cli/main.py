@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge.cli.adapt import adapt
+from edge.cli.data import data
 from edge.cli.doctor import doctor
 from edge.cli.people import COMMANDS
 from edge.cli.run_command import run_command
@@ -27,7 +28,7 @@ def main() -> None:
     """
 
 
-for _command in (run_command, doctor, *COMMANDS, *VISIT_COMMANDS, adapt, self_test, service):
+for _command in (run_command, doctor, *COMMANDS, *VISIT_COMMANDS, adapt, data, self_test, service):
     main.add_command(_command)
 
 

@@ -65,6 +65,7 @@ class RunOptions:
     adapt: Adapt = "report"
     keep_visits: int | None = None
     visit_faces: bool = False
+    blur_unknown: bool = False
     challenge: bool = False
     systemd: bool = False
     wait_for_camera: bool = False
@@ -102,6 +103,8 @@ def check_options(options: RunOptions) -> None:
         raise UsageError("--keep-visits needs faces that are followed", hint="leave out --no-track")
     if options.visit_faces and options.keep_visits is None:
         raise UsageError("--visit-faces alone keeps nothing", hint="add --keep-visits N")
+    if options.blur_unknown and options.visit_faces:
+        raise UsageError("--visit-faces keeps strangers' faces", hint="leave out --blur-unknown")
     if options.serve_token is not None and options.serve is None:
         raise UsageError("--serve-token has nothing to protect", hint="add --serve HOST:PORT")
     if options.serve_read_only and options.serve is None:
@@ -144,7 +147,8 @@ def _run(options: RunOptions, signals: Signals) -> None:
         sinks += savers(options, sources)
         hurried = lambda: signals.stopping  # noqa: E731
         lossless = not any(source.live for source in sources)
-        with FanOut(sinks, lossless=lossless, hurried=hurried) as fan:
+        blurs = options.blur_unknown
+        with FanOut(sinks, lossless=lossless, hurried=hurried, blurs=blurs) as fan:
             loop = Loop(
                 streams,
                 recognizer,

@@ -51,7 +51,7 @@ SECTIONS = {
             "webhook",
         ),
         "on_match",
-        *("keep_events", "events_folder", "keep_visits", "visit_faces"),
+        *("keep_events", "events_folder", "keep_visits", "visit_faces", "blur_unknown"),
     ),
     "Service": ("systemd", "max_cpu", "threads", "quiet", "verbose"),
 }
@@ -236,6 +236,11 @@ class _Share(click.ParamType):
     is_flag=True,
     help="Keep the best face and the embeddings of each visit, too, so that "
     "you can correct by them.",
+)
+@click.option(
+    "--blur-unknown",
+    is_flag=True,
+    help="Blur all faces but those of a match, wherever pictures are shown or kept.",
 )
 @click.option(
     "--challenge",

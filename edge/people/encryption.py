@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 KEY_FILE_VARIABLE = "EDGE_RECOGNIZE_KEY_FILE"
 KEY_BYTES = 32
 _NONCE_BYTES = 12
-_MAGIC = b"edge-sealed-1\n"
+MAGIC = b"edge-sealed-1\n"
+"""How encrypted files begin."""
+
 _MAX_KEY_FILE_BYTES = 4096
 
 
@@ -52,18 +54,18 @@ class Encryption:
             return data
         nonce = os.urandom(_NONCE_BYTES)
         sealed: bytes = _cipher(self._key).encrypt(nonce, data, name.encode())
-        return _MAGIC + nonce + sealed
+        return MAGIC + nonce + sealed
 
     def unseal(self, data: bytes, name: str) -> bytes:
         """What `seal` was given. Raises `EncryptionError`, or `RuntimeMissing` without the
         extra."""
-        if not data.startswith(_MAGIC):
+        if not data.startswith(MAGIC):
             return data
         if self._key is None:
             raise key_missing()
         from cryptography.exceptions import InvalidTag
 
-        body = data[len(_MAGIC) :]
+        body = data[len(MAGIC) :]
         try:
             opened: bytes = _cipher(self._key).decrypt(
                 body[:_NONCE_BYTES], body[_NONCE_BYTES:], name.encode()

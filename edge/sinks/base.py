@@ -39,22 +39,32 @@ class Judged:
 
     image_bgr: uint8[H, W, 3] BGR, not to be written to; None where there was none or the sink
     does not want it. events: what has changed with this picture. label: which of several sources it
-    is from; "" where there is only one.
+    is from; "" where there is only one. blurs: whether strangers' faces are not to be shown.
     """
 
     image_bgr: np.ndarray | None
     result: FrameResult
     events: tuple[Event, ...] = field(default=())
     label: str = ""
+    blurs: bool = False
+
+    @cached_property
+    def shown_bgr(self) -> np.ndarray | None:
+        """The picture as it may be shown and kept: with `blurs` a copy without strangers' faces."""
+        if self.image_bgr is None or not self.blurs:
+            return self.image_bgr
+        from edge.recognition.blur import blur_strangers
+
+        return blur_strangers(self.image_bgr, self.result)
 
     @cached_property
     def annotated_bgr(self) -> np.ndarray | None:
-        """A copy of the picture with boxes, names and figures drawn in."""
-        if self.image_bgr is None:
+        """A copy of what may be shown with boxes, names and figures drawn in."""
+        if self.shown_bgr is None:
             return None
         from edge.recognition.annotate import annotate
 
-        return annotate(self.image_bgr, self.result)
+        return annotate(self.shown_bgr, self.result)
 
 
 class Sink:
@@ -191,7 +201,8 @@ class FanOut:
 
     A sink that is too slow loses results, the oldest first, and the losses are counted; with
     `lossless` (files) the caller waits for the essential ones instead. At the end the sinks have
-    `FINISHING_S`, and as soon as `hurried` says so `CLOSING_S`, to take what is queued.
+    `FINISHING_S`, and as soon as `hurried` says so `CLOSING_S`, to take what is queued. With
+    `blurs` strangers' faces are blurred wherever pictures are shown or kept.
     """
 
     def __init__(
@@ -200,8 +211,10 @@ class FanOut:
         *,
         lossless: bool = False,
         hurried: Callable[[], bool] = lambda: False,
+        blurs: bool = False,
     ) -> None:
         self._hurried = hurried
+        self._blurs = blurs
         self._hurried_at_s: float | None = None
         self._lanes = [_Lane(sink, lossless=lossless, hurried=hurried) for sink in sinks]
         self._opened: list[_Lane] = []
@@ -230,6 +243,8 @@ class FanOut:
 
     def put(self, judged: Judged) -> None:
         """Hand one result to all sinks. Raises what an essential sink has failed with."""
+        if self._blurs:
+            judged = replace(judged, blurs=True)
         for lane in self._lanes:
             lane.put(judged)
         self.check()

@@ -44,8 +44,8 @@ class EventPictures(Sink):
 
     def write(self, judged: Judged) -> None:
         arrivals = [event for event in judged.events if event.kind == "arrived"]
-        image = judged.annotated_bgr
-        if not arrivals or image is None or judged.image_bgr is None:
+        image, shown = judged.annotated_bgr, judged.shown_bgr
+        if not arrivals or image is None or shown is None:
             return
         time = re.sub(r"[^0-9T.]", "", arrivals[0].at.partition("+")[0])
         who = "-".join(slug(event.person or "unknown") for event in arrivals)
@@ -53,9 +53,9 @@ class EventPictures(Sink):
         for face in judged.result.faces:
             person = face.decision.person
             if person is not None:
-                height_px, width_px = judged.image_bgr.shape[:2]
+                height_px, width_px = shown.shape[:2]
                 rows, columns = region_of(face, width_px, height_px)
-                self._keep(face_name(stem, person), judged.image_bgr[rows, columns])
+                self._keep(face_name(stem, person), shown[rows, columns])
         self._keep(stem + PICTURE, image)
         self._prune()
 
