@@ -24,7 +24,7 @@ export PYTHONUNBUFFERED := 1
 .PHONY: demo test test-all test-plain lint docs wheel constraints format clean help bench
 
 help:
-	@sed -n '2,11s/^# //p' Makefile
+	@sed -n '2,10s/^# //p' Makefile
 
 demo: $(VENV)/.ready-demo
 	@$(IN_VENV) -m benchmarks.demo

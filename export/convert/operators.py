@@ -46,25 +46,28 @@ def obstacles(data: bytes, runtime: str) -> tuple[str, ...]:
 def operators(data: bytes) -> dict[str, int]:
     """Name of each operator of a TFLite file to its version; custom ones as "custom:NAME".
 
-    Reads the table `operator_codes` of the flatbuffer (schema.fbs of TensorFlow Lite: field 1 of
-    the model; of a code, fields 0 and 3 are the number, 1 the custom name, 2 the version).
+    Reads the table `operator_codes` by LiteRT's own schema. Raises `ModelError` for a damaged file.
     """
+    from ai_edge_litert import schema_py_generated as schema
+
     names = {number: name for name, number in _document()["codes"].items()}
     used: dict[str, int] = {}
     try:
-        if data[4:8] != b"TFL3":
+        if not schema.Model.ModelBufferHasIdentifier(data, 0):
             raise ValueError("it is no TFLite file")
-        for place in _vector(data, _field(data, _offset(data, 0), 1)):
-            old, new = _field(data, place, 0), _field(data, place, 3)
-            number = max(_scalar(data, old, "<b", 0), _scalar(data, new, "<i", 0))
-            version = _scalar(data, _field(data, place, 2), "<i", 1)
-            custom = _field(data, place, 1)
+        model = schema.Model.GetRootAs(data, 0)
+        count = model.OperatorCodesLength()
+        if 4 * count > len(data):
+            raise ValueError("it ends too early")
+        for code in map(model.OperatorCodes, range(count)):
+            # files of old converters have the number in one byte alone
+            number = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
+            custom = code.CustomCode()
+            name = names.get(number, f"operator {number}")
             if custom:
-                name = f"custom:{_text(data, custom)}"
-            else:
-                name = names.get(number, f"operator {number}")
-            used[name] = max(version, used.get(name, 0))
-    except (ValueError, struct.error, IndexError) as problem:
+                name = f"custom:{custom.decode('utf-8', 'replace')}"
+            used[name] = max(code.Version(), used.get(name, 0))
+    except (ValueError, TypeError, struct.error, IndexError) as problem:
         raise ModelError(f"cannot read the operators of the TFLite file: {problem}") from None
     return used
 
@@ -99,40 +102,3 @@ def _document() -> dict[str, Any]:
 
 def _table() -> dict[str, dict[str, int]]:
     return {name: known for name, known in _document().items() if name not in ("about", "codes")}
-
-
-def _offset(data: bytes, place: int) -> int:
-    target = place + int(struct.unpack_from("<I", data, place)[0])
-    if target >= len(data):
-        raise ValueError("it ends too early")
-    return target
-
-
-def _field(data: bytes, table: int, number: int) -> int:
-    """Place of a field of a flatbuffer table, 0 where it is left out."""
-    vtable = table - int(struct.unpack_from("<i", data, table)[0])
-    if vtable < 0 or 6 + 2 * number > struct.unpack_from("<H", data, vtable)[0]:
-        return 0
-    inside = int(struct.unpack_from("<H", data, vtable + 4 + 2 * number)[0])
-    return table + inside if inside else 0
-
-
-def _scalar(data: bytes, place: int, kind: str, default: int) -> int:
-    return int(struct.unpack_from(kind, data, place)[0]) if place else default
-
-
-def _vector(data: bytes, place: int) -> list[int]:
-    """Places of the tables of a vector."""
-    if not place:
-        return []
-    start = _offset(data, place)
-    count = struct.unpack_from("<I", data, start)[0]
-    if count * 4 > len(data):
-        raise ValueError("it ends too early")
-    return [_offset(data, start + 4 + 4 * number) for number in range(count)]
-
-
-def _text(data: bytes, place: int) -> str:
-    start = _offset(data, place)
-    size = struct.unpack_from("<I", data, start)[0]
-    return data[start + 4 : start + 4 + size].decode("utf-8", "replace")
