@@ -22,7 +22,7 @@ from edge.models.spec import Network
 from export.console.noise import default_log, start_log
 from export.gate.candidate import Candidate, Judge, ParityMissed, choose, reason, table
 from export.gate.limits import Recipe
-from export.gate.parity import answers_of_file, constant_outputs
+from export.gate.parity import answers_of_file, constant_outputs, measure
 from export.inputs.crops import (
     ENOUGH_PEOPLE,
     FEWEST_CROPS,
@@ -46,6 +46,9 @@ MADE_OF = {
     "onnx-float32": ("onnx-int8",),
 }
 """Format of an embedder to those that can be made of it."""
+
+_COMPARED, _SAME = 20, 0.99999
+"""Crops, and the mean cosine from which a file says the same as another."""
 
 Report = Callable[[str], None]
 
@@ -95,7 +98,8 @@ class Quantized:
 def quantize(options: QuantizeOptions, report: Report = lambda line: None) -> Quantized:
     """Make, measure and write a smaller file of the run's external embedder.
 
-    Half of the faces calibrates, the other half, of other people where there are enough, is what
+    It takes one crop a call, and its PReLUs have few operators. Half of the faces calibrates, the
+    other half, of other people where there are enough, is what
     the files' embeddings and the decisions of the run's heads are compared on. Raises `InputError`
     for a run without external embedder and for too few faces, `RefusedError` for one that is
     quantized already, `UsageError` for a format that cannot be made of it, and `ParityMissed`.
@@ -115,8 +119,9 @@ def quantize(options: QuantizeOptions, report: Report = lambda line: None) -> Qu
     for kind in formats:
         report(f"converting to {kind}")
         with output_into(log):
-            make = partial(_made, data, kind, network, crops)
-            candidates.append(judge.converted(network, kind, make, _described))
+            slim, ready = _slim(network, data, kind, kept.crops[:_COMPARED])
+            make = partial(_made, ready, kind, slim, crops)
+            candidates.append(judge.converted(slim, kind, make, _described))
     report("timing")
     timed = judge.timed(candidates)
     good = [candidate for candidate in timed[1:] if candidate.passed]
@@ -238,6 +243,20 @@ def _judge(
 def _drawn(run: RunFolder, network: Network) -> np.ndarray:
     """The golden crops, or a single one of noise, in the network's size."""
     return resized(stand_in(run), network.input.size_px)
+
+
+def _slim(network: Network, data: bytes, kind: str, crops: np.ndarray) -> tuple[Network, bytes]:
+    """The float file for one crop a call and with PReLUs of few operators, where it says the same
+    of the crops; else as it is."""
+    from export.convert.tflite_slim import slimmed
+
+    if not network.format.startswith("tflite"):
+        return network, data
+    made = slimmed(data, integer=kind == "tflite-int8")
+    one = replace(network, input=replace(network.input, batch=1), sha256=sha256_of(made))
+    before, after = (answers_of_file(n, d, crops) for n, d in ((network, data), (one, made)))
+    cosine = measure(before, after, ()).cosine_mean
+    return (one, made) if cosine is not None and cosine > _SAME else (network, data)
 
 
 def _made(data: bytes, kind: str, network: Network, crops: np.ndarray) -> bytes:
