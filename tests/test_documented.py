@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from faked import ADA, result
 
@@ -143,6 +146,59 @@ def test_the_python_of_the_documents_runs(document: Path, ana: Path, tmp_path: P
         done = subprocess.run(command, cwd=ana, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "ana" in done.stdout
+
+
+TOOLS = {
+    "edge-train": "trainer.cli.main",
+    "edge-export": "export.cli.main",
+    "edge-flash": "export.cli.flash",
+    "edge-bench": "benchmarks.cli",
+    "edge-recognize": "edge.cli.main",
+}
+
+
+def commands_of(document: Path) -> list[list[str]]:
+    """The words of each command of ours in the shell blocks of a document."""
+    found = []
+    for block in re.findall(r"^```sh\n(.*?)^```", document.read_text("utf-8"), re.M | re.S):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            while words and (words[0] == "sudo" or re.match(r"[A-Z_]+=", words[0])):
+                words = words[1:]
+            if words and Path(words[0]).name in TOOLS:
+                found.append([Path(words[0]).name, *words[1:]])
+    return found
+
+
+@pytest.mark.parametrize(
+    "document", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS], ids=lambda path: path.name
+)
+def test_the_commands_of_the_documents_can_be_given(document: Path) -> None:
+    """Each with the options and arguments that its command has; it is not run."""
+    for tool, *words in commands_of(document):
+        command: Any = importlib.import_module(TOOLS[tool]).main
+        try:
+            while True:
+                context = command.make_context(tool, list(words))
+                if not isinstance(command, click.Group):
+                    break
+                of_group = {**vars(context)}  # its name differs between versions of Click
+                first = of_group.get("_protected_args") or of_group.get("protected_args") or []
+                rest = [*first, *context.args]
+                _, command, words = command.resolve_command(context, rest)
+                assert command is not None
+        except click.exceptions.Exit:  # of -h and --version
+            continue
+        except click.ClickException as problem:
+            pytest.fail(f"{tool} {' '.join(words)}: {problem.format_message()}")
+
+
+def test_the_documents_show_commands() -> None:
+    """Else the test above would look at nothing."""
+    tools = {
+        words[0] for document in [ROOT / "README.md", *DOCS] for words in commands_of(document)
+    }
+    assert tools == set(TOOLS)
 
 
 def test_the_site_is_built_strictly_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
