@@ -48,6 +48,7 @@ _EXTRA_OF_MODULE = {
     "imagehash": "train",
     "PIL": "train",
     "matplotlib": "train",
+    "tensorboard": "train",
     "h5py": "train",
     "ai_edge_quantizer": "export",
     "onnx": "export",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,8 @@ def train(data: Path, out: Path, cache: Path, *more: str) -> Result:
 @pytest.fixture(scope="module")
 def finished(celeba: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "base"
-    result = train(celeba, out, cache, "--epochs", "1", "--seed", "3", "--schedule", "constant")
+    more = ("--seed", "3", "--schedule", "constant", "--tensorboard", str(out.parent / "curves"))
+    result = train(celeba, out, cache, "--epochs", "1", *more)
     assert result.exit_code == 0, result.output
     assert "against always answering the majority" in result.output
     return out
@@ -96,6 +99,92 @@ def test_the_deployed_file_is_the_network(finished: Path) -> None:
     close = agreement(load_base(finished / "model.keras"), run.network, data, apart)
     assert close.mean_cosine > 0.9
     assert isinstance(run.network, Network)
+
+
+def test_the_report_shows_curves_parameters_and_the_majority(finished: Path) -> None:
+    page = (finished / "report.html").read_text()
+    facts = json.loads((finished / "report.json").read_text())
+    assert page.count("<img ") == 2
+    assert f"{facts['parameters']['all']:,}, of which" in page
+    assert "always the majority: " in page
+    assert load_base(finished / "model.keras").count_params() == facts["parameters"]["all"]
+    assert "http" not in re.sub(r"base64,[^\"]*", "", page)  # it stands alone
+
+
+def test_tensorboard_reads_the_curves(finished: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    reader = EventAccumulator(str(finished.parent / "curves"))
+    reader.Reload()
+    history = Run.load(finished).figures["history"]
+    assert set(reader.Tags()["tensors"]) == set(history[0])
+    (event,) = reader.Tensors("val_loss")
+    assert event.step == 1
+    value = float(make_ndarray(event.tensor_proto))
+    assert value == pytest.approx(history[0]["val_loss"], rel=1e-5)
+
+
+def test_without_tensorboard_it_is_said_at_once(
+    celeba: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    result = train(celeba, tmp_path / "base", cache, "--tensorboard", str(tmp_path / "curves"))
+    assert result.exit_code != 0
+    assert "tensorboard" in result.output
+    assert "[train]" in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_saved_model_is_refused_before_training(
+    celeba: Path, cache: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"")
+    result = train(celeba, tmp_path / "base", cache, "--arch", f"file:{tmp_path / 'saved'}")
+    assert result.exit_code == 2
+    assert "is a SavedModel" in result.output
+    assert "as .keras or .h5" in result.output
+
+
+def test_a_run_whose_int8_file_decides_otherwise_is_kept(
+    finished: Path, celeba: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    from trainer.networks import quantization
+
+    out = tmp_path / "base"
+    shutil.copytree(finished, out)
+    words = ["--data", str(celeba), "--out", str(out), "--resume", "--quiet"]
+    with monkeypatch.context() as patch:
+        patch.setattr(quantization, "SMALLEST_COSINE", 1.1)
+        result = CliRunner().invoke(attributes_command, words)
+    assert result.exit_code == 1
+    assert f"kept in {out}" in result.output
+    assert "--calibrate-on DIR" in result.output
+    assert "decides otherwise" in Run.load(out).warnings[0]
+    assert (out / "model.keras").is_file()
+    again = CliRunner().invoke(attributes_command, [*words, "--calibrate-on", str(celeba)])
+    assert again.exit_code == 0, again.output
+    assert not [text for text in Run.load(out).warnings if "decides otherwise" in text]
+    crops, before = (load_representative(folder)[0] for folder in (out, finished))
+    assert crops.shape != before.shape or (crops != before).any()
+
+
+def test_a_list_says_who_is_shown(celeba: Path, cache: Path, tmp_path: Path) -> None:
+    from trainer.base.data import load_base_data
+
+    listed = tmp_path / "people.csv"
+    listed.write_text("picture;person\r\n000001.jpg;7001\r\n000002.jpg;7001\r\n", "utf-8-sig")
+    settings = BaseSettings(
+        folders=(celeba,), out=tmp_path / "base", identities=listed, cache_dir=cache, input_size=48
+    )
+    table = load_base_data(settings.data(), seed=0, embedding_size=8, quiet=True).table
+    named = {
+        path.name for path, who in zip(table.paths, table.identity, strict=True) if who == 7001
+    }
+    assert named == {"000001.jpg", "000002.jpg"}
 
 
 def test_an_existing_run_is_refused(finished: Path, celeba: Path, cache: Path) -> None:

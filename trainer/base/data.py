@@ -14,9 +14,18 @@ from edge.faces.canonical import CropRegion, canonical_of
 from trainer.data.celeba import read_faces
 from trainer.data.crops import crop_array
 from trainer.data.holdout import held_out, read_hold_out
+from trainer.data.label_files import read_numbers
 from trainer.data.landmarks import Landmarks, find_landmarks
 from trainer.data.splits import Fractions, split, split_kind
-from trainer.data.table import PART_NAMES, TEST, TRAIN, VALIDATION, FaceTable, concat
+from trainer.data.table import (
+    PART_NAMES,
+    TEST,
+    TRAIN,
+    UNKNOWN,
+    VALIDATION,
+    FaceTable,
+    concat,
+)
 from trainer.inference.external import (
     Teacher,
     projection,
@@ -35,6 +44,7 @@ class DataConfig:
 
     attributes: a subset by name, all by default. margin: share of the window's side by which it
     is widened on each side, for augmentation. hold_out: file of people and pictures never used.
+    identities: file of pictures' names and the numbers of who they show.
     blends: pictures of people laid over each other, for the teacher (see
     `trainer.training.blends`), a share of_three of them of three people. singles: folders in which
     every picture shows a person of its own.
@@ -46,6 +56,7 @@ class DataConfig:
     margin: float
     attributes: tuple[str, ...] = ()
     hold_out: Path | None = None
+    identities: Path | None = None
     fractions: Fractions = (0.8, 0.1, 0.1)
     allow_missing: bool = False
     allow_random: bool = False
@@ -227,6 +238,8 @@ def _read(
         cache_dir=config.cache_dir,
         quiet=quiet,
     )
+    if config.identities is not None:
+        table = _identified(table, config.identities)
     if folder in config.singles:
         table = table.each_alone()
     landmarks = find_landmarks(
@@ -243,6 +256,22 @@ def _read(
             hint="check --hold-out and whether the pictures show faces",
         )
     return table, landmarks, keep
+
+
+def _identified(table: FaceTable, path: Path) -> FaceTable:
+    """The table with the people of a list; those that it does not name stay as they are.
+
+    Raises `DataError` where it names none of them.
+    """
+    numbers = read_numbers(path)
+    numbers |= {str(Path(name).with_suffix("")): number for name, number in numbers.items()}
+    found = [numbers.get(p.name, numbers.get(p.stem, UNKNOWN)) for p in table.paths]
+    known = np.array(found, np.int64)
+    if not (known != UNKNOWN).any():
+        raise DataError(
+            f"{path} names none of the pictures", hint="its lines are NAME.jpg and a number"
+        )
+    return replace(table, identity=np.where(known != UNKNOWN, known, table.identity))
 
 
 def _joined(tables: Sequence[FaceTable], attributes: Sequence[str]) -> FaceTable:

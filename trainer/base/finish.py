@@ -10,13 +10,15 @@ import numpy as np
 
 from edge.console.progress import progress_bar
 from edge.enrolment.degrade import degrade_every, with_ends
-from edge.errors import DataError
+from edge.errors import DataError, ModelError
+from edge.faces.canonical import canonical_of
 from edge.files.atomic import atomic_file
 from edge.models.embedder import Embedder, Perception
-from edge.models.spec import Network
+from edge.models.spec import Network, NetworkInput
 from trainer.base.data import BaseData
+from trainer.base.report import write_base_report
 from trainer.base.settings import BaseSettings
-from trainer.cohort.build import CohortPlan, build_cohort, limited
+from trainer.cohort.build import CohortPlan, build_cohort, limited, strangers, usable_crops
 from trainer.console.quiet import quiet_native
 from trainer.data.attribute_metrics import AttributeReport, measure_attributes
 from trainer.data.attribute_thresholds import tune_thresholds
@@ -44,6 +46,8 @@ from trainer.training.loop import Outcome
 REPRESENTATIVES = 256
 """Crops for calibration, every second one degraded."""
 
+FEWEST_TO_CALIBRATE = 20
+
 COMPENSATING = 3000
 """Crops of the training part that tell what quantization does to the features."""
 
@@ -69,11 +73,11 @@ def finish(
     teacher: Teacher | None,
     outcome: Outcome,
     folder: Path,
-) -> tuple[Run, tuple[str, ...]]:
+) -> tuple[Run, tuple[str, ...], str]:
     """Write models, representative crops and run.json into `folder`.
 
-    Returns what run.json holds and lines for people. Raises `ModelError` where the int8 file does
-    not decide as the network does.
+    Returns what run.json holds, lines for people, and why the int8 file does not decide as the
+    network does, "" where it does.
     """
     model = with_features(outcome.model)
     with atomic_file(folder / MODEL_KERAS) as temporary:
@@ -83,6 +87,8 @@ def finish(
     data.table.write_split(folder / SPLIT_LIST)
     size = settings.input_size
     crops = representative(data, size, settings.seed)
+    if settings.calibrate_on is not None:
+        crops = _calibration(settings)
     held_out = _spread(data.part(TEST), HELD_OUT, size, settings.seed)
     save_representative(folder, crops, held_out)
     deployed = quantize_compensated(model, crops, _varied(data.part(TRAIN), size, settings.seed))
@@ -91,11 +97,11 @@ def finish(
     width = int(model.output["embedding"].shape[-1])
     network = _network(settings, data, teacher, deployed, width)
     save_golden(folder, network.input)
-    close = agreement(model, network, deployed, held_out)
+    close, missed = _compared(model, network, deployed, held_out)
     watcher = _Watcher(network, deployed, settings.threads or 2, size, settings.quiet)
     network, attributes, at_half = _attribute_figures(data, watcher)
-    figures: dict[str, Any] = {"int8_against_float": close.to_json()}
-    lines = [f"int8 file against Keras: {close.to_json()}"]
+    figures: dict[str, Any] = {"int8_against_float": close}
+    lines = [] if missed else [f"int8 file against Keras: {close}"]
     learned = False
     if attributes is not None and at_half is not None:
         figures["attributes"] = attributes.to_json()
@@ -109,9 +115,11 @@ def finish(
         lines.append(f"verification of unseen people: AUC {identity['auc']:.4f} (chance 0.5)")
         if attributes is None:
             learned = identity["auc"] >= USEFUL_AUC
-    strangers = _save_cohort(settings, data, Deployed(network, deployed), folder)
-    if strangers:
-        lines.append(f"cohort of {strangers} people who were not trained on: {COHORT}")
+    people = 0
+    if not missed:
+        people = _save_cohort(settings, data, Deployed(network, deployed), folder)
+    if people:
+        lines.append(f"cohort of {people} people who were not trained on: {COHORT}")
     figures["best_epoch"] = outcome.progress.best_epoch + 1
     figures["history"] = outcome.progress.history
     run = Run(
@@ -121,11 +129,22 @@ def finish(
         network=network,
         data={**data.counts, "fractions": settings.fractions},
         figures=figures,
-        warnings=_warnings(learned, strangers, data),
+        warnings=(missed,) if missed else _warnings(learned, people, data),
         learned_something=learned,
     )
     run.save(folder)
-    return run, tuple(lines)
+    write_base_report(folder, run, model)
+    return run, tuple(lines), missed
+
+
+def _compared(
+    model: Any, network: Network, deployed: bytes, held_out: np.ndarray
+) -> tuple[dict[str, Any] | None, str]:
+    """How the int8 file compares with the network, or None and what is wrong with it."""
+    try:
+        return agreement(model, network, deployed, held_out).to_json(), ""
+    except ModelError as problem:
+        return None, problem.message
 
 
 def _save_h5(model: Any, folder: Path) -> None:
@@ -147,11 +166,37 @@ def representative(data: BaseData, size_px: int, seed: int) -> np.ndarray:
     _, first = np.unique(identity[order], return_index=True)
     places = order[first] if len(first) >= REPRESENTATIVES // 2 else order
     candidates = arrays.windows(rng.permutation(places)[: 4 * REPRESENTATIVES], size_px)
+    return _spread_over_light(candidates, rng)
+
+
+def _spread_over_light(candidates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     light = np.argsort(candidates.mean(axis=(1, 2, 3)), kind="stable")
     chosen = light[np.linspace(0, len(light) - 1, min(REPRESENTATIVES, len(light))).astype(int)]
     crops = candidates[chosen]
     degrade_every(crops, 2, rng, first=1)
     return with_ends(crops)
+
+
+def _calibration(settings: BaseSettings) -> np.ndarray:
+    """Crops for calibration as `representative`, of the faces in `settings.calibrate_on`."""
+    assert settings.calibrate_on is not None
+    config = settings.data()
+    plan = CohortPlan(
+        seed=settings.seed,
+        detector=settings.detector_model,
+        cache_dir=settings.cache_dir,
+        quiet=settings.quiet,
+    )
+    expects = NetworkInput(canonical_of(config.window), config.window, settings.input_size)
+    table = limited(strangers([settings.calibrate_on], plan), plan, 4 * REPRESENTATIVES)
+    _, crops, _ = usable_crops(table, expects, plan)
+    if len(crops) < FEWEST_TO_CALIBRATE:
+        raise DataError(
+            f"{settings.calibrate_on} shows {len(crops)} usable faces, {FEWEST_TO_CALIBRATE} are "
+            "needed to calibrate on",
+            hint="give a folder with more faces",
+        )
+    return _spread_over_light(crops, np.random.default_rng([settings.seed, 1]))
 
 
 def _varied(arrays: FaceArrays, size_px: int, seed: int) -> np.ndarray:
@@ -285,9 +330,9 @@ def _save_cohort(settings: BaseSettings, data: BaseData, deployed: Deployed, fol
     return counts.people
 
 
-def _warnings(learned: bool, strangers: int, data: BaseData) -> tuple[str, ...]:
+def _warnings(learned: bool, people: int, data: BaseData) -> tuple[str, ...]:
     warnings = [] if learned else ["this base has learned nothing useful"]
-    if not strangers:
+    if not people:
         warnings.append("no cohort: too few people were left that it was not trained on")
     if data.counts.get("split") == "random":
         warnings.append("pictures were split at random, so people may be in several parts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
-from edge.errors import InputError, UsageError
+from edge.errors import InputError, RefusedError, UsageError
 from edge.files.atomic import publish_folder
 from trainer.base.settings import CHECKPOINT, SETTINGS_JSON, BaseSettings
 from trainer.networks.start import start_tensorflow
@@ -43,7 +44,8 @@ class BaseResult:
 def train_base(settings: BaseSettings, command: str) -> BaseResult:
     """Train as `settings` say and write the run folder `settings.out`.
 
-    Raises `InputError` where the folder exists already and whatever loading and training raise.
+    Raises `InputError` where the folder exists already, `RefusedError` where the int8 file does not
+    decide as the network does (the run is kept), and whatever loading and training raise.
     """
     start_tensorflow(settings.threads, settings.strategy)
     settings = settings.for_worker(worker_number())
@@ -93,8 +95,14 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
         return BaseResult(folder, done, lines=("the first worker writes the run",))
     from trainer.base.finish import finish
 
-    run, lines = finish(settings, command, data, teacher, outcome, folder)
+    run, lines, missed = finish(settings, command, data, teacher, outcome, folder)
     _publish(folder, settings.out)
+    if missed:
+        raise RefusedError(
+            f"{missed}; the network and its run are kept in {settings.out}",
+            hint="calibrate on other faces with --resume --calibrate-on DIR, or pack it in "
+            f"floating point: edge-export pack {settings.out} --format tflite-float16 -o NAME.edge",
+        )
     return BaseResult(settings.out, done, run, lines)
 
 
@@ -189,6 +197,15 @@ def _check(settings: BaseSettings) -> None:
         )
     if settings.start_from_teacher and settings.teacher is None:
         raise UsageError("--start-from-teacher needs a --teacher", hint="name its .tflite file")
+    kind, _, place = settings.arch.partition(":")
+    if kind == "file" and Path(place).is_dir():
+        raise UsageError(
+            f"{place} is a SavedModel: it shows no layers, so that a base made of it could be "
+            "trained but not saved",
+            hint="save that network as .keras or .h5, and give this file",
+        )
+    if settings.tensorboard is not None:
+        importlib.import_module("tensorboard")
     settings.objective()
     settings.training()
     settings.data()

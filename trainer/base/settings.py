@@ -24,6 +24,7 @@ CHECKPOINT = "checkpoint.npz"
 
 
 FREE_ON_RESUME = {
+    "calibrate_on",
     "blends",
     "export_augmented",
     "per_photo",
@@ -105,6 +106,8 @@ class BaseSettings:
     per_photo: int = 5
     save_format: str = "keras"
     hold_out: Path | None = None
+    identities: Path | None = None
+    calibrate_on: Path | None = None
     fractions: str = "0.8,0.1,0.1"
     allow_random_split: bool = False
     allow_missing: bool = False
@@ -239,6 +242,7 @@ class BaseSettings:
             margin=self.augmentation().margin,
             attributes=self.attributes,
             hold_out=self.hold_out,
+            identities=self.identities,
             fractions=_fractions(self.fractions),
             allow_missing=self.allow_missing,
             allow_random=self.allow_random_split,
@@ -269,6 +273,8 @@ _PATHS = {
     "teacher",
     "teacher_description",
     "hold_out",
+    "identities",
+    "calibrate_on",
     "cache_dir",
     "tensorboard",
     "detector_model",

@@ -264,6 +264,18 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     help="Never use the people and images that this file lists, one a line.",
 )
 @click.option(
+    "--identities",
+    type=PATH,
+    metavar="FILE",
+    help="Who the pictures show: lines of a picture's name and a number, as identity_CelebA.",
+)
+@click.option(
+    "--calibrate-on",
+    type=PATH,
+    metavar="DIR",
+    help="Faces that the int8 file is calibrated on, in place of those that are trained on.",
+)
+@click.option(
     "--fractions",
     default="0.8,0.1,0.1",
     metavar="T,V,T",
