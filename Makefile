@@ -7,6 +7,8 @@
 #   make wheel     the wheel, with a bill of its materials (CycloneDX) for each target
 #   make docs      the documentation site, in build/docs
 #   make bench     RESULTS.md anew from what is recorded
+#   make seeds     five historical systems beside ours, on drawn people (SEEDS="5 --cmu DIR")
+#   make peers     other face recognizers beside ours, on the data that EDGE_SHARED names
 # PYTHON=… picks the interpreter for the environment in .venv, JOBS=… the number of test processes.
 
 PYTHON ?=
@@ -21,13 +23,19 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export GRPC_VERBOSITY := ERROR
 export PYTHONUNBUFFERED := 1
 
-.PHONY: demo test test-all test-plain lint docs wheel constraints format clean help bench
+.PHONY: demo test test-all test-plain lint docs wheel constraints format clean help bench seeds peers
 
 help:
-	@sed -n '2,10s/^# //p' Makefile
+	@sed -n '2,13s/^# //p' Makefile
 
 demo: $(VENV)/.ready-demo
 	@$(IN_VENV) -m benchmarks.demo
+
+seeds: $(VENV)/.ready-demo
+	@$(IN_VENV) -m benchmarks.seeds $(SEEDS)
+
+peers: $(VENV)/.ready-demo
+	@$(IN_VENV) -m benchmarks.peers
 
 bench: $(VENV)/.ready-demo
 	@$(IN_VENV) -m benchmarks.scaling --write

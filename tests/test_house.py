@@ -71,7 +71,7 @@ ROOMS = {
         "cli",
     ),
     "benchmarks": (
-        *("device", "shipped_base", "studies", "scaling", "demo_visits"),
+        *("device", "shipped_base", "studies", "scaling", "peers", "seeds", "demo_visits"),
         *("demo", "cli"),
     ),
 }

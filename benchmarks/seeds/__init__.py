@@ -1,0 +1,1 @@
+"""Seeds: what five people tried to build, each with one command, their mistakes made on stage."""
