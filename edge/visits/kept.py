@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from edge.bundle.locate import bundles_folder
+from edge.bundle.locate import bundles_folder, data_folder
 from edge.bundle.reader import SUFFIX
 from edge.people.encryption import MAGIC
 from edge.people.event_pictures import PREFIX, events_folder
@@ -60,6 +60,7 @@ def kept_here() -> tuple[Kept, ...]:
         _kept("event pictures", events, f"{PREFIX}*", "edge-recognize forget NAME, or --all"),
         _kept("bundles, with the heads that were flashed", bundles_folder(), f"*{SUFFIX}",
               "edge-recognize forget NAME"),
+        _kept("text of consent", data_folder() / "consent.txt", "", "removing the file"),
     )  # fmt: skip
     return tuple(one for one in found if one is not None)
 

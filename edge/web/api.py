@@ -12,6 +12,7 @@ from edge.errors import InputError, PeopleError, RefusedError, ToolkitError, Usa
 from edge.sinks.exchange import Answer, Request
 from edge.visits.rulings import IS, IS_NOT, NEW, Ruling
 from edge.web.desk import Desk
+from edge.web.enrolments import consent_text, keep_consent_text
 
 MOST_PICTURE_BYTES = 16_000_000
 MOST_JSON_BYTES = 65_536
@@ -123,6 +124,40 @@ def _forget(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
     return Answer.json(desk.forget(unquote(values["name"])))
 
 
+def _start(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
+    fields = fields_of(request)
+    name, by = fields.get("name"), fields.get("by")
+    if not isinstance(name, str) or by not in ("photos", "camera"):
+        raise InputError("name is a text, and by one of photos, camera")
+    if fields.get("consent") is not True:
+        raise RefusedError("nobody is enrolled who has not agreed", hint="send consent: true")
+    return Answer.json(desk.enrolments.start(name, add=fields.get("add") is True, by=by))
+
+
+def _photo(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
+    return Answer.json(desk.enrolments.photo(values["enrolment"], request.body))
+
+
+def _sitting(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
+    return Answer.json(desk.enrolments.state(values["enrolment"]))
+
+
+def _finish(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
+    return Answer.json(desk.finish_enrolment(values["enrolment"]))
+
+
+def _consent(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
+    return Answer.json({"text": consent_text()})
+
+
+def _keep_consent(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
+    text = fields_of(request).get("text")
+    if not isinstance(text, str):
+        raise InputError("text is a text")
+    keep_consent_text(text)
+    return Answer.json({"text": text})
+
+
 def _number(text: str) -> int:
     if not text.isdigit() or len(text) > 9 or int(text) < 1:
         raise InputError("a number is wanted")
@@ -147,6 +182,24 @@ ROUTES: tuple[Route, ...] = (
           "application/json"),
     Route("POST", "/api/rulings/{proposal}", "Do what was proposed.", _apply, "application/json"),
     Route("POST", "/api/undo", "Take the last word back.", _undo, "application/json"),
+    Route(
+        "POST",
+        "/api/enrolments",
+        "Begin to enrol somebody who agrees: name, by (photos or camera), add, consent.",
+        _start,
+        "application/json",
+    ),
+    Route(
+        "POST",
+        "/api/enrolments/{enrolment}/photos",
+        "Show one photo.",
+        _photo,
+        "image/*",
+    ),
+    Route("GET", "/api/enrolments/{enrolment}", "How far it is.", _sitting),
+    Route("POST", "/api/enrolments/{enrolment}", "Enrol them.", _finish, "application/json"),
+    Route("GET", "/api/consent", "The owner's text of consent, null without one.", _consent),
+    Route("POST", "/api/consent", "Keep a text of consent.", _keep_consent, "application/json"),
     Route("GET", "/api/openapi.json", "This document.", _document),
 )  # fmt: skip
 

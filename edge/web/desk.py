@@ -24,6 +24,7 @@ from edge.sinks.base import Judged, Sink
 from edge.visits.camera_book import read_book
 from edge.visits.rulings import Proposal, Ruling, apply, propose, take_back
 from edge.visits.store import VisitStore
+from edge.web.enrolments import Enrolments
 
 KEPT_EVENTS = 100
 KEPT_ERRORS = 10
@@ -61,6 +62,7 @@ class Desk(Sink):
     """Remembers the last events and errors, and does what the page asks. Thread-safe."""
 
     name = "desk"
+    wants_images = True
 
     def __init__(self, options: DeskOptions) -> None:
         self.options = options
@@ -75,6 +77,7 @@ class Desk(Sink):
         self._recognizing = threading.Lock()
         self._vault = Encryption.open(options.key_file)
         self._store = VisitStore(vault=self._vault)
+        self.enrolments = Enrolments(options.bundle, options.key_file, options.detector_model)
 
     def write(self, judged: Judged) -> None:
         error = judged.result.error
@@ -87,6 +90,9 @@ class Desk(Sink):
                 self._errors.append({"at": at, "error": error})
             if judged.events:
                 self._news.notify_all()
+        if judged.image_bgr is not None and self.enrolments.looks:
+            found = judged.result
+            self.enrolments.see(judged.image_bgr, found.time_s, found.source)
 
     def know(self, people: Sequence[str]) -> None:
         shown = {*people, None}
@@ -223,6 +229,12 @@ class Desk(Sink):
             numbers = take_back(self._store, self._vault, heads=heads)
         self.options.changed()
         return {"schema": 1, "undone": True, "visits": list(numbers)}
+
+    def finish_enrolment(self, key: str) -> dict[str, Any]:
+        """Enrol who has sat for it, or was shown. Raises `ToolkitError`."""
+        done = self.enrolments.finish(key)
+        self.options.changed()
+        return done
 
     def forget(self, name: str) -> dict[str, Any]:
         """Remove somebody from this device. Raises `ToolkitError`."""

@@ -312,3 +312,54 @@ def test_a_camera_with_nobody_enrolled_has_a_page_too(tmp_path: Path) -> None:
         done, jpeg = cv2.imencode(".jpg", np.zeros((20, 20, 3), np.uint8))
         assert done
         assert ask(f"{url}/api/recognize", "POST", jpeg.tobytes(), **OURS)[0] in (200, 500)
+
+
+def test_nobody_is_enrolled_who_has_not_agreed(ana: Path) -> None:
+    with served(ana / "ana.edge") as (url, _):
+        word = {"name": "ben", "by": "photos", "consent": False}
+        assert post(f"{url}/api/enrolments", word)[0] == 409
+        assert post(f"{url}/api/enrolments", {**word, "by": "x", "consent": True})[0] == 400
+        taken = {**word, "name": "ana", "consent": True}
+        assert "known already" in post(f"{url}/api/enrolments", taken)[1]["error"]
+        assert post(f"{url}/api/enrolments/none", {})[0] == 400
+        code, found, _ = post(f"{url}/api/enrolments", {**word, "consent": True})
+        assert (code, found["looks"]) == (200, 0)
+        path = f"{url}/api/enrolments/{found['enrolment']}"
+        code, seen, _ = ask(f"{path}/photos", "POST", (ana / "ana.jpg").read_bytes(), **OURS)
+        assert (code, seen["taken"], seen["looks"]) == (200, True, 1)
+        again = ask(f"{path}/photos", "POST", (ana / "ana.jpg").read_bytes(), **OURS)[1]
+        assert (again["taken"], again["reason"]) == (False, "as before")
+        code, found, _ = post(path, {})
+        assert code == 409
+        assert "1 good looks are too few" in found["error"]
+
+
+def test_a_sitting_before_the_camera_says_what_to_do(ana: Path) -> None:
+    image = cv2.imread(str(ana / "ana.jpg"))
+    with served(ana / "ana.edge") as (url, fan):
+        word = {"name": "ben", "by": "camera", "consent": True}
+        _, found, _ = post(f"{url}/api/enrolments", word)
+        assert found["words"] == "look into the camera"
+        fan.put(Judged(image, replace(result(), time_s=1.0), ()))
+        path = f"{url}/api/enrolments/{found['enrolment']}"
+        for _ in range(100):
+            state = ask(path)[1]
+            if state["looks"]:
+                break
+            threading.Event().wait(0.1)
+        assert state["looks"] == 1
+        fan.put(Judged(np.zeros_like(image), replace(result(), time_s=2.0), ()))
+        for _ in range(100):
+            state = ask(path)[1]
+            if "no face" in state["refused"]:
+                break
+            threading.Event().wait(0.1)
+        assert state["words"] == "I see no face: stand before the camera"
+
+
+def test_the_text_of_consent_is_the_owners(bundle: Path) -> None:
+    with served(bundle) as (url, _):
+        assert ask(f"{url}/api/consent")[1] == {"text": None}
+        assert post(f"{url}/api/consent", {"text": "yes <b>"})[0] == 200
+        assert ask(f"{url}/api/consent")[1] == {"text": "yes <b>"}
+        assert post(f"{url}/api/consent", {"text": "x" * 10_001})[0] == 400

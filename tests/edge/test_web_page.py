@@ -203,3 +203,26 @@ def test_everything_that_can_be_pressed_has_a_name(device: Path, tmp_path: Path)
             page.wait_for("document.querySelector('#view h1, #view h2') !== null")
             assert page.value(script) == []
             assert page.value("document.querySelectorAll('[aria-selected=true]').length") == 1
+
+
+@pytest.mark.server
+def test_somebody_is_enrolled_by_photos_that_are_chosen(device: Path, tmp_path: Path) -> None:
+    write_photos(tmp_path / "ben", DrawnPerson.draw(905), shots=12, seed=0)
+    files = [str(path) for path in sorted((tmp_path / "ben").iterdir())]
+    with served(None) as (url, _), Chromium(tmp_path) as page:
+        page.open(f"{url}/#people")
+        page.wait_for("document.querySelector('#enrol') !== null")
+        page.click("#enrol")
+        page.wait_for("document.querySelector('#enrol-name') !== null")
+        page.type("ben")
+        assert page.value("document.querySelector('#by-photos').disabled") is True, "no consent yet"
+        page.click("#agrees")
+        page.click("#by-photos")
+        page.wait_for("document.querySelector('#files') !== null")
+        page.choose("#files", [*files, str(ROOT / "README.md")])
+        page.wait_for("document.querySelectorAll('#photos li').length === 13", 240)
+        assert page.value("document.querySelector('#photos li.problem') !== null")
+        page.photograph(tmp_path / "enrol.png")
+        page.click("#finish")
+        page.wait_for("document.querySelectorAll('#view article').length === 2", 120)
+    assert {person["name"] for person in answer("people")["people"]} == {"ana", "ben"}

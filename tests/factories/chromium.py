@@ -101,7 +101,8 @@ class Chromium:
     def click(self, selector: str) -> None:
         """Press and release the mouse in the middle of an element."""
         box = self.value(
-            f"(() => {{ const r = document.querySelector('{selector}').getBoundingClientRect();"
+            f"(() => {{ const one = document.querySelector('{selector}');"
+            " one.scrollIntoView({block: 'nearest'}); const r = one.getBoundingClientRect();"
             " return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
@@ -113,6 +114,16 @@ class Chromium:
                 button="left",
                 clickCount=1,
             )
+
+    def type(self, text: str) -> None:
+        """Write into what has the focus."""
+        self._ask("Input.insertText", text=text)
+
+    def choose(self, selector: str, files: list[str]) -> None:
+        """Choose files in an input."""
+        root = self._ask("DOM.getDocument")["root"]["nodeId"]
+        node = self._ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self._ask("DOM.setFileInputFiles", nodeId=node, files=files)
 
     def press(self, key: str) -> None:
         """Press and release a key, by its name, as "ArrowRight"."""

@@ -1,6 +1,7 @@
 // Who is known: looks, bounds, forgetting, taking the last word back.
 import { get, post, remove } from "./api.js";
 import { button, closeDialog, failed, make, openDialog, toast } from "./dom.js";
+import { enrol } from "./enrol.js";
 import { say } from "./words.js";
 
 export async function people(view) {
@@ -16,9 +17,11 @@ export async function people(view) {
     again();
   });
   undo.id = "undo";
+  const start = button(say("enrol"), () => enrol(again), "act");
+  start.id = "enrol";
   undo.disabled = !found.can_undo;
   const notes = found.encrypted === false ? [make("p", { className: "warning" }, say("not_encrypted"))] : [];
-  view.replaceChildren(make("h1", {}, say("people")), make("p", { className: "row" }, undo), ...notes,
+  view.replaceChildren(make("h1", {}, say("people")), make("p", { className: "row" }, start, undo), ...notes,
     found.people.length
       ? make("ul", { className: "cards" }, ...found.people.map((person) => card(person, again)))
       : make("p", { className: "soft" }, say("no_people")));
