@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edge.console.commands import bundle_option, command, detector_option, emit_json, json_option
 from edge.console.display_text import for_terminal
-from edge.doctor.report import OK, PROBLEM, SKIPPED, WARNING, Finding, Patient, examine, is_healthy
 
-MARKS = {OK: ("✓", "green"), WARNING: ("!", "yellow"), PROBLEM: ("✗", "red"), SKIPPED: ("–", None)}
+if TYPE_CHECKING:
+    from edge.doctor.report import Finding
 
 
 @command(
@@ -29,6 +30,8 @@ def doctor(bundle: Path | None, detector_model: Path | None, as_json: bool) -> N
     Each problem comes with a remedy. The exit code is 1 when there is a problem; a warning is no
     problem.
     """
+    from edge.doctor.report import Patient, examine, is_healthy
+
     findings = []
     for finding in examine(Patient(bundle=bundle, detector_model=detector_model)):
         findings.append(finding)
@@ -43,13 +46,18 @@ def doctor(bundle: Path | None, detector_model: Path | None, as_json: bool) -> N
 
 
 def _say(finding: Finding) -> None:
-    mark, colour = MARKS[finding.state]
-    click.echo(f"{click.style(mark, fg=colour)} {finding.check}: {for_terminal(finding.text)}")
+    from edge.doctor.report import OK, PROBLEM, SKIPPED, WARNING
+
+    marks = {OK: ("✓", "green"), WARNING: ("!", "yellow"), PROBLEM: ("✗", "red")}
+    mark, color = {**marks, SKIPPED: ("–", None)}[finding.state]
+    click.echo(f"{click.style(mark, fg=color)} {finding.check}: {for_terminal(finding.text)}")
     if finding.remedy:
-        click.echo(f"    {click.style('→', fg=colour)} {for_terminal(finding.remedy)}")
+        click.echo(f"    {click.style('→', fg=color)} {for_terminal(finding.remedy)}")
 
 
 def _verdict(findings: list[Finding]) -> str:
+    from edge.doctor.report import PROBLEM, WARNING
+
     problems = sum(finding.state == PROBLEM for finding in findings)
     warnings = sum(finding.state == WARNING for finding in findings)
     if problems:

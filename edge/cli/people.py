@@ -23,7 +23,7 @@ from edge.console.commands import (
     threads_option,
 )
 from edge.errors import UsageError
-from edge.people.encryption import KEY_FILE_VARIABLE
+from edge.people import KEY_FILE_VARIABLE
 
 key_file_option = click.option(
     "--key-file",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,6 +94,8 @@ def _show(unit: Unit, text: str, where: Path | None, out: Path | None, as_json: 
 def _unit(words: Sequence[str], user: str | None, key_file: Path | None, *, install: bool) -> Unit:
     """Raises `UsageError` for options that `run` would refuse, or that mean something else at the
     start of the machine."""
+    import getpass
+
     from edge.bundle.signature import KEY_VARIABLE, as_public_key
     from edge.service import secret_words as hidden
     from edge.service.systemd_unit import Unit, data_of, program_path
@@ -198,6 +199,8 @@ def _default_words(secrets_file: Path) -> tuple[str, ...]:
 
 
 def _config_of(user: str | None) -> Path:
+    import getpass
+
     from edge.bundle.locate import APPLICATION
     from edge.bundle.signature import config_folder
     from edge.files.platform import home_of

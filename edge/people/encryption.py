@@ -18,10 +18,10 @@ from typing import Any
 
 from edge.errors import EncryptionError, InputError, RuntimeMissing
 from edge.files.atomic import write_new_private
+from edge.people import KEY_FILE_VARIABLE
 
 log = logging.getLogger(__name__)
 
-KEY_FILE_VARIABLE = "EDGE_RECOGNIZE_KEY_FILE"
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 MAGIC = b"edge-sealed-1\n"

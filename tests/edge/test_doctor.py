@@ -286,7 +286,7 @@ def call(*words: str) -> tuple[int, str]:
 @pytest.mark.parametrize("state", [OK, WARNING, PROBLEM])
 def test_the_command(monkeypatch: pytest.MonkeyPatch, state: str) -> None:
     found = [Finding("disk", OK, "fine"), Finding("clock", state, "a text", "a remedy")]
-    monkeypatch.setattr("edge.cli.doctor.examine", lambda patient: iter(found))
+    monkeypatch.setattr("edge.doctor.report.examine", lambda patient: iter(found))
     code, text = call()
     assert code == (1 if state == PROBLEM else 0)
     assert "✓ disk: fine\n" in text

@@ -54,7 +54,8 @@ class _Enrolled:
 
 def _enrolled(bundle: Bundle) -> _Enrolled:
     """Who is enrolled on this device, with the key that the environment names."""
-    from edge.people.encryption import KEY_FILE_VARIABLE, Encryption
+    from edge.people import KEY_FILE_VARIABLE
+    from edge.people.encryption import Encryption
     from edge.people.registry import DEVICE, Registry
     from edge.people.store import is_sealed, people_folder
 

@@ -12,7 +12,7 @@ from edge.errors import ToolkitError
 
 def check_strangers(patient: Patient) -> Iterator[Finding]:
     """One finding a person and camera of which visits were counted."""
-    from edge.people.encryption import KEY_FILE_VARIABLE
+    from edge.people import KEY_FILE_VARIABLE
     from edge.people.registry import open_register
     from edge.visits.camera_book import book_path, read_book
 
