@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edge.cli.adapt import adapt
 from edge.cli.data import data
+from edge.cli.device_id import device_id_command
 from edge.cli.doctor import doctor
 from edge.cli.people import COMMANDS
 from edge.cli.run_command import run_command
@@ -28,7 +29,17 @@ def main() -> None:
     """
 
 
-for _command in (run_command, doctor, *COMMANDS, *VISIT_COMMANDS, adapt, data, self_test, service):
+for _command in (
+    run_command,
+    doctor,
+    *COMMANDS,
+    *VISIT_COMMANDS,
+    adapt,
+    data,
+    self_test,
+    service,
+    device_id_command,
+):
     main.add_command(_command)
 
 

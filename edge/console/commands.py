@@ -336,13 +336,19 @@ def _report(
     problem: BaseException, message: str, hint: str | None, code: int, as_json: bool
 ) -> int:
     message, hint = _one_line(message), _one_line(hint) if hint else None
-    try:
-        if as_json:
-            kind = type(problem).__name__
+    if as_json:
+        kind = type(problem).__name__
+        try:
             emit_json({"error": {"type": kind, "message": message, "hint": hint}})
+            sys.stdout.flush()
+        except OSError:  # nobody is left to read it, or the disk is full
+            _close_stdout()
+    with contextlib.suppress(OSError):
         click.echo(f"error: {message}; {hint}" if hint else f"error: {message}", err=True)
-    except OSError:  # nobody is left to read it
-        _drop_stdout()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        return code
+    _close_stdout()
     return code
 
 
@@ -441,8 +447,12 @@ def _stdout_gone() -> bool:
 
 def _drop_stdout() -> None:
     """Let the interpreter's last flush go nowhere where the reader has gone."""
-    if not _stdout_gone():
-        return
+    if _stdout_gone():
+        _close_stdout()
+
+
+def _close_stdout() -> None:
+    """Let all that is still to be written to standard output go nowhere."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

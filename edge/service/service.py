@@ -146,19 +146,24 @@ class SilentNotifier(Notifier):
 
 
 class RateLimit(logging.Filter):
-    """Lets the same message through once in a while, and says then how often it was held back."""
+    """Lets the same message through once in a while, and says then how often it was held back.
+
+    Messages are the same where their text and the first name in it are, so that one output's
+    troubles do not hide another's.
+    """
 
     def __init__(self, every_s: float = LOG_SAME_EVERY_S, *, keep: int = 200) -> None:
         super().__init__()
         self._every_s = every_s
         self._keep = keep
-        self._seen: dict[tuple[str, str], list[float]] = {}
+        self._seen: dict[tuple[str, str, str], list[float]] = {}
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno <= logging.DEBUG:
             return True
-        key = (record.name, str(record.msg))
+        first = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        key = (record.name, str(record.msg), first if isinstance(first, str) else "")
         now_s = time.monotonic()
         with self._lock:
             entry = self._seen.get(key)
@@ -194,8 +199,8 @@ class _Priority(_Plain):
 def logging_to_stderr(*, journal: bool = False, quiet: bool = False) -> Any:
     """While entered, what `edge` logs goes to standard error, one line a message.
 
-    journal: with syslog's priorities. quiet: errors alone. Where the command was asked to be
-    verbose, everything.
+    journal: with syslog's priorities. quiet: errors alone, and what goes wrong with outputs. Where
+    the command was asked to be verbose, everything.
     """
     logger = logging.getLogger("edge")
     handler = logging.StreamHandler(sys.stderr)
@@ -204,6 +209,9 @@ def logging_to_stderr(*, journal: bool = False, quiet: bool = False) -> Any:
     level = logger.level
     usual = logging.ERROR if quiet else logging.INFO
     logger.setLevel(logging.DEBUG if is_verbose() else usual)
+    outputs = logging.getLogger("edge.sinks")
+    before = outputs.level
+    outputs.setLevel(min(logger.level, logging.WARNING))
     logger.addHandler(handler)
     try:
         with spoken_for(logger):
@@ -211,6 +219,7 @@ def logging_to_stderr(*, journal: bool = False, quiet: bool = False) -> Any:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+        outputs.setLevel(before)
 
 
 def _watchdog_s() -> float | None:

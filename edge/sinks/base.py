@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from edge.console.display_text import without_secrets_of
+from edge.errors import SinkError
 from edge.recognition.result import FrameResult
 from edge.tracking.presence import Event
 
@@ -25,6 +26,10 @@ QUEUE_FRAMES = 8
 
 QUEUE_EVENTS = 256
 """Results that wait before a sink that takes only events, and no pictures."""
+
+LAST_WRITE_S = 6.0
+"""How long it waits for the write under way of one that must be closed. Less than a service has
+until it is killed (`TimeoutStopSec`)."""
 
 CLOSING_S = 1.0
 """How long a stopping program waits for all its sinks together."""
@@ -72,7 +77,9 @@ class Sink:
 
     name: for messages. wants_images: whether `write` needs pictures. only_events: whether it is
     called only when something has changed. essential: whether the program ends when it fails.
-    inline: whether `write` has to be called from the main thread.
+    inline: whether `write` has to be called from the main thread. must_close: whether what it has
+    written is lost unless it is closed, as a file is; a stopping program waits for the write that
+    is under way.
 
     Everything but the construction happens in the sink's own thread, unless it is inline.
     """
@@ -82,6 +89,7 @@ class Sink:
     only_events = False
     essential = False
     inline = False
+    must_close = False
 
     def __enter__(self) -> Sink:
         """Open. Raises `ToolkitError` when it cannot work at all."""
@@ -167,6 +175,12 @@ class _Lane:
             return True
         self._thread.join(max(0.0, seconds))
         return not self._thread.is_alive()
+
+    def drop(self) -> None:
+        """Take nothing more but what is being written now; the rest is counted as dropped."""
+        with self._changed:
+            self.dropped += len(self._queue)
+            self._queue.clear()
 
     @property
     def queued(self) -> int:
@@ -278,12 +292,25 @@ class FanOut:
         started_at_s = time.monotonic()
         self._hurried_at_s = None if problem is None else started_at_s
         for lane in reversed(opened):
-            if not self._wait(lane, started_at_s):
-                lane.dropped += lane.queued
-                log.warning("%s did not finish in time", lane.sink.name)
+            if not self._wait(lane, started_at_s) and not self._finishes(lane):
                 continue
             shared = None if isinstance(problem, BrokenPipeError) else problem
             self._close_one(lane, lane.problem or shared)
+
+    def _finishes(self, lane: _Lane) -> bool:
+        """Whether a lane that is late can be closed after the write that is under way."""
+        lane.drop()
+        if lane.sink.must_close and lane.wait(LAST_WRITE_S):
+            log.warning("%s leaves out what it had not written yet", lane.sink.name)
+            return True
+        log.warning("%s did not finish in time", lane.sink.name)
+        if lane.sink.must_close and lane.problem is None:
+            lane.problem = SinkError(
+                f"{lane.sink.name}: what was being written is lost, it did not end within "
+                f"{LAST_WRITE_S:g} s",
+                hint="save smaller pictures, or on a faster disk",
+            )
+        return False
 
     def _wait(self, lane: _Lane, started_at_s: float) -> bool:
         while not lane.wait(0.05):

@@ -39,6 +39,7 @@ class PictureSaver(Sink):
     name = "--save"
     wants_images = True
     essential = True
+    must_close = True
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -56,6 +57,7 @@ class FolderSaver(Sink):
     name = "--save"
     wants_images = True
     essential = True
+    must_close = True
 
     def __init__(self, target: Path, source_folder: Path) -> None:
         self._target = target
@@ -92,11 +94,12 @@ class VideoSaver(Sink):
     name = "--save"
     wants_images = True
     essential = True
+    must_close = True
 
     def __init__(
         self, target: Path, fps: float | None, *, live: bool, spare_bytes: int = SPARE_BYTES
     ) -> None:
-        self.written = 0
+        self.written = self._check_at = 0
         self._target = target
         self._fps = LIVE_FPS if live else fps or FALLBACK_FPS
         self._live = live
@@ -120,8 +123,9 @@ class VideoSaver(Sink):
             self._writer = self._start(image)
         if (image.shape[1], image.shape[0]) != self._size_px:
             image = fitted(image, self._size_px)
-        if self.written % _SPACE_EVERY == 0:
+        if self.written >= self._check_at:
             self._check_space()
+            self._check_at = self.written + _SPACE_EVERY
         for _ in range(self._copies(judged.result.time_s)):
             self._writer.write(image)
             self.written += 1

@@ -9,9 +9,12 @@ import logging
 import os
 import re
 import socket
+import ssl
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -21,6 +24,7 @@ from edge.console.json_text import json_text
 from edge.errors import SinkError, ToolkitError, UsageError
 from edge.recognition.annotate import plain_text
 from edge.sinks.base import Judged, Sink
+from edge.sinks.device_id import device_id
 from edge.tracking.presence import UNKNOWN, Event
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,8 @@ PASSWORD_VARIABLE = "EDGE_MQTT_PASSWORD"
 DISCOVERY = "homeassistant"
 """Prefix of Home Assistant's discovery (https://www.home-assistant.io/integrations/mqtt)."""
 
+AUTHORITIES_VARIABLE = "EDGE_MQTT_CA"
+
 CLOSING_S = 0.5
 
 
@@ -36,7 +42,9 @@ CLOSING_S = 0.5
 class MqttConfig:
     """Where a broker is and what this device is called there.
 
-    topic: everything is published below it. password: never shown.
+    topic: everything is published below it. password: never shown. device: what this device is
+    called, see `edge.sinks.device_id`. authorities: file of the certificates to trust, None for the
+    machine's own.
     """
 
     host: str
@@ -45,11 +53,15 @@ class MqttConfig:
     password: str
     encrypted: bool
     topic: str
+    device: str = ""
+    authorities: str | None = None
 
     @classmethod
     def from_url(cls, url: str) -> MqttConfig:
         """`mqtt[s]://[user[:password]@]host[:port][/topic]`; the password may stand in
-        `EDGE_MQTT_PASSWORD` instead. Raises `UsageError`."""
+        `EDGE_MQTT_PASSWORD` instead, and the certificate of a broker's own authority in the file
+        that `EDGE_MQTT_CA` names. Without a topic it is `edge-recognize/<host>-<device id>`. Raises
+        `UsageError`."""
         try:
             parts = urlsplit(url)
             port = parts.port
@@ -60,7 +72,15 @@ class MqttConfig:
                 "--mqtt names no broker", hint="give mqtt://HOST or mqtts://USER@HOST:PORT/TOPIC"
             )
         encrypted = parts.scheme == "mqtts"
-        topic = unquote(parts.path).strip("/") or f"edge-recognize/{slug(socket.gethostname())}"
+        device = device_id()
+        own = f"edge-recognize/{slug(socket.gethostname())}-{device}"
+        topic = unquote(parts.path).strip("/") or own
+        authorities = os.environ.get(AUTHORITIES_VARIABLE) or None
+        if authorities is not None and not Path(authorities).is_file():
+            raise UsageError(
+                f"{AUTHORITIES_VARIABLE} names {authorities}, and there is no such file",
+                hint="give the file with the certificate of the broker's authority",
+            )
         if set(topic) & set("+#\0") or set(url) & set("?#"):
             raise UsageError(f"--mqtt: {topic} is no topic", hint="leave +, # and ? out of it")
         return cls(
@@ -70,7 +90,20 @@ class MqttConfig:
             password=unquote(parts.password or "") or os.environ.get(PASSWORD_VARIABLE, ""),
             encrypted=encrypted,
             topic=topic,
+            device=device,
+            authorities=authorities,
         )
+
+    @property
+    def client_id(self) -> str:
+        """The same at every start, as brokers and their rules expect; another for another topic."""
+        digits = hashlib.sha256(self.topic.encode()).hexdigest()[:4]
+        return f"edge-{self.device[:12]}-{digits}"
+
+    @property
+    def node(self) -> str:
+        """The device in identifiers of Home Assistant."""
+        return f"edge_{slug(self.device)}_{slug(self.topic)}"
 
 
 class Mqtt(Sink):
@@ -96,7 +129,7 @@ class Mqtt(Sink):
         self._there: dict[str, set[str]] = {name: set() for name in (*people, UNKNOWN)}
         self._sources = _slugs_of(sources)
         self._slugs: dict[str, str] = {}
-        self._at = ""
+        self._at = self._reason = ""
         self._lock = threading.RLock()
         self._client: Any = None
 
@@ -110,8 +143,9 @@ class Mqtt(Sink):
                 "--mqtt needs paho-mqtt 2", hint="pip install 'paho-mqtt>=2,<3'"
             ) from None
         config = self._config
-        client = paho.Client(versions.VERSION2, client_id=f"edge-recognize-{os.getpid()}")
+        client = paho.Client(versions.VERSION2, client_id=config.client_id)
         client.on_connect = self._connected
+        client.on_connect_fail = self._not_connected
         client.on_disconnect = self._disconnected
         client.on_message = self._heard
         client.will_set(self._topic("availability"), "offline", qos=1, retain=True)
@@ -120,7 +154,7 @@ class Mqtt(Sink):
         if config.user:
             client.username_pw_set(config.user, config.password or None)
         if config.encrypted:
-            client.tls_set()
+            client.tls_set(ca_certs=config.authorities)
         client.connect_async(config.host, config.port, keepalive=30)
         self._client = client  # before the thread starts, whose callbacks use it
         client.loop_start()
@@ -141,7 +175,7 @@ class Mqtt(Sink):
                 self._say(event)
             self._say_state()
         if not self._client.is_connected():
-            raise SinkError("the broker cannot be reached")
+            raise SinkError(f"the broker cannot be reached{self._reason}")
 
     def tell(self, topic: str, facts: Any) -> None:
         """Publish facts as JSON under a topic of ours; the broker keeps them."""
@@ -225,8 +259,10 @@ class Mqtt(Sink):
 
     def _connected(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:
+            self._reason = f": it refuses the connection ({reason})"
             log.error("%s refuses the connection: %s", self.name, reason)
             return
+        self._reason = ""
         log.info("connected to %s", self.name)
         with self._lock:
             self._discover()
@@ -237,6 +273,14 @@ class Mqtt(Sink):
         configs = self._config_topic("binary_sensor", "+")
         places = [self._topic("person/+"), self._topic("source/+/person/+")]
         client.subscribe([(topic, 0) for topic in (*places, configs)])
+
+    def _not_connected(self, client: Any, data: Any) -> None:
+        """paho calls this while it handles what went wrong, and passes nothing on."""
+        problem = sys.exc_info()[1]
+        words = _words_of(problem) if isinstance(problem, Exception) else "no connection"
+        if words != self._reason:
+            self._reason = words
+            log.warning("%s cannot be reached%s", self.name, words)
 
     def _heard(self, client: Any, data: Any, message: Any) -> None:
         """What the broker keeps of earlier runs: cleared where it is of nobody known."""
@@ -283,7 +327,7 @@ class Mqtt(Sink):
             self._announce("binary_sensor", key, fields)
 
     def _announce(self, component: str, key: str, fields: dict[str, Any]) -> None:
-        node = slug(self._config.topic)
+        node = self._config.node
         device = {
             "identifiers": [node],
             "name": self._config.topic.rpartition("/")[2],
@@ -295,7 +339,7 @@ class Mqtt(Sink):
         self._publish(self._config_topic(component, key), json_text({**fields, **about}))
 
     def _config_topic(self, component: str, key: str) -> str:
-        return f"{DISCOVERY}/{component}/{slug(self._config.topic)}/{key}/config"
+        return f"{DISCOVERY}/{component}/{self._config.node}/{key}/config"
 
 
 def slug(name: str) -> str:
@@ -316,6 +360,22 @@ def _slugs_of(labels: Sequence[str]) -> dict[str, str]:
 
 def _numbered(plain: str, name: str) -> str:
     return f"{plain or 'person'}_{hashlib.sha256(name.encode()).hexdigest()[:4]}"
+
+
+def _words_of(problem: Exception) -> str:
+    """Why there is no connection, and what helps."""
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        said = problem.verify_message or "it cannot be verified"
+        return (
+            f": its certificate is not trusted ({said}); name its authority's certificate with "
+            f"{AUTHORITIES_VARIABLE}=FILE"
+        )
+    if isinstance(problem, ssl.SSLError):
+        return f": it does not speak TLS here ({problem.reason or problem}); check the port"
+    if isinstance(problem, socket.gaierror):
+        return f": its name is not known ({problem.strerror}); check the address"
+    reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
+    return f": {reason or type(problem).__name__}; check that it runs, its address and its port"
 
 
 def _on_off(there: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -172,6 +173,37 @@ def test_events_are_kept_and_commands_run(tmp_path: Path) -> None:
     assert len(list((tmp_path / "events").glob("event-*.jpg"))) == 2
     assert (tmp_path / "Ada").exists()
     assert (tmp_path / "Zoë B.").exists()
+
+
+def without_space(*words: object, out: int | Any = subprocess.PIPE) -> tuple[int, str]:
+    """The command where files cannot grow, as on a full disk: exit code and standard error."""
+
+    def no_space() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))
+
+    command = [sys.executable, str(FAKED), *(str(word) for word in words)]
+    limit = no_space if out == subprocess.PIPE else None
+    done = subprocess.run(
+        command, stdout=out, stderr=subprocess.PIPE, text=True, preexec_fn=limit, check=False
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", [("--json",), ("--json", "-q"), ()])
+def test_a_full_disk_below_standard_output_is_said(video: Path, words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        code, said = without_space("--source", video, *words, out=full)
+    assert code == 1
+    assert "No space left on device; free some space" in said
+    assert "Traceback" not in said and "Exception ignored" not in said
+
+
+def test_events_that_cannot_be_kept_are_said(video: Path, tmp_path: Path) -> None:
+    words = ("--keep-events", 5, "--events-folder", tmp_path / "events", "--quiet")
+    code, said = without_space("--source", video, *words)
+    assert code == 0
+    assert "--keep-events: " in said and "File too large" in said
 
 
 def refused(done: Result, code: int, words: str) -> None:

@@ -137,6 +137,19 @@ def test_the_log_has_priorities_and_repeats_itself_seldom(
     assert capsys.readouterr().err.splitlines() == ["<4>lost again", "<3>another", "<6>fine"]
 
 
+def test_one_output_hides_no_other_and_quiet_hides_none(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logging.getLogger("edge.sinks.base")
+    for journal in (False, True):
+        with logging_to_stderr(journal=journal, quiet=True):
+            for _ in range(3):
+                log.warning("%s: %s", "webhook http://a", "no answer")
+                log.warning("%s: %s", "--keep-events", "No space left on device")
+            logging.getLogger("edge.sources").warning("not an output")
+            log.info("nothing is wrong")
+        said = capsys.readouterr().err.replace("<4>", "").splitlines()
+        assert said == ["webhook http://a: no answer", "--keep-events: No space left on device"]
+
+
 def test_what_was_held_back_is_counted() -> None:
     limit = RateLimit(0.05)
     record = logging.LogRecord("edge.x", logging.WARNING, "f", 1, "gone: %s", ("x",), None)

@@ -408,6 +408,54 @@ def test_a_full_disk_ends_a_video_and_keeps_it(tmp_path: Path) -> None:
     assert len(frames_of(target)) > 20
 
 
+def test_doubled_frames_do_not_jump_over_the_disk_check(tmp_path: Path) -> None:
+    """A slow camera: each picture is written several times, and never at a round number."""
+    sink = VideoSaver(tmp_path / "out.avi", None, live=True)
+    checks = []
+    sink._check_space = lambda: checks.append(sink.written)  # type: ignore[method-assign]
+    with sink:
+        for frame in range(60):
+            sink.write(judged(ADA, frame=frame, time_s=frame * 0.47))
+    assert sink.written > 400
+    assert len(checks) >= sink.written // (saving._SPACE_EVERY + 10)
+
+
+def test_a_slow_encoder_keeps_its_video_when_it_is_stopped(tmp_path: Path) -> None:
+    class Slow(VideoSaver):
+        def write(self, judged: Judged) -> None:
+            super().write(judged)
+            time.sleep(0.4)
+
+    hurried = threading.Event()
+    target = tmp_path / "out.avi"
+    with FanOut([Slow(target, 10.0, live=False)], lossless=True, hurried=hurried.is_set) as fan:
+        for frame in range(7):
+            fan.put(judged(ADA, frame=frame))
+        hurried.set()
+    kept = len(frames_of(target))
+    assert 2 <= kept < 7
+    assert kept + fan.dropped["--save"] == 7
+
+
+def test_a_video_that_is_lost_when_it_is_stopped_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.sinks.base.LAST_WRITE_S", 0.1)
+    go_on = threading.Event()
+
+    class Stuck(VideoSaver):
+        def write(self, judged: Judged) -> None:
+            super().write(judged)
+            go_on.wait(20)
+
+    with (
+        pytest.raises(SinkError, match="what was being written is lost"),
+        FanOut([Stuck(tmp_path / "out.avi", 10.0, live=False)], hurried=lambda: True) as fan,
+    ):
+        fan.put(judged(ADA))
+    go_on.set()
+
+
 def test_what_cannot_be_saved_so(tmp_path: Path) -> None:
     video = file_source(write_video(tmp_path / "in.mkv", [ADA] * 2))
     cv2.imwrite(str(tmp_path / "one.png"), picture(ADA))

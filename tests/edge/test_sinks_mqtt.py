@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,15 +18,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from faked import ADA, picture, result
 
-from edge.errors import ToolkitError, UsageError
+from edge.cli.main import main
+from edge.errors import SinkError, ToolkitError, UsageError
 from edge.sinks.base import FanOut, Judged
+from edge.sinks.device_id import device_id
 from edge.sinks.mqtt import Mqtt, MqttConfig, slug
 from edge.tracking.presence import Event
 
 ARRIVAL = Event("arrived", "Ada", 1.0, "camera", 0.91, 0.6)
 LEFT = Event("left", "Ada", 3.0, "camera", seen_s=2.0)
+
+
+@pytest.fixture(autouse=True)
+def this_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_DEVICE_ID", "pi7")
 
 
 def judged(*events: Event) -> Judged:
@@ -33,9 +44,9 @@ def judged(*events: Event) -> Judged:
 def test_a_url_says_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "My-Pi")
     plain = MqttConfig.from_url("mqtt://broker")
-    assert plain == MqttConfig("broker", 1883, "", "", False, "edge-recognize/my_pi")
+    assert plain == MqttConfig("broker", 1883, "", "", False, "edge-recognize/my_pi-pi7", "pi7")
     full = MqttConfig.from_url("mqtts://me:p%40ss@broker:99/home/door")
-    assert full == MqttConfig("broker", 99, "me", "p@ss", True, "home/door")
+    assert full == MqttConfig("broker", 99, "me", "p@ss", True, "home/door", "pi7")
     assert MqttConfig.from_url("mqtts://broker").port == 8883
     monkeypatch.setenv("EDGE_MQTT_PASSWORD", "hidden")
     assert MqttConfig.from_url("mqtt://me@broker").password == "hidden"
@@ -81,6 +92,110 @@ def test_a_broker_that_is_away_slows_nobody_and_is_counted() -> None:
             fan.put(judged(ARRIVAL))
     assert time.monotonic() - started_s < 1.5
     assert fan.failed == {"mqtt 127.0.0.1:9": 10}
+
+
+def test_the_id_is_random_stored_and_can_be_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("EDGE_DEVICE_ID")
+    ids = set()
+    for name in ("one", "two"):
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / name))
+        ids.add(device_id())
+        assert device_id() in ids, "it stays"
+        assert MqttConfig.from_url("mqtt://h").device == device_id()
+    assert len(ids) == 2
+    shown = CliRunner().invoke(main, ["device-id"])
+    assert shown.stdout.strip() == device_id()
+    assert CliRunner().invoke(main, ["device-id", "--set", "door"]).exit_code == 0
+    assert device_id() == "door"
+    for wrong in ("", "-x", "Ä", "a/b", "x" * 33):
+        assert CliRunner().invoke(main, ["device-id", "--set", wrong]).exit_code == 2
+    (tmp_path / "two" / "edge-recognize" / "device-id").write_bytes(b"\xff torn")
+    assert device_id() not in (*ids, "door")
+
+
+def test_two_devices_of_one_name_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "raspberrypi")
+    found = []
+    for name in ("3f2a", "91bc"):
+        monkeypatch.setenv("EDGE_DEVICE_ID", name)
+        found.append(MqttConfig.from_url("mqtt://h"))
+    one, other = found
+    assert one.topic != other.topic and one.node != other.node
+    assert one.client_id != other.client_id
+    same = MqttConfig.from_url("mqtt://h")
+    assert same.client_id == other.client_id, "it does not change with the process"
+    assert len(one.client_id) <= 23, "as MQTT 3.1 allows"
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A server's certificate for 127.0.0.1 that nobody else has signed, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=broker"]
+    words += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(["openssl", *words], check=True, capture_output=True)
+    return cert, key
+
+
+@contextmanager
+def tls_server(cert: Path, key: Path) -> Iterator[int]:
+    """Takes TLS connections and says nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+
+        def serve() -> None:
+            while not stop.is_set():
+                with contextlib.suppress(OSError):
+                    end = server.accept()[0]
+                    with context.wrap_socket(end, server_side=True):
+                        stop.wait(0.2)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield int(server.getsockname()[1])
+        finally:
+            stop.set()
+            thread.join()
+
+
+def told_reason(sink: Mqtt) -> str:
+    with sink:
+        wait_until(lambda: sink._reason)
+        with pytest.raises(SinkError) as raised:
+            sink.write(judged(ARRIVAL))
+    return str(raised.value)
+
+
+@pytest.mark.filterwarnings("ignore:.*SSLSocket")  # paho's, of a connection that is under way
+def test_the_reason_is_told_why_a_broker_is_not_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
+    off = told_reason(Mqtt(MqttConfig.from_url(f"mqtt://127.0.0.1:{free_port()}/x")))
+    assert off.startswith("the broker cannot be reached: Connection refused")
+    assert "Connection refused" in caplog.text
+    cert, key = certificate(tmp_path)
+    with tls_server(cert, key) as port:
+        url = f"mqtts://127.0.0.1:{port}/x"
+        untrusted = told_reason(Mqtt(MqttConfig.from_url(url)))
+        assert "its certificate is not trusted (self" in untrusted
+        assert "EDGE_MQTT_CA=FILE" in untrusted
+        monkeypatch.setenv("EDGE_MQTT_CA", str(cert))
+        config = MqttConfig.from_url(url)
+        assert config.authorities == str(cert)
+        with Mqtt(config) as sink:
+            time.sleep(0.5)
+            assert sink._reason == "", "the handshake is done; this server says nothing more"
+    monkeypatch.setenv("EDGE_MQTT_CA", str(tmp_path / "missing.pem"))
+    with pytest.raises(UsageError, match="no such file"):
+        MqttConfig.from_url(url)
 
 
 def free_port() -> int:
@@ -153,10 +268,12 @@ def test_a_real_broker_hears_who_is_there(tmp_path: Path) -> None:
             sink.write(judged(LEFT))
             wait_until(lambda: last.get("home/door/person/ada") == "OFF")
         wait_until(lambda: last.get("home/door/availability") == "offline")
-        config = json.loads(last["homeassistant/binary_sensor/home_door/person_ada/config"])
+        config = json.loads(
+            last["homeassistant/binary_sensor/edge_pi7_home_door/person_ada/config"]
+        )
         assert config["state_topic"] == "home/door/person/ada"
         assert config["availability_topic"] == "home/door/availability"
-        assert config["device"]["identifiers"] == ["home_door"]
+        assert config["device"]["identifiers"] == ["edge_pi7_home_door"]
         assert len({json.loads(v)["unique_id"] for k, v in last.items() if "config" in k}) == 5
         with listening(port) as later:
             wait_until(lambda: later.get("home/door/availability") == "offline")
@@ -240,7 +357,9 @@ def test_a_real_broker_hears_who_is_at_which_of_several_cameras(tmp_path: Path) 
             wait_until(lambda: last.get("home/person/ada") == "OFF")
             sink.know([])
             wait_until(lambda: last.get("home/source/hall/person/ada") == "")
-        shown = json.loads(last["homeassistant/binary_sensor/home/hall_person_unknown/config"])
+        shown = json.loads(
+            last["homeassistant/binary_sensor/edge_pi7_home/hall_person_unknown/config"]
+        )
         assert shown["name"] == "Somebody unknown at hall"
         with Mqtt(config, ["Eva"]):
             wait_until(lambda: last.get("home/source/hall/person/unknown") == "")
