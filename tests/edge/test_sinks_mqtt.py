@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import shutil
 import socket
@@ -166,11 +167,23 @@ def tls_server(cert: Path, key: Path) -> Iterator[int]:
 
 
 def told_reason(sink: Mqtt) -> str:
-    with sink:
+    with ended(sink):
         wait_until(lambda: sink._reason)
         with pytest.raises(SinkError) as raised:
             sink.write(judged(ARRIVAL))
     return str(raised.value)
+
+
+@contextmanager
+def ended(sink: Mqtt) -> Iterator[None]:
+    """The sink open, and paho's thread waited for, which leaves a socket of a refused handshake to
+    the garbage collector."""
+    with sink:
+        client = sink._client
+        yield
+    client.loop_stop()
+    client._sock_close()
+    gc.collect()
 
 
 @pytest.mark.filterwarnings("ignore:.*SSLSocket")  # paho's, of a connection that is under way
@@ -190,7 +203,8 @@ def test_the_reason_is_told_why_a_broker_is_not_reached(
         monkeypatch.setenv("EDGE_MQTT_CA", str(cert))
         config = MqttConfig.from_url(url)
         assert config.authorities == str(cert)
-        with Mqtt(config) as sink:
+        sink = Mqtt(config)
+        with ended(sink):
             time.sleep(0.5)
             assert sink._reason == "", "the handshake is done; this server says nothing more"
     monkeypatch.setenv("EDGE_MQTT_CA", str(tmp_path / "missing.pem"))
