@@ -23,7 +23,7 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export GRPC_VERBOSITY := ERROR
 export PYTHONUNBUFFERED := 1
 
-.PHONY: demo test test-all test-plain lint docs wheel constraints format clean help bench seeds peers
+.PHONY: demo test test-all test-arm test-plain lint docs wheel constraints format clean help bench seeds peers
 
 help:
 	@sed -n '2,13s/^# //p' Makefile
@@ -57,6 +57,10 @@ test-plain:
 	fi
 	@echo "Plain install on $$($(PLAIN)/bin/python --version)"
 	@$(PLAIN)/bin/python -m pytest -q -n $(JOBS) --dist loadfile tests/edge
+
+# aarch64 wheels, doctor, golden crops and a clip on emulated Raspberry Pis; needs apt-get download
+test-arm: $(VENV)/.ready-test
+	@$(IN_VENV) -m benchmarks.studies.on_arm
 
 lint: $(VENV)/.ready-test
 	$(IN_VENV) -m ruff check .

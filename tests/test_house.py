@@ -67,7 +67,18 @@ ROOMS = {
         ),
     ),
     "export": (
-        *("console", "verify", "flash", "inputs", "convert", "gate", "options", "heads", "packing"),
+        *(
+            "console",
+            "verify",
+            "flash",
+            "rehearse",
+            "inputs",
+            "convert",
+            "gate",
+            "options",
+            "heads",
+            "packing",
+        ),
         "cli",
     ),
     "benchmarks": (

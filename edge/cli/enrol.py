@@ -40,6 +40,7 @@ class EnrolOptions:
     looks: int = 20
     seconds: float = 90.0
     add: bool = False
+    keep_crops: bool = False
     target_far: float | None = None
     key_file: Path | None = None
     detector_model: Path | None = None
@@ -59,6 +60,7 @@ class Enrolled:
     refused: dict[str, int]
     people: tuple[str, ...]
     sealed: bool = False
+    kept: bool = False
     warnings: tuple[str, ...] = field(default=())
     known_already: int = 0
 
@@ -74,6 +76,7 @@ class Enrolled:
             **rates_to_json(self.head),
             "people": list(self.people),
             "encrypted": self.sealed,
+            "pictures_kept": self.kept,
             "warnings": list(self.warnings),
         }
 
@@ -96,6 +99,9 @@ class Enrolled:
             f"own looks rejected: {facts['groups_rejected']} of {facts['groups']}, each by a head "
             "that had not seen it (rejecting everybody: 100 %)",
             *(f"warning: {text}" for text in self.warnings),
+            "the cut-out faces are kept too, to enrol on another base; forget removes them"
+            if self.kept
+            else "no picture is kept: --keep crops lets a bundle with another base come later",
             "kept on this device, " + ("encrypted" if self.sealed else "not encrypted: see keygen"),
             "an edge-recognize that runs takes it over at SIGHUP (systemctl reload edge-recognize)",
         ]
@@ -115,7 +121,8 @@ def run_enrol(options: EnrolOptions) -> Enrolled:
     ):
         register.check_name(options.name, add=options.add)
         register.cohort()
-        book = SampleSet.open(register.bundle, options.detector_model, options.threads)
+        keep = options.keep_crops or register.vault.is_locked
+        book = SampleSet.open(register.bundle, options.detector_model, options.threads, keep=keep)
         guide = _gather(options, book)
         refuse_too_few(book, guide)
         return _fit(options, register, book, guide)
@@ -188,6 +195,7 @@ def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guid
         refused=dict(book.refused),
         people=tuple(each.head.name for each in register.known()),
         sealed=register.vault.is_locked,
+        kept=options.keep_crops or register.vault.is_locked,
         warnings=tuple(head.calibration["warnings"]),
         known_already=int(known.sum()),
     )

@@ -81,6 +81,12 @@ key_file_option = click.option(
 )
 @click.option("--add", is_flag=True, help="Add samples to a person who is enrolled on this device.")
 @click.option(
+    "--keep",
+    type=click.Choice(("crops",)),
+    help="Keep the cut-out faces, to enroll again when a bundle with another base comes; with a key "
+    "they are always kept, encrypted.",
+)
+@click.option(
     "--target-far",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Share of strangers that may be accepted.",
@@ -95,12 +101,13 @@ def enrol(as_json: bool, **options: Any) -> None:
 
     Before a camera it gives directions: look to the sides, come closer, add light. It needs at
     least 10 good samples; nearly identical images count once. It sets the thresholds of all people
-    again. It does not keep the images.
+    again. It does not keep the images; with --keep crops or a key it keeps the cut-out faces.
     """
     _one_thread_of_algebra()
     from edge.cli.enrol import EnrolOptions, run_enrol
 
-    done = run_enrol(EnrolOptions(**options))
+    keep = options.pop("keep") is not None
+    done = run_enrol(EnrolOptions(keep_crops=keep, **options))
     if as_json:
         emit_json(done.to_json())
     else:

@@ -24,6 +24,7 @@ from edge.faces.alignment import align
 from edge.faces.canonical import ARCFACE, ARCFACE_WHOLE
 from edge.faces.detector import Detector
 from edge.faces.face import Face
+from edge.faces.keepsake import Keepsake, keepsake_of
 from edge.faces.quality import NO_FACE_REASONS, Quality, QualityGate
 from edge.heads.enrol import Album
 from edge.models.embedder import Embedder
@@ -58,7 +59,7 @@ class Sample:
 
     crop: uint8[S, S, 3] BGR, as the embedder sees it. varied: uint8[V, S, S, 3], see
     `edge.enrolment.augment`. face_print: see there. marks: by which copies of photos are told.
-    quality: with yaw_deg and pitch_deg.
+    quality: with yaw_deg and pitch_deg. kept: where pictures are kept.
     """
 
     crop: np.ndarray = field(repr=False)
@@ -67,6 +68,7 @@ class Sample:
     marks: FaceMarks = field(repr=False)
     scene: Scene | None
     quality: Quality
+    kept: Keepsake | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +90,10 @@ class SampleSet:
         *,
         vary: int = PER_PICTURE,
         seed: int = 0,
+        keep: bool = False,
     ) -> None:
-        """vary: variations of each look. seed: of what is varied."""
+        """vary: variations of each look. seed: of what is varied. keep: pictures, too."""
+        self._keep = keep
         self.looks: list[Sample] = []
         self.refused: dict[str, int] = {}
         self._embedder = embedder
@@ -101,7 +105,12 @@ class SampleSet:
 
     @classmethod
     def open(
-        cls, bundle: Bundle, detector_model: Path | None = None, threads: int | None = None
+        cls,
+        bundle: Bundle,
+        detector_model: Path | None = None,
+        threads: int | None = None,
+        *,
+        keep: bool = False,
     ) -> SampleSet:
         """As the bundle sees, by default with a thread per core. Raises as `Recognizer.open`."""
         eyes = Recognizer.open(
@@ -110,7 +119,7 @@ class SampleSet:
             threads=threads or os.cpu_count() or 1,
             attributes=False,
         )
-        return cls(eyes.embedder, eyes.detector)
+        return cls(eyes.embedder, eyes.detector, keep=keep)
 
     def offer(self, image_bgr: np.ndarray, *, time_s: float | None = None, of: str = "") -> Offer:
         """Take the face of a picture, uint8[H, W, 3] BGR, if it is usable and new.
@@ -153,6 +162,7 @@ class SampleSet:
             marks=marks,
             scene=measure_scene(image_bgr, face, quality),
             quality=quality,
+            kept=keepsake_of(image_bgr, face) if self._keep else None,
         )
         return Offer(look)
 
@@ -172,11 +182,13 @@ class SampleSet:
         size = self._embedder.network.input.size_px
         nothing = np.zeros((0, size, size, 3), np.uint8)
         crops = np.stack([look.crop for look in self.looks]) if self.looks else nothing
+        pictures = tuple(look.kept for look in self.looks if look.kept is not None)
         return Album(
             embeddings=embeddings_of(self._embedder, crops),
             groups=np.arange(len(self.looks)),
             varied=embeddings_of(self._embedder, np.concatenate([nothing, *varied])),
             varied_of=np.repeat(np.arange(len(varied)), [len(each) for each in varied]),
+            pictures=pictures if self._keep else None,
         )
 
 
@@ -234,9 +246,13 @@ def joined(albums: Sequence[Album]) -> Album:
             owners.append(album.varied_of + looks)
         looks += len(album.embeddings)
     varied = [album.varied for album in albums if album.varied is not None]
+    pictures = [album.pictures for album in albums if album.pictures is not None]
     return Album(
         embeddings=np.concatenate([album.embeddings for album in albums]),
         groups=np.concatenate(groups),
         varied=np.concatenate(varied) if varied else None,
         varied_of=np.concatenate(owners) if owners else None,
+        pictures=tuple(kept for part in pictures for kept in part)
+        if len(pictures) == len(albums)
+        else None,
     )

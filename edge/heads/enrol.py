@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from edge.errors import InputError, ModelError, RefusedError
+from edge.faces.keepsake import Keepsake
 from edge.heads.calibration import proof_of, recalibrate
 from edge.heads.camera_shift import CameraShift, estimate_shift, no_shift, plain_rows
 from edge.heads.cohort import Cohort, trains
@@ -42,18 +43,28 @@ class Album:
 
     embeddings: one row a picture. groups: int[N], pictures that are not independent (bursts, a
     block of a video, near-duplicates) share a number. varied, varied_of: variations of the
-    pictures, see `edge.enrolment.augment`, and of which row each is, int[M].
+    pictures, see `edge.enrolment.augment`, and of which row each is, int[M]. pictures: where they
+    are kept, to enrol on another base, one for each row.
     """
 
     embeddings: np.ndarray
     groups: np.ndarray
     varied: np.ndarray | None = None
     varied_of: np.ndarray | None = None
+    pictures: tuple[Keepsake, ...] | None = None
 
     def select(self, keep: np.ndarray) -> Album:
         """The pictures of `keep`, bool[N], with their variations."""
+        pictures = self.pictures
+        if pictures is not None:
+            pictures = tuple(kept for kept, yes in zip(pictures, keep, strict=True) if yes)
         if self.varied is None or self.varied_of is None:
-            return replace(self, embeddings=self.embeddings[keep], groups=self.groups[keep])
+            return replace(
+                self,
+                embeddings=self.embeddings[keep],
+                groups=self.groups[keep],
+                pictures=pictures,
+            )
         still = keep[self.varied_of]
         numbers = np.cumsum(keep) - 1
         return replace(
@@ -62,6 +73,7 @@ class Album:
             groups=self.groups[keep],
             varied=self.varied[still],
             varied_of=numbers[self.varied_of[still]],
+            pictures=pictures,
         )
 
 

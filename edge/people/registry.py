@@ -109,13 +109,22 @@ def open_register(bundle: Path | None, key_file: Path | None) -> Iterator[Regist
 class Registry:
     """Who is known, by an open bundle and a folder of people."""
 
-    def __init__(self, bundle: Bundle, vault: Encryption | None = None, folder: Path | None = None):
-        """Raises `PeopleError` where the people were enrolled on another base than the bundle's,
-        and as `load_people`."""
+    def __init__(
+        self,
+        bundle: Bundle,
+        vault: Encryption | None = None,
+        folder: Path | None = None,
+        *,
+        people: People | None = None,
+    ) -> None:
+        """people: in place of those in the folder. Raises `PeopleError` where they were enrolled on
+        another base than the bundle's, and as `load_people`."""
         self.bundle = bundle
         self.vault = vault or Encryption()
         self.folder = folder or people_folder()
-        self.people = load_people(self.folder, self.vault)
+        if people is None:
+            people = load_people(self.folder, self.vault, bundle.embedder.sha256)
+        self.people = people
         self._cohort: Cohort | None = None
         known = self.people.embedder_sha256
         if self.people.persons and known != bundle.embedder.sha256:
@@ -160,6 +169,20 @@ class Registry:
     def keep(self, people: People) -> None:
         """Let these people be known from now on, in a way that can be taken back once."""
         self._keep(people, can_undo=True)
+
+    def fitted(self, albums: Sequence[tuple[Person, Album]]) -> People:
+        """People of another base, with what their pictures are on this one; nothing is written.
+
+        Their hard negatives stay behind: of these no pictures are kept. Raises as `enrol`.
+        """
+        not_me, not_me_of = self._nobody()
+        made = []
+        for person, album in albums:
+            facts = person.head.calibration
+            given = (facts["camera"], facts["one_sitting"], facts["target_far"])
+            head = self._fitted(person.name, album, not_me, not_me_of, *given)
+            made.append(Person(head, album, not_me, not_me_of))
+        return self._set_together(made)
 
     def cohort(self) -> Cohort:
         """The bundle's strangers. Raises `RefusedError` where it brings none."""

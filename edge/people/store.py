@@ -12,7 +12,7 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +23,7 @@ import numpy as np
 from edge.bundle.archive import check_npz
 from edge.bundle.locate import data_folder
 from edge.errors import EncryptionError, PeopleError
+from edge.faces.keepsake import Keepsake
 from edge.files.atomic import atomic_file, flush_folder, make_folder, remove_files
 from edge.files.model_file import sha256_of
 from edge.files.platform import lock_now
@@ -32,6 +33,9 @@ from edge.people.encryption import Encryption, key_missing
 
 SCHEMA = 1
 FOLDER, STATE, LOCK = "people", "state.json", ".lock"
+OTHER = "other_base"
+"""Key of `state.json` under which the same people lie, enrolled again on the base of another
+bundle; see `stage_people`."""
 BEFORE = "before"
 """Key of `state.json` under which the state lies that the last `not-me` can be taken back to."""
 SUFFIX = ".npz"
@@ -78,6 +82,8 @@ class Person:
             if self.album.varied is not None and self.album.varied_of is not None:
                 arrays["varied"] = self.album.varied
                 arrays["varied_of"] = np.asarray(self.album.varied_of, np.int64)
+            if self.album.pictures is not None:
+                arrays |= _arrays_of(self.album.pictures)
         buffer = BytesIO()
         np.savez(buffer, **arrays)  # type: ignore[arg-type]
         return buffer.getvalue()
@@ -93,8 +99,10 @@ class Person:
                     raise ValueError(f"schema {meta['schema']}, this version reads {SCHEMA}")
                 album = None
                 if "embeddings" in file.files:
-                    varied = [file[k] if k in file.files else None for k in ("varied", "varied_of")]
-                    album = Album(file["embeddings"], file["groups"], *varied)
+                    varied = file["varied"] if "varied" in file.files else None
+                    of = file["varied_of"] if "varied_of" in file.files else None
+                    rows, groups = file["embeddings"], file["groups"]
+                    album = Album(rows, groups, varied, of, _pictures_in(file))
                 return cls(
                     head=Head.from_bytes(file["head"].tobytes(), name),
                     album=album,
@@ -126,29 +134,23 @@ def people_folder() -> Path:
     return data_folder() / FOLDER
 
 
-def refuse_to_lose(bundle: Path, folder: Path | None = None) -> None:
-    """Raise `PeopleError` where the people enrolled here were enrolled on another base than the
-    bundle's, so that nobody of them would be recognized.
-    """
-    from edge.bundle.reader import Bundle
-
-    folder = folder or people_folder()
+def waits_for(folder: Path, embedder_sha256: str) -> bool:
+    """Whether somebody is enrolled here, and nothing of it is on this base."""
     state = _read_state(folder)
-    if state is None or not state["members"]:
+    if state is None or not (state["members"] or OTHER in state):
+        return False
+    return _edition(state, embedder_sha256)["embedder_sha256"] != embedder_sha256
+
+
+def stage_people(folder: Path, people: People, vault: Encryption) -> None:
+    """Keep the people as they are on another base beside what there is; with that base they count
+    from now on, and with the one before everything stays. Another staging before is replaced."""
+    state = _read_state(folder)
+    if state is None:
         return
-    with Bundle.open(bundle) as opened:
-        theirs, new = str(state["embedder_sha256"]), opened.embedder.sha256
-    if theirs != new:
-        count = len(state["members"])
-        names = "one person" if count == 1 else f"{count} people"
-        if not state["key_id"]:
-            names = ", ".join(p.name for p in load_people(folder, Encryption()).persons)
-        raise PeopleError(
-            f"{names} of this device were enrolled on the base {theirs[:12]}, and {bundle} has "
-            f"{new[:12]}: they would not be recognized any more",
-            hint="forget them there with 'edge-recognize forget' first and enroll them again "
-            "afterwards, or push a bundle with that base",
-        )
+    state.pop(OTHER, None)
+    _write(folder / STATE, json.dumps({**state, OTHER: _written(folder, people, vault)}).encode())
+    remove_files(_left_behind(folder, _named(_read_state(folder) or state)))
 
 
 def is_sealed(folder: Path) -> bool | None:
@@ -157,11 +159,11 @@ def is_sealed(folder: Path) -> bool | None:
     return None if state is None else bool(state["key_id"])
 
 
-def load_people(folder: Path, vault: Encryption) -> People:
+def load_people(folder: Path, vault: Encryption, embedder_sha256: str = "") -> People:
     """Who is known; nobody where the folder does not exist.
 
-    Raises `EncryptionError` where the key is missing or wrong, `PeopleError` where a file is
-    damaged.
+    embedder_sha256: of the base in use, where there are people on more than one. Raises
+    `EncryptionError` where the key is missing or wrong, `PeopleError` where a file is damaged.
     """
     for last in (False, True):
         state = _read_state(folder)
@@ -169,7 +171,7 @@ def load_people(folder: Path, vault: Encryption) -> People:
             return People()
         _check_key(state, vault)
         try:
-            return _people_of(folder, state, vault)
+            return _people_of(folder, _edition(state, embedder_sha256), vault)
         except FileNotFoundError as problem:  # removed by a change since: read the new state
             if last:
                 name = Path(str(problem.filename)).name
@@ -187,23 +189,12 @@ def save_people(folder: Path, people: People, vault: Encryption, *, can_undo: bo
         remove_people(folder)
         return
     make_folder(folder, private=True)
-    members: dict[str, dict[str, Any]] = {}
-    for person in people.persons:
-        name = secrets.token_hex(8) + SUFFIX
-        data = vault.seal(person.to_bytes(), name)
-        _write(folder / name, data)
-        members[name] = {"sha256": sha256_of(data), "size_bytes": len(data)}
     before = (_read_state(folder) or {"members": {}}) if can_undo else None
-    state = {
-        "schema": SCHEMA,
-        "embedder_sha256": people.embedder_sha256,
-        "key_id": vault.key_id,
-        "members": members,
-        "thresholds": dict(people.thresholds),
-        "calibrated_for": people.calibrated_for,
-    }
     if before is not None:
-        state[BEFORE] = {key: value for key, value in before.items() if key != BEFORE}
+        before = _edition(before, people.embedder_sha256)
+    state = _written(folder, people, vault)
+    if before is not None:
+        state[BEFORE] = {k: value for k, value in before.items() if k not in (BEFORE, OTHER)}
     _write(folder / STATE, json.dumps(state, indent=1).encode())
     remove_files(_left_behind(folder, _named(state)))
 
@@ -292,8 +283,61 @@ def _tidy(folder: Path) -> None:
 
 
 def _named(state: Mapping[str, Any]) -> set[str]:
-    """The files that a state names, and those that it can be taken back to."""
-    return {*state["members"], *state.get(BEFORE, {"members": {}})["members"]}
+    """The files that a state names, those that it can be taken back to, and those of another
+    base."""
+    others = (state.get(key, {"members": {}})["members"] for key in (BEFORE, OTHER))
+    return {*state["members"], *(name for members in others for name in members)}
+
+
+def _edition(state: dict[str, Any], embedder_sha256: str) -> dict[str, Any]:
+    """What a state says of the people on a base; of the one they were enrolled on where it says
+    nothing of that."""
+    other = state.get(OTHER)
+    if other is not None and other["embedder_sha256"] == embedder_sha256:
+        return {"schema": SCHEMA, **other}
+    return state
+
+
+def _written(folder: Path, people: People, vault: Encryption) -> dict[str, Any]:
+    """Write a file for each person; the state that names them."""
+    members: dict[str, dict[str, Any]] = {}
+    for person in people.persons:
+        name = secrets.token_hex(8) + SUFFIX
+        data = vault.seal(person.to_bytes(), name)
+        _write(folder / name, data)
+        members[name] = {"sha256": sha256_of(data), "size_bytes": len(data)}
+    return {
+        "schema": SCHEMA,
+        "embedder_sha256": people.embedder_sha256,
+        "key_id": vault.key_id,
+        "members": members,
+        "thresholds": dict(people.thresholds),
+        "calibrated_for": people.calibrated_for,
+    }
+
+
+def _arrays_of(pictures: Sequence[Keepsake]) -> dict[str, np.ndarray]:
+    """Pictures that are kept, as arrays of a file."""
+    data = b"".join(kept.jpeg for kept in pictures)
+    return {
+        "pictures": np.frombuffer(data, np.uint8),
+        "picture_bytes": np.array([len(kept.jpeg) for kept in pictures], np.int64),
+        "picture_points": np.stack([kept.points_px for kept in pictures]),
+        "picture_scores": np.array([kept.detector_score for kept in pictures], np.float32),
+    }
+
+
+def _pictures_in(file: Any) -> tuple[Keepsake, ...] | None:
+    if "pictures" not in file.files:
+        return None
+    data, ends = file["pictures"].tobytes(), np.cumsum(file["picture_bytes"])
+    starts = [0, *ends[:-1]]
+    return tuple(
+        Keepsake(data[start:end], points, float(score))
+        for start, end, points, score in zip(
+            starts, ends, file["picture_points"], file["picture_scores"], strict=True
+        )
+    )
 
 
 def _left_behind(folder: Path, members: Iterable[str]) -> list[Path]:

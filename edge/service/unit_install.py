@@ -56,6 +56,17 @@ def installed_words() -> tuple[str, ...]:
     return tuple(word for word in words[1:] if word not in _OWN_WORDS)
 
 
+def installed_environment() -> dict[str, str]:
+    """The variables that the installed unit sets; none where there is no unit of ours."""
+    try:
+        text = unit_path().read_text("utf-8")
+    except OSError:
+        return {}
+    found = re.findall(r"^Environment=(.*)$", text, re.MULTILINE)
+    pairs = (word.partition("=") for line in found for word in shlex.split(line))
+    return {name: value.replace("%%", "%").replace("$$", "$") for name, _, value in pairs}
+
+
 def install_unit(text: str) -> Path:
     """Write the unit, let it start with the machine, and start it (again) now; where it is.
 

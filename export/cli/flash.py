@@ -69,6 +69,10 @@ for _command in COMMANDS:
     help="With --reload: watch the recognizer for this time, and go back to "
     "the previous bundle if it ends.",
 )
+@click.option(
+    "--drop-people", is_flag=True,
+    help="Let go of people enrolled there on another base whose pictures were not kept.",
+)  # fmt: skip
 @jobs_option
 @canary_option
 @dry_run_option
@@ -76,15 +80,17 @@ for _command in COMMANDS:
 @json_option()
 @quiet_option()
 def push_command(
-    bundle: Path, hosts: tuple[str, ...], keep: int, reload: bool, watch_s: int, jobs: int,
-    canary: int, dry_run: bool, as_json: bool, quiet: bool, **ssh_words: Any,
+    bundle: Path, hosts: tuple[str, ...], keep: int, reload: bool, watch_s: int, drop_people: bool,
+    jobs: int, canary: int, dry_run: bool, as_json: bool, quiet: bool, **ssh_words: Any,
 ) -> None:  # fmt: skip
     """Check a bundle, upload it, and make it the current one.
 
     Before it switches, the device checks the upload by its SHA-256 and runs it once with its own
-    software (edge-recognize self-test). The previous bundle stays there for 'rollback'. A bundle
-    that is there already is not uploaded again. With --canary each device's service is asked to
-    load the bundle (--reload), and the other devices wait until the first ones were watched.
+    software (edge-recognize self-test). People enrolled there on another base are enrolled again
+    from the pictures that were kept of them, or the push stops and names them. The previous bundle
+    stays there for 'rollback'. A bundle that is there already is not uploaded again. With --canary
+    each device's service is asked to load the bundle (--reload), and the other devices wait until
+    the first ones were watched.
     """
     from export.console.meters import Meters
     from export.flash.push import BundleFile, push
@@ -96,7 +102,8 @@ def push_command(
         run_on(
             hosts,
             lambda host: push(
-                checked, host, ssh, keep=keep, reload=reload, watch_s=watch_s, dry_run=dry_run,
+                checked, host, ssh, keep=keep, reload=reload, watch_s=watch_s,
+                drop_people=drop_people, dry_run=dry_run,
                 on_sent=lambda count_bytes: meters.sent(host, count_bytes),
             ),
             as_json, bundle=checked.to_json(), asked=reload, jobs=jobs, canary=canary,

@@ -133,6 +133,8 @@ def _show_switched(done: Switched, *, asked: bool) -> None:
     if "asked" in states:
         numbers = ", ".join(str(p.number) for p in done.processes if p.state == "asked")
         say(f"  asked edge-recognize there to load it (SIGHUP to process {numbers})")
+    if done.people:
+        say(f"  people of {done.host}: {done.people}")
     if done.bare:
         say(f"  nothing there can run it yet: edge-flash setup {done.host}")
     if asked and not states and not done.dry_run:

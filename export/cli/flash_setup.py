@@ -28,6 +28,7 @@ from export.cli.flash_common import (
     ssh_of,
     ssh_options,
 )
+from export.cli.flash_rehearse import rehearse_command
 
 _WORDS = "edge-flash.words"
 
@@ -195,4 +196,4 @@ def status_command(hosts: tuple[str, ...], jobs: int, as_json: bool, **ssh_words
     run_on(hosts, lambda host: status_of(host, ssh), as_json, jobs=jobs)
 
 
-COMMANDS = (setup_command, wheelhouse_command, status_command)
+COMMANDS = (setup_command, wheelhouse_command, rehearse_command, status_command)

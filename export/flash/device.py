@@ -36,7 +36,8 @@ class Switched:
     uploaded_bytes: 0 where the device had the file. changed: whether `current` was moved. pruned:
     older files that were removed. proved: the software of the device has run the bundle in a
     self-test before the switch; False where there is none that can. bare: there is no software of
-    ours at all. dry_run: nothing of it was done.
+    ours at all. people: what became of those enrolled there, "" where nothing. dry_run: nothing of
+    it was done.
     """
 
     host: str
@@ -49,6 +50,7 @@ class Switched:
     dry_run: bool = False
     proved: bool = False
     bare: bool = False
+    people: str = ""
 
     @property
     def stale(self) -> tuple[Process, ...]:
@@ -67,6 +69,7 @@ class Switched:
             "dry_run": self.dry_run,
             "proved": self.proved,
             "bare": self.bare,
+            "people": self.people,
         }
 
 

@@ -110,6 +110,7 @@ def push(
     keep: int = KEEP,
     reload: bool = False,
     watch_s: int = WATCH_S,
+    drop_people: bool = False,
     dry_run: bool = False,
     on_sent: Callable[[int], None] = lambda count: None,
 ) -> Switched:
@@ -120,6 +121,7 @@ def push(
 
     keep: bundles that stay. reload: ask a running `edge-recognize` to load it. watch_s: seconds for
     which that one must then live on; where it ends, the bundle before becomes current again.
+    drop_people: let go of people enrolled there whom the bundle's base cannot know.
     on_sent: told how many more bytes went to ssh.
     Raises `RemoteError` where the device cannot be reached or cannot take it; the device is then
     as it was.
@@ -134,9 +136,12 @@ def push(
         sent = 0 if there else bundle.size_bytes
         return Switched(host, bundle.installed, current, sent, changed, dry_run=True)
     if there:
-        answer = _ask(host, ssh, "switch", bundle.installed, keep, int(reload), watch_s)
+        answer = _ask(
+            host, ssh, "switch", bundle.installed, keep, int(reload), watch_s, int(drop_people)
+        )
     else:
-        answer = _upload(bundle, host, ssh, (keep, int(reload), watch_s), on_sent)
+        then = (keep, int(reload), watch_s, int(drop_people))
+        answer = _upload(bundle, host, ssh, then, on_sent)
     was = answer.first("switched")
     return Switched(
         host,
@@ -148,6 +153,7 @@ def push(
         processes_of(answer),
         proved=answer.first("proved") is not None,
         bare=answer.first("untried") == "",
+        people=answer.first("people") or "",
     )
 
 
@@ -190,7 +196,7 @@ def _upload(
     bundle: BundleFile,
     host: str,
     ssh: Ssh,
-    then: tuple[int, int, int],
+    then: tuple[int, int, int, int],
     on_sent: Callable[[int], None],
 ) -> Answer:
     arguments = (bundle.installed, bundle.sha256, bundle.size_bytes, *then)

@@ -108,14 +108,19 @@ def write_listing(folder: Path, python: str, machine: str) -> None:
     (folder / LISTING).write_text(json.dumps(listing, indent=1) + "\n", "utf-8")
 
 
+def platform_words(machine: Machine) -> list[str]:
+    """Options of pip for wheels that a device takes."""
+    return [f"--platform=manylinux{glibc}_{machine}" for glibc in _GLIBC]
+
+
 def _download(
     wheel: Wheel, folder: Path, python: Python, machine: Machine, constraints: Path | None
 ) -> None:
-    tags = [f"--platform=manylinux{glibc}_{machine}" for glibc in _GLIBC]
     words = [
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
         "--no-input", "--only-binary=:all:", f"--python-version={python}", "--implementation=cp",
-        *tags, "--dest", str(folder), str(wheel.path.with_name(wheel.requirement)),
+        *platform_words(machine), "--dest", str(folder),
+        str(wheel.path.with_name(wheel.requirement)),
     ]  # fmt: skip
     if constraints is not None:
         words += ["--constraint", str(constraints)]

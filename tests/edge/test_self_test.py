@@ -18,7 +18,6 @@ from edge.errors import GateFailed, ModelError
 from edge.files.image import read_picture
 from edge.models.embedder import Embedder
 from edge.people.registry import open_register
-from edge.people.store import PeopleError, refuse_to_lose
 from edge.recognition.self_test import UNDECIDED, self_test
 
 
@@ -89,18 +88,3 @@ def test_a_base_that_does_not_run_is_refused(home: Path, tmp_path: Path) -> None
     done = call("self-test", path)
     assert done.exit_code == 1
     assert done.stderr.startswith("error: ")
-
-
-def test_people_of_another_base_would_be_lost(home: Path, tmp_path: Path) -> None:
-    photos = write_two_people(tmp_path)
-    answer("enrol", "--name", "ana", "--photos", photos / "ana")
-    with pytest.raises(PeopleError, match=r"ana of this device.*would not be recognized"):
-        refuse_to_lose(make_bundle(tmp_path / "new.edge"))
-    with shipped_bundle() as bundle:
-        same = BundleWriter("same", (bundle.base, bundle.base_data))
-    same.write(tmp_path / "same.edge")
-    refuse_to_lose(tmp_path / "same.edge")
-
-
-def test_where_nobody_is_enrolled_nobody_is_lost(home: Path, tmp_path: Path) -> None:
-    refuse_to_lose(make_bundle(tmp_path / "new.edge"))

@@ -1,0 +1,60 @@
+"""The probe: what a bundle says on the machine that runs it, as one line of JSON.
+
+    python -m export.rehearse.probe BUNDLE FRAMES.npz
+
+It runs in the emulated Pi's Python and in the workstation's, and needs the plain install alone.
+Frames come as pixels, uint8[N, H, W, 3] BGR under `frames`, so that decoding is no question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def probe(bundle_path: Path, frames_path: Path) -> dict[str, Any]:
+    """Golden crops and frames through the bundle. Raises `ToolkitError` for what cannot run."""
+    from edge.bundle.reader import Bundle
+    from edge.recognition.recognizer import Recognizer
+    from edge.recognition.self_test import rerun
+
+    with Bundle.open(bundle_path) as bundle:
+        bundle.verify()
+        said: dict[str, Any] = {"golden": None}
+        golden = bundle.golden
+        if golden is not None:
+            found = rerun(bundle, golden)
+            said["golden"] = {
+                "embeddings": hashlib.sha256(found.embeddings.astype("<f4").tobytes()).hexdigest(),
+                "as_recorded": bool(np.array_equal(found.embeddings, golden.embeddings)),
+                "cosine_worst": golden.compare(found).cosine_worst,
+                "crops": len(golden.crops),
+            }
+        with np.load(frames_path) as file:
+            frames = file["frames"]
+        with Recognizer.open(bundle) as recognizer:
+            said["runtime"] = recognizer.embedder.model.runtime
+            results = [recognizer.recognize(frame).to_json() for frame in frames]
+            said["frames"] = [[_face(face) for face in result["faces"]] for result in results]
+    return said
+
+
+def _face(face: dict[str, Any]) -> dict[str, Any]:
+    return {name: face[name] for name in ("box_px", "decision", "person", "score")}
+
+
+def main() -> None:
+    """Bundle and frames from the command line."""
+    from edge.service.libraries import set_library_settings
+
+    set_library_settings()
+    print(json.dumps(probe(Path(sys.argv[1]), Path(sys.argv[2]))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""People of this device and a bundle with another base: carried over, refused or let go."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from device_factory import answer, bare_home, call, write_two_people
+
+from edge.bundle.locate import shipped_bundle
+from edge.bundle.writer import BundleWriter
+from edge.faces.alignment import align
+from edge.faces.canonical import ARCFACE, ARCFACE_WHOLE
+from edge.faces.detector import Detector
+from edge.faces.keepsake import LARGEST_PX, keepsake_of
+from edge.files.image import read_picture
+from edge.heads.cohort import Cohort
+from edge.people.registry import open_register
+from edge.people.store import people_folder
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_two_people(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return bare_home(tmp_path / "home", monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle whose base is another file: a TFLite file may have bytes after its end."""
+    path = tmp_path_factory.mktemp("new") / "new.edge"
+    with shipped_bundle() as bundle:
+        data = bundle.base_data + bytes(64)
+        sha256 = hashlib.sha256(data).hexdigest()
+        cohort = bundle.cohort()
+        assert cohort is not None
+        cohort = dataclasses.replace(cohort, embedder_sha256=sha256)
+        writer = BundleWriter.of(bundle, name="new", cohort=cohort)
+    network = dataclasses.replace(writer.base[0], sha256=sha256)
+    dataclasses.replace(writer, base=(network, data)).write(path)
+    assert isinstance(cohort, Cohort)
+    return path
+
+
+def known(bundle: Path | None = None) -> list[str]:
+    with open_register(bundle, None) as register:
+        return [head.name for head in register.heads]
+
+
+def test_who_was_enrolled_with_pictures_is_enrolled_again(
+    home: Path, photos: Path, new: Path
+) -> None:
+    assert answer("enrol", "--name", "ana", "--photos", photos / "ana", "--keep", "crops")[
+        "pictures_kept"
+    ]
+    with open_register(None, None) as register:
+        native = register.heads[0]
+    state = (people_folder() / "state.json").read_bytes()
+    assert answer("self-test", new)["carried_over"] == ["ana"]
+    assert (people_folder() / "state.json").read_bytes() == state
+    assert "enrolled again on its base: ana" in call("self-test", new, "--carry-over").stdout
+    assert known(new) == ["ana"]
+    assert known() == ["ana"]
+    with open_register(new, None) as register:
+        again = register.heads[0]
+    assert again.embedder_sha256 != native.embedder_sha256
+    assert abs(again.threshold - native.threshold) < 0.2
+    named = [
+        call("--source", photos / name, "--bundle", new, "--json", "--quiet").stdout.count(
+            '"person": "ana"'
+        )
+        for name in ("ana", "ben")
+    ]
+    assert named[0] >= 12
+    assert named[1] == 0
+    assert "carried_over" not in call("self-test", new, "--carry-over").stdout
+
+
+def test_a_change_on_the_new_base_leaves_nothing_of_the_old_one(
+    home: Path, photos: Path, new: Path
+) -> None:
+    answer("enrol", "--name", "ana", "--photos", photos / "ana", "--keep", "crops")
+    answer("self-test", new, "--carry-over")
+    assert len(list(people_folder().glob("*.npz"))) == 2
+    answer("enrol", "--name", "ben", "--photos", photos / "ben", "--bundle", new)
+    assert len(list(people_folder().glob("*.npz"))) == 2
+    assert known(new) == ["ana", "ben"]
+    answer("forget", "ana", "--bundle", new)
+    assert known(new) == ["ben"]
+
+
+def test_who_was_enrolled_without_pictures_stops_it_and_is_named(
+    home: Path, photos: Path, new: Path
+) -> None:
+    answer("enrol", "--name", "ana", "--photos", photos / "ana")
+    answer("enrol", "--name", "ben", "--photos", photos / "ben", "--keep", "crops")
+    before = {path.name: path.read_bytes() for path in people_folder().iterdir()}
+    done = call("self-test", new, "--carry-over")
+    assert done.exit_code == 1
+    assert "ana of this device would not be recognized any more" in done.stderr
+    assert {path.name: path.read_bytes() for path in people_folder().iterdir()} == before
+    said = answer("self-test", new, "--carry-over", "--drop-people")
+    assert (said["carried_over"], said["dropped"]) == (["ben"], ["ana"])
+    assert known(new) == ["ben"]
+    assert known() == ["ana", "ben"]
+
+
+def test_everybody_may_be_let_go(home: Path, photos: Path, new: Path) -> None:
+    answer("enrol", "--name", "ana", "--photos", photos / "ana")
+    assert answer("self-test", new, "--carry-over", "--drop-people")["dropped"] == ["ana"]
+    assert known(new) == []
+    assert known() == ["ana"]
+
+
+def test_the_same_base_and_an_empty_device_need_nothing(
+    home: Path, photos: Path, new: Path, tmp_path: Path
+) -> None:
+    assert answer("self-test", new, "--carry-over")["carried_over"] == []
+    assert not people_folder().exists()
+    answer("enrol", "--name", "ana", "--photos", photos / "ana")
+    with shipped_bundle() as bundle:
+        BundleWriter.of(bundle, name="same").write(tmp_path / "same.edge")
+    assert answer("self-test", tmp_path / "same.edge", "--carry-over")["carried_over"] == []
+
+
+def test_with_a_key_pictures_are_kept_and_encrypted(home: Path, photos: Path, new: Path) -> None:
+    pytest.importorskip("cryptography")
+    key = home / "people.key"
+    assert call("keygen", "-o", key).exit_code == 0
+    answer("enrol", "--name", "ana", "--photos", photos / "ana", "--key-file", key)
+    assert all(b"\xff\xd8\xff" not in path.read_bytes() for path in people_folder().iterdir())
+    assert call("self-test", new, "--carry-over").exit_code == 1
+    said = answer("self-test", new, "--carry-over", "--key-file", key)
+    assert said["carried_over"] == ["ana"]
+    assert all(b"\xff\xd8\xff" not in path.read_bytes() for path in people_folder().iterdir())
+
+
+def test_a_keepsake_gives_the_same_aligned_face(photos: Path) -> None:
+    detector = Detector.open()
+    for path in sorted((photos / "ana").iterdir())[:4]:
+        image = read_picture(path)
+        for face in detector.detect(image)[:1]:
+            kept = keepsake_of(image, face)
+            assert max(kept.image_bgr().shape) <= LARGEST_PX
+            one = align(image, face, ARCFACE, ARCFACE_WHOLE, 112).astype(float)
+            two = align(kept.image_bgr(), kept.face(), ARCFACE, ARCFACE_WHOLE, 112)
+            assert np.abs(one - two).mean() < 6
