@@ -25,6 +25,7 @@ def pack(
     heads: Paths = (),
     name: str | None = None,
     sign: PathLike | None = None,
+    serial: int | None = None,
     fused: bool = False,
     detector: PathLike | None = None,
     recipe: Recipe | None = None,
@@ -44,6 +45,7 @@ def pack(
         heads: Runs of further people whose heads go into the bundle.
         name: The bundle's name; by default that of the file.
         sign: A private key of `edge-export keygen`.
+        serial: Serial number of a signed bundle, by default the time in seconds.
         fused: Also write base and heads as one graph.
         detector: YuNet's file; by default the shipped one.
         recipe: Limits of the gate and the time spent on timing.
@@ -79,6 +81,7 @@ def pack(
         heads=as_paths(heads),
         name=name,
         sign=as_path(sign),
+        serial=serial,
         fused=fused,
         detector=as_path(detector),
         recipe=Recipe() if recipe is None else recipe,

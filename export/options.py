@@ -17,11 +17,11 @@ class PackOptions:
 
     formats: "auto" (try all, pack the chosen), "all" (pack all that pass), or names of
     `edge.models.spec.FORMATS`, "keras" and "savedmodel". heads: further runs whose persons go into
-    the bundle. sign: private key. fused: also base and heads as one graph. log: where converters
-    write. pictures: files and folders, for a run without float model and crops
-    (`export.inputs.crops`) and to enroll persons of another embedder again (`export.heads.gather`).
-    cohort: strangers for these. embedder: in place of the run's external one
-    (`export.packing.embedder`).
+    the bundle. sign: private key. serial: of a signed bundle, None for the time. fused: also base
+    and heads as one graph. log: where converters write. pictures: files and folders, for a run
+    without float model and crops (`export.inputs.crops`) and to enroll persons of another embedder
+    again (`export.heads.gather`). cohort: strangers for these. embedder: in place of the run's
+    external one (`export.packing.embedder`).
     """
 
     run: Path
@@ -30,6 +30,7 @@ class PackOptions:
     heads: tuple[Path, ...] = ()
     name: str | None = None
     sign: Path | None = None
+    serial: int | None = None
     fused: bool = False
     detector: Path | None = None
     recipe: Recipe = field(default_factory=Recipe)

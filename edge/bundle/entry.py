@@ -124,17 +124,22 @@ class HeadEntry:
 
 @dataclass(frozen=True)
 class SignatureEntry:
-    """Says that `manifest.sig` belongs to the bundle. key_id: see `PublicKey.key_id`."""
+    """Says that `manifest.sig` belongs to the bundle. key_id: see `PublicKey.key_id`. serial: a
+    device that asks for signatures takes no smaller one than it has; 0 where it was not given."""
 
     key_id: str
     algorithm: str = "ed25519"
+    serial: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        return {"algorithm": self.algorithm, "key_id": self.key_id}
+        return {"algorithm": self.algorithm, "key_id": self.key_id, "serial": self.serial}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> SignatureEntry:
-        return cls(as_text(data["key_id"]), as_text(data["algorithm"]))
+        serial = data.get("serial", 0)
+        if type(serial) is not int or serial < 0:
+            raise ValueError("a serial number is a whole number from 0 on")
+        return cls(as_text(data["key_id"]), as_text(data["algorithm"]), serial)
 
 
 def as_text(value: Any) -> str:

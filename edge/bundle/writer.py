@@ -109,10 +109,11 @@ class BundleWriter:
         files = tuple(pair for pair in self.files if not pair[0].holds_heads)
         return replace(self, heads=tuple(heads), golden=golden, files=files)
 
-    def write(self, path: Path, *, key: PrivateKey | None = None) -> None:
+    def write(self, path: Path, *, key: PrivateKey | None = None, serial: int = 0) -> None:
         """Write the bundle, whole or not at all; the same content gives the same bytes.
 
-        Readable by its owner alone where it holds people. Signed where a key is given. Raises
+        Readable by its owner alone where it holds people. Signed where a key is given, with a
+        serial number, see `SignatureEntry`. Raises
         `BundleManifestInvalid` when the parts do not fit together, `BundleSignatureError` when an
         unsigned bundle could not be opened here.
         """
@@ -125,7 +126,7 @@ class BundleWriter:
         members: dict[str, bytes] = {}
         manifest = self._manifest(members)
         if key is not None:
-            manifest = replace(manifest, signature=SignatureEntry(key.public.key_id))
+            manifest = replace(manifest, signature=SignatureEntry(key.public.key_id, serial=serial))
         data = manifest.to_bytes()
         head = {MANIFEST_MEMBER: data}
         if key is not None:

@@ -83,7 +83,7 @@ key_file_option = click.option(
 @click.option(
     "--keep",
     type=click.Choice(("crops",)),
-    help="Keep the cut-out faces, to enroll again when a bundle with another base comes; with a key "
+    help="Keep the cut-out faces, to enroll again on the base of a later bundle; with a key "
     "they are always kept, encrypted.",
 )
 @click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -25,11 +26,15 @@ from edge.console.commands import PATH, command, emit_json, json_option
     help="Enroll the people of this device again on its base, from the pictures that were kept.",
 )
 @click.option("--drop-people", is_flag=True, help="Let go of whom it cannot know.")
+@click.option(
+    "--allow-older", is_flag=True, help="Take a signed bundle with a smaller serial number, too."
+)
 @key_file_option
 @json_option()
 def self_test(
-    bundle: Path | None, carry_over: bool, drop_people: bool, key_file: Path | None, as_json: bool
-) -> None:
+    bundle: Path | None, carry_over: bool, drop_people: bool, allow_older: bool,
+    key_file: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Run a bundle once and report whether it may replace the current one.
 
     Checks hashes and signature, runs detector, networks and heads in a separate process, and
@@ -39,21 +44,28 @@ def self_test(
     the shipped base, as 'edge-flash setup' does with new software. The key of encrypted people is
     by default that of the installed service.
     """
-    from edge.bundle.locate import locate
+    from edge.bundle.locate import current_link, locate
+    from edge.bundle.signature import KEY_VARIABLE
     from edge.people.carry_over import CarriedOver
     from edge.people.carry_over import carry_over as carry
     from edge.people.encryption import KEY_FILE_VARIABLE, Encryption
+    from edge.recognition.self_test import refuse_older, shipped_test
     from edge.recognition.self_test import self_test as run
-    from edge.recognition.self_test import shipped_test
     from edge.service.unit_install import installed_environment
 
-    path = locate().path if bundle is None else bundle
+    service = installed_environment()
+    if KEY_VARIABLE in service:
+        os.environ.setdefault(KEY_VARIABLE, service[KEY_VARIABLE])
+    current = locate().path if bundle is None or current_link().is_file() else None
+    path = current if bundle is None else bundle
     carried = CarriedOver()
     if path is None:
         done = shipped_test()
     else:
         done = run(path)
-        named = installed_environment().get(KEY_FILE_VARIABLE)
+        if current is not None and not allow_older:
+            refuse_older(path, current)
+        named = service.get(KEY_FILE_VARIABLE)
         vault = Encryption.open(key_file or (Path(named) if named else None))
         carried = carry(path, vault, drop=drop_people, dry_run=not carry_over)
     if as_json:

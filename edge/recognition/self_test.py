@@ -10,7 +10,7 @@ from edge.bundle.golden import Golden, GoldenDifference
 from edge.bundle.locate import SHIPPED, SHIPPED_MODEL, shipped_bundle
 from edge.bundle.reader import Bundle
 from edge.bundle.signature import as_public_key
-from edge.errors import GateFailed
+from edge.errors import GateFailed, RefusedError
 from edge.models.embedder import Embedder
 from edge.recognition.trial import run_parts, try_bundle
 
@@ -68,6 +68,21 @@ def self_test(path: Path, public_key: Path | str | None = None) -> SelfTest:
         found = rerun(bundle, golden)
     _require(path, golden, found)
     return SelfTest(Path(path), found.runtime, golden.compare(found))
+
+
+def refuse_older(path: Path, current: Path) -> None:
+    """Raise `RefusedError` where both bundles are signed by the configured key and the new one has
+    the smaller serial number: somebody may be playing an old one back."""
+    with Bundle.open(path) as new, Bundle.open(current) as old:
+        if not new.verified_by or old.verified_by != new.verified_by:
+            return
+        ours, theirs = old.manifest.signature, new.manifest.signature
+    if ours is not None and theirs is not None and theirs.serial < ours.serial:
+        raise RefusedError(
+            f"{path} was signed before the bundle in use (serial {theirs.serial}, and "
+            f"{ours.serial} is in use)",
+            hint="push a newer one, or use --allow-older",
+        )
 
 
 def shipped_test() -> SelfTest:

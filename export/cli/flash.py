@@ -73,6 +73,10 @@ for _command in COMMANDS:
     "--drop-people", is_flag=True,
     help="Let go of people enrolled there on another base whose pictures were not kept.",
 )  # fmt: skip
+@click.option(
+    "--allow-older", is_flag=True,
+    help="Take a signed bundle with a smaller serial number than the current one's.",
+)  # fmt: skip
 @jobs_option
 @canary_option
 @dry_run_option
@@ -81,7 +85,8 @@ for _command in COMMANDS:
 @quiet_option()
 def push_command(
     bundle: Path, hosts: tuple[str, ...], keep: int, reload: bool, watch_s: int, drop_people: bool,
-    jobs: int, canary: int, dry_run: bool, as_json: bool, quiet: bool, **ssh_words: Any,
+    allow_older: bool, jobs: int, canary: int, dry_run: bool, as_json: bool, quiet: bool,
+    **ssh_words: Any,
 ) -> None:  # fmt: skip
     """Check a bundle, upload it, and make it the current one.
 
@@ -103,7 +108,7 @@ def push_command(
             hosts,
             lambda host: push(
                 checked, host, ssh, keep=keep, reload=reload, watch_s=watch_s,
-                drop_people=drop_people, dry_run=dry_run,
+                drop_people=drop_people, allow_older=allow_older, dry_run=dry_run,
                 on_sent=lambda count_bytes: meters.sent(host, count_bytes),
             ),
             as_json, bundle=checked.to_json(), asked=reload, jobs=jobs, canary=canary,

@@ -99,6 +99,11 @@ def main() -> None:
 @click.option(
     "--sign", type=PATH, metavar="KEY", help="Sign with this private key, made by keygen."
 )
+@click.option(
+    "--serial", type=click.IntRange(0), metavar="N",
+    help="Serial number of a signed bundle, by default the time. Devices that ask for "
+    "signatures take none that is smaller.",
+)  # fmt: skip
 @click.option("--fused", is_flag=True, help="Also pack base and heads as one graph (TFLite, ONNX).")
 @detector_option()
 @min_agreement_option
@@ -109,8 +114,9 @@ def main() -> None:
 def pack_command(
     run: Path, out: Path, formats: tuple[str, ...], heads: tuple[Path, ...],
     pictures: tuple[Path, ...], cohort: Path | None, embedder: Path | None, name: str | None,
-    sign: Path | None, fused: bool, detector_model: Path | None, min_agreement: float | None,
-    min_cosine: float | None, log: Path | None, as_json: bool, quiet: bool,
+    sign: Path | None, serial: int | None, fused: bool, detector_model: Path | None,
+    min_agreement: float | None, min_cosine: float | None, log: Path | None, as_json: bool,
+    quiet: bool,
 ) -> None:  # fmt: skip
     """Convert a run, compare every file with the float model, and write a bundle.
 
@@ -123,9 +129,9 @@ def pack_command(
 
     with _shown(quiet) as report:
         result = export.pack(
-            run, out, formats=formats, heads=heads, name=name, sign=sign, fused=fused,
-            detector=detector_model, recipe=_recipe(min_agreement, min_cosine), log=log,
-            pictures=pictures, cohort=cohort, embedder=embedder, report=report,
+            run, out, formats=formats, heads=heads, name=name, sign=sign, serial=serial,
+            fused=fused, detector=detector_model, recipe=_recipe(min_agreement, min_cosine),
+            log=log, pictures=pictures, cohort=cohort, embedder=embedder, report=report,
         )  # fmt: skip
     if as_json:
         emit_json(result.to_json())

@@ -111,6 +111,7 @@ def push(
     reload: bool = False,
     watch_s: int = WATCH_S,
     drop_people: bool = False,
+    allow_older: bool = False,
     dry_run: bool = False,
     on_sent: Callable[[int], None] = lambda count: None,
 ) -> Switched:
@@ -121,7 +122,8 @@ def push(
 
     keep: bundles that stay. reload: ask a running `edge-recognize` to load it. watch_s: seconds for
     which that one must then live on; where it ends, the bundle before becomes current again.
-    drop_people: let go of people enrolled there whom the bundle's base cannot know.
+    drop_people: let go of people enrolled there whom the bundle's base cannot know. allow_older:
+    take a signed bundle with a smaller serial number than the current one's.
     on_sent: told how many more bytes went to ssh.
     Raises `RemoteError` where the device cannot be reached or cannot take it; the device is then
     as it was.
@@ -135,13 +137,13 @@ def push(
         changed = current != bundle.installed
         sent = 0 if there else bundle.size_bytes
         return Switched(host, bundle.installed, current, sent, changed, dry_run=True)
+    also = " ".join(
+        [*(["--drop-people"] if drop_people else []), *(["--allow-older"] if allow_older else [])]
+    )
     if there:
-        answer = _ask(
-            host, ssh, "switch", bundle.installed, keep, int(reload), watch_s, int(drop_people)
-        )
+        answer = _ask(host, ssh, "switch", bundle.installed, keep, int(reload), watch_s, also)
     else:
-        then = (keep, int(reload), watch_s, int(drop_people))
-        answer = _upload(bundle, host, ssh, then, on_sent)
+        answer = _upload(bundle, host, ssh, (keep, int(reload), watch_s, also), on_sent)
     was = answer.first("switched")
     return Switched(
         host,
@@ -196,7 +198,7 @@ def _upload(
     bundle: BundleFile,
     host: str,
     ssh: Ssh,
-    then: tuple[int, int, int, int],
+    then: tuple[int, int, int, str],
     on_sent: Callable[[int], None],
 ) -> Answer:
     arguments = (bundle.installed, bundle.sha256, bundle.size_bytes, *then)

@@ -142,9 +142,7 @@ tell() {
 # runs the bundle with the software of this device; status 2 is that of one without the command
 prove() {
     tool=$(recognizer) || { say untried; return; }
-    drop=
-    [ "${DROP:-0}" = 1 ] && drop=--drop-people
-    said=$("$tool" self-test "$1" --carry-over $drop 2>&1)
+    said=$("$tool" self-test "$1" --carry-over $ALSO 2>&1)
     status=$?
     # software without these options
     [ "$status" = 2 ] && { said=$("$tool" self-test "$1" 2>&1); status=$?; }
@@ -247,6 +245,7 @@ rollback() {
     [ -w "$root" ] || fail write "$root"
     [ "$DRY" = 1 ] && { say "switched $was"; say "current $back"; return; }
     lock "$root"
+    ALSO=--allow-older
     prove "$root/$back"
     point "$root" CURRENT "$back"
     step switched
@@ -323,12 +322,13 @@ watch() {
 }
 
 DRY=0
+ALSO=
 verb=$1
 shift
 case $verb in
 state) state "$@" ;;
 upload)
-    DROP=$7
+    ALSO=$7
     upload "$1" "$2" "$3"
     switch "$1"
     prune "$4"
@@ -337,7 +337,7 @@ upload)
     watch "$6"
     ;;
 switch)
-    DROP=$5
+    ALSO=$5
     make_folder
     lock "$root"
     [ -f "$shelf/$1" ] && [ "$(target CURRENT)" != "BUNDLES/$1" ] && prove "$shelf/$1"
@@ -375,8 +375,8 @@ def script(body: str = _SCRIPT) -> str:
 def command(verb: str, *arguments: object) -> str:
     """The command line for ssh: the script with a verb and its arguments.
 
-    `state NAME SHA256`, `upload NAME SHA256 BYTES KEEP RELOAD WATCH DROP` (the file on standard
-    input), `switch NAME KEEP RELOAD WATCH DROP`, `rollback DRY RELOAD`, `list`.
+    `state NAME SHA256`, `upload NAME SHA256 BYTES KEEP RELOAD WATCH ALSO` (the file on standard
+    input), `switch NAME KEEP RELOAD WATCH ALSO`, `rollback DRY RELOAD`, `list`.
     """
     return command_of(script(), verb, *arguments)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,7 @@ def pack(options: PackOptions, report: Callable[[str], None] = lambda line: None
     report("recording golden crops")
     writer, warnings = assemble(run, persons, made, chosen, embedder, options, log)
     public = None if key is None else key.public
-    sha256, size_bytes = write_checked(writer, options.out, key, public)
+    sha256, size_bytes = write_checked(writer, options.out, key, public, _serial(options))
     return PackResult(
         path=options.out,
         name=writer.name,
@@ -141,7 +142,11 @@ def measures_on_pictures(run: RunFolder, options: PackOptions, persons: Persons)
 
 
 def write_checked(
-    writer: BundleWriter, out: Path, key: PrivateKey | None, public: PublicKey | None
+    writer: BundleWriter,
+    out: Path,
+    key: PrivateKey | None,
+    public: PublicKey | None,
+    serial: int = 0,
 ) -> tuple[str, int]:
     """Write, read everything back, run all parts, and only then give the file its name.
 
@@ -151,7 +156,7 @@ def write_checked(
     from edge.recognition.trial import try_bundle
 
     with atomic_file(out) as temporary:
-        writer.write(temporary, key=key)
+        writer.write(temporary, key=key, serial=serial)
         with Bundle.open(temporary, public) as bundle:
             bundle.verify()
         try_bundle(temporary, public, everything=True)
@@ -185,3 +190,8 @@ def _check_out(out: Path) -> None:
         raise UsageError(f"{out} is no bundle's name", hint=f"give -o NAME{SUFFIX}")
     if out.is_dir():
         raise UsageError(f"{out} is a folder", hint=f"give -o NAME{SUFFIX}")
+
+
+def _serial(options: PackOptions) -> int:
+    """Of a signed bundle; time goes on from one to the next."""
+    return int(time.time()) if options.serial is None else options.serial

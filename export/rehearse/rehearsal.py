@@ -74,7 +74,7 @@ class Rehearsal:
                 f"  wheels alone, {self.site_mb:.0f} MB unpacked; {self.runtime}",
                 f"  {golden}; {same}, {self.faces} faces, boxes within "
                 f"{self.worst_box_px:.2g} px, scores within {self.worst_score:.2g}",
-                *(f"  {line}" for line in self.doctor if line[:1] in "✗!"),
+                *(f"  {line}" for line in self.doctor if line[:1] in ("✗", "!")),
             ]
         )
 

@@ -12,13 +12,14 @@ from device_factory import answer, bare_home, call, write_two_people
 from sshd_fixture import make_bundle
 
 from edge.bundle.golden import Golden
-from edge.bundle.locate import SHIPPED, shipped_bundle
+from edge.bundle.locate import SHIPPED, current_link, shipped_bundle
+from edge.bundle.signature import PrivateKey
 from edge.bundle.writer import BundleWriter
-from edge.errors import GateFailed, ModelError
+from edge.errors import GateFailed, ModelError, RefusedError
 from edge.files.image import read_picture
 from edge.models.embedder import Embedder
 from edge.people.registry import open_register
-from edge.recognition.self_test import UNDECIDED, self_test
+from edge.recognition.self_test import UNDECIDED, refuse_older, self_test
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +89,23 @@ def test_a_base_that_does_not_run_is_refused(home: Path, tmp_path: Path) -> None
     done = call("self-test", path)
     assert done.exit_code == 1
     assert done.stderr.startswith("error: ")
+
+
+def test_an_older_signed_bundle_is_refused(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = PrivateKey.generate()
+    monkeypatch.setenv("EDGE_PUBLIC_KEY", key.public.raw.hex())
+    old, new = tmp_path / "old.edge", tmp_path / "new.edge"
+    for path, serial in ((old, 7), (new, 8)):
+        BundleWriter.of(shipped_bundle(), name=path.stem).write(path, key=key, serial=serial)
+    refuse_older(new, old)
+    refuse_older(new, new)
+    with pytest.raises(RefusedError, match=r"serial 7, and 8 is in use"):
+        refuse_older(old, new)
+    current_link().parent.mkdir(parents=True)
+    current_link().symlink_to(new)
+    done = call("self-test", old)
+    assert done.exit_code == 1
+    assert "use --allow-older" in done.stderr
+    assert call("self-test", old, "--allow-older").exit_code == 0
