@@ -460,7 +460,8 @@ def test_the_device_tries_a_bundle_before_it_switches(devices: Path, tmp_path: P
     assert "passed its self-test there" in done(flash("push", first, "door"))
     device = Device(devices / "door")
     asked = (devices / "asked").read_text()
-    assert re.fullmatch(r"self-test \S+/bundles/\.upload-\d+\n", asked), "before it has its name"
+    pattern = r"self-test \S+/bundles/\.upload-\d+ --carry-over\n"
+    assert re.fullmatch(pattern, asked), "before it has its name"
     software(devices, 'echo "error: 2 decisions differ * here; run doctor" >&2; exit 1')
     result = flash("push", second, "door")
     assert result.exit_code == 1
