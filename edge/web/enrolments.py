@@ -74,7 +74,9 @@ class Enrolments:
         with open_register(self._bundle, self._key_file) as register:
             register.check_name(name, add=add)
             register.cohort()
-            book = SampleSet.open(register.bundle, self._detector_model, 1)
+            book = SampleSet.open(
+                register.bundle, self._detector_model, 1, keep=register.vault.is_locked
+            )
         guide = Guide(WANTED if by == "camera" else FEWEST_GOOD_LOOKS)
         words = guide.missing().words if by == "camera" else ""
         with self._lock:
