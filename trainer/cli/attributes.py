@@ -267,7 +267,7 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     "--identities",
     type=PATH,
     metavar="FILE",
-    help="Who the pictures show: lines of a picture's name and a number, as identity_CelebA.",
+    help="Take who the pictures show from here: lines of a name and a number, as identity_CelebA.",
 )
 @click.option(
     "--calibrate-on",
