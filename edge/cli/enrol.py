@@ -99,7 +99,7 @@ class Enrolled:
             f"own looks rejected: {facts['groups_rejected']} of {facts['groups']}, each by a head "
             "that had not seen it (rejecting everybody: 100 %)",
             *(f"warning: {text}" for text in self.warnings),
-            "the cut-out faces are kept too, to enrol on another base; forget removes them"
+            "the cut-out faces are kept too, to enroll on another base; forget removes them"
             if self.kept
             else "no picture is kept: --keep crops lets a bundle with another base come later",
             "kept on this device, " + ("encrypted" if self.sealed else "not encrypted: see keygen"),

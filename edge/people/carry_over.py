@@ -76,7 +76,7 @@ def carry_over(
                     f"{', '.join(lost)} of this device would not be recognized any more: they were "
                     f"enrolled on the base {known.embedder_sha256[:12]}, and {bundle} has "
                     f"{new.embedder.sha256[:12]}",
-                    hint="push a bundle with that base, enrol them again with --keep crops, or "
+                    hint="push a bundle with that base, enroll them again with --keep crops, or "
                     "let them go with --drop-people",
                 )
             kept = [person for person in own if _has_pictures(person)]

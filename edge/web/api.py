@@ -185,7 +185,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         "/api/enrolments",
-        "Begin to enrol somebody who agrees: name, by (photos or camera), add, consent.",
+        "Begin to enroll somebody who agrees: name, by (photos or camera), add, consent.",
         _start,
         "application/json",
     ),

@@ -21,7 +21,7 @@ from edge.console.commands import PATH, command, emit_json, json_option, quiet_o
 @click.option("--model", type=click.Choice(("pi4", "pi5")), default="pi5", help="Which processor.")
 @click.option(
     "--os", "release", type=click.Choice(("bookworm", "trixie")), default="trixie",
-    help="Whose Python: 3.11 or 3.13.",
+    help="Release to rehearse: it decides on Python 3.11 or 3.13.",
 )  # fmt: skip
 @click.option("--source", type=PATH, metavar="CLIP", help="A video to recognize, 8 frames of it.")
 @click.option("--mirror", metavar="URL", help="A Debian mirror; by default that of this machine.")

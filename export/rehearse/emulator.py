@@ -38,7 +38,7 @@ _KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 @dataclass(frozen=True)
 class Processor:
-    """What qemu calls it, and what Linux says of it in /proc/cpuinfo, which XNNPACK reads."""
+    """What qemu calls it, and what Linux calls it in /proc/cpuinfo, which XNNPACK reads."""
 
     qemu: str
     board: str

@@ -45,7 +45,8 @@ def only(findings: object) -> Finding:
 
 def test_every_check_exists_and_its_findings_are_whole(tmp_path: Path) -> None:
     findings = list(examine(patient(tmp_path)))
-    assert len(findings) >= len(CHECKS) - 3
+    silent = 4  # no CSI camera, no Pi's power, no memory file, no visits of strangers
+    assert len(findings) >= len(CHECKS) - silent
     for finding in findings:
         assert finding.state in (OK, WARNING, PROBLEM, SKIPPED)
         assert finding.text
