@@ -290,7 +290,7 @@ def _named(state: Mapping[str, Any]) -> set[str]:
 
 
 def _edition(state: dict[str, Any], embedder_sha256: str) -> dict[str, Any]:
-    """The part of a state about the people on a base; of the one they were enrolled on where it says
+    """The people of a state on a base; of the one they were enrolled on where it says
     nothing of that."""
     other = state.get(OTHER)
     if other is not None and other["embedder_sha256"] == embedder_sha256:

@@ -197,7 +197,7 @@ ROUTES: tuple[Route, ...] = (
         "image/*",
     ),
     Route("GET", "/api/enrolments/{enrolment}", "How far it is.", _sitting),
-    Route("POST", "/api/enrolments/{enrolment}", "Enrol them.", _finish, "application/json"),
+    Route("POST", "/api/enrolments/{enrolment}", "Enroll them.", _finish, "application/json"),
     Route("GET", "/api/consent", "The owner's text of consent, null without one.", _consent),
     Route("POST", "/api/consent", "Keep a text of consent.", _keep_consent, "application/json"),
     Route("GET", "/api/openapi.json", "This document.", _document),
