@@ -42,6 +42,7 @@ class RunOptions:
     detector_model: Path | None = None
     threads: int | None = None
     attributes: bool = True
+    show_attributes: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
     fps: float | None = None
     track: bool = True
@@ -95,6 +96,8 @@ def check_options(options: RunOptions) -> None:
         )
     if options.votes is not None and not options.track:
         raise UsageError("--votes counts over tracks", hint="leave out --no-track")
+    if options.show_attributes and not options.attributes:
+        raise UsageError("--show-attributes needs attributes", hint="leave out --no-attributes")
     if options.challenge and not options.track:
         raise UsageError("--challenge is bound to a track", hint="leave out --no-track")
     if options.events_folder is not None and not options.keep_events:
@@ -128,6 +131,7 @@ def _run(options: RunOptions, signals: Signals) -> None:
         say(located.line, err=True)
     recognizer = open_recognizer(located, options)
     budget = None if options.max_cpu is None else Budget(options.max_cpu)
+    check_attributes(options, recognizer)
     streams = open_streams(options, sources, budget)
     names = [head.name for head in recognizer.heads if not head.is_task]
     sinks = open_sinks(options, streams, names, signals)
@@ -172,6 +176,17 @@ def _run(options: RunOptions, signals: Signals) -> None:
             f"challenges passed: {passed}, failed: {failed}, broken off: {broken}; {LIMITS}",
             err=options.as_json,
         )
+
+
+def check_attributes(options: RunOptions, recognizer: Recognizer) -> None:
+    """Raises `UsageError` for attributes that the bundle's base does not know."""
+    if not options.show_attributes:
+        return
+    known = () if recognizer.base is None else recognizer.base.network.attributes
+    unknown = [name for name in options.show_attributes if name not in known]
+    if unknown:
+        names = ", ".join(known) or "none"
+        raise UsageError(f"the base knows no attribute {unknown[0]}", hint=f"it knows {names}")
 
 
 def shown_source(name: str) -> str:
@@ -232,6 +247,7 @@ def open_streams(
             direction=open_direction(options, source, camera),
             most_fps=options.fps if tracker is None else None,
             label=label,
+            shown=options.show_attributes,
         )
         streams.append(stream)
     return streams

@@ -16,6 +16,7 @@ from edge.console.commands import (
     command,
     detector_option,
     json_option,
+    names_option,
     quiet_option,
     threads_option,
 )
@@ -44,6 +45,7 @@ SECTIONS = {
             "as_json",
             "save",
             "window",
+            "show_attributes",
             "serve",
             "serve_token",
             "serve_read_only",
@@ -130,6 +132,10 @@ class _Share(click.ParamType):
 @key_file_option
 @detector_option()
 @threads_option()
+@names_option(
+    "--show-attributes",
+    help="Show these of the 40 attributes in picture, page, text and events: Smiling,Eyeglasses.",
+)
 @click.option(
     "--attributes/--no-attributes", default=True, help="Estimate the attributes of each face, too."
 )

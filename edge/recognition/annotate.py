@@ -76,6 +76,11 @@ def label(decision: Decision) -> str:
     return decision.state
 
 
+def spoken(attribute: str) -> str:
+    """CelebA's name of an attribute in words: `Wearing_Hat` is "wearing hat"."""
+    return attribute.replace("_", " ").lower()
+
+
 def footer(result: FrameResult) -> str:
     """The line under a picture: its time, the number of faces and the time they took."""
     count = len(result.faces)
@@ -107,6 +112,7 @@ def _draw_face(canvas: np.ndarray, face: FaceResult, style: Style) -> None:
     _draw_corners(canvas, (x, y, x + width, y + height), style, colour)
     number = "" if face.track is None else f"#{face.track} "
     words = label(face.decision) + tasks_in_words(face.tasks, all_of_them=False)
+    words += "".join(f", {spoken(name)}" for name in face.shown)
     if face.decision == NO_HEADS and face.tasks:
         words = words.removeprefix(face.decision.state)
     _draw_plate(canvas, number + words, (x, y), style, colour, INK_BGR)

@@ -45,6 +45,7 @@ class FaceResult:
         decision: Of this face alone, or, where faces are tracked, what the track has settled on.
         track: Number of the track that it belongs to, None where faces are not tracked.
         attributes: Name to probability, 0..1, over the track where there is one.
+        shown: Names of the attributes that were chosen to be shown and are more likely than not.
         tasks: Name to answer of the bundle's yes-or-no questions, over the track likewise.
         predicted: Whether the detector did not run and the box is where the face should be by now.
         look: The decision of this frame alone, None where the track was not examined.
@@ -59,6 +60,7 @@ class FaceResult:
     predicted: bool = False
     look: Decision | None = None
     tasks: dict[str, TaskAnswer] = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
     scores: tuple[HeadScore, ...] = ()
     embedding: np.ndarray | None = field(default=None, repr=False, compare=False)
 
@@ -77,6 +79,7 @@ class FaceResult:
             "reason": decision.reason,
             "attributes": {name: round(value, 4) for name, value in self.attributes.items()},
             "tasks": {name: task.to_json() for name, task in self.tasks.items()},
+            "shown": list(self.shown),
         }
 
 

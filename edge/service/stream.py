@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Protocol
 
@@ -121,7 +121,8 @@ class Stream:
 
     tracker: follows faces, else each frame stands for itself. direction: turns frames. most_fps: of
     a live source, no more frames a second are searched; for where there is no tracker that spaces
-    them. label: a short name that tells it from the other sources; "" where it is the only one.
+    them. shown: names of attributes to show where they are more likely than not. label: a short
+    name that tells it from the other sources; "" where it is the only one.
     """
 
     def __init__(
@@ -133,11 +134,13 @@ class Stream:
         direction: Direction | None = None,
         most_fps: float | None = None,
         label: str = "",
+        shown: Sequence[str] = (),
     ) -> None:
         self.source = source
         self.tracker = tracker
         self.presence = presence or Presence(alone=source.kind in ("picture", "folder"))
         self.label = label
+        self._shown = tuple(shown)
         self.tally = Tally()
         self._direction = direction or Direction(search=False)
         self._least_gap_s = 0.0 if most_fps is None else 1.0 / most_fps
@@ -155,9 +158,15 @@ class Stream:
         result = recognized(grab, recognizer, self.tracker)
         if not any(face.predicted for face in result.faces):
             self._direction.saw([face.face for face in result.faces])
+        if self._shown:
+            result = replace(result, faces=tuple(map(self._with_shown, result.faces)))
         self.tally.add(result)
         events = self.presence.update(result)
         return Judged(grab.image_bgr, result, events, label=self.label)
+
+    def _with_shown(self, face: FaceResult) -> FaceResult:
+        names = (name for name in self._shown if face.attributes.get(name, 0.0) >= 0.5)
+        return replace(face, shown=tuple(names))
 
     def is_due(self, grab: Frame) -> bool:
         """Whether a picture does not come too soon after the one judged last; a loss never does."""

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from edge.console.display_text import for_terminal
 from edge.heads.decision import NO_HEADS, tasks_in_words
-from edge.recognition.annotate import clock
+from edge.recognition.annotate import clock, spoken
 from edge.recognition.result import FaceResult, FrameResult
 from edge.sinks.base import Judged, Sink
 from edge.tracking.presence import Event
@@ -90,7 +90,8 @@ def describe_event(event: Event) -> str:
 
 
 def _in_words(face: FaceResult) -> str:
-    return tasks_in_words(face.tasks, all_of_them=True)
+    shown = "".join(f", {spoken(name)}" for name in face.shown)
+    return tasks_in_words(face.tasks, all_of_them=True) + shown
 
 
 def _tasks(event: Event, result: FrameResult) -> str:

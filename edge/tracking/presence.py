@@ -35,6 +35,7 @@ class Event:
     the decision, None for who has left. seen_s: how long they were there, for who has left. at:
     when it was noticed, ISO 8601 in UTC. track: of the face that was seen last, None where faces
     are not tracked. asked: whether there are people with names, so that it could have been one.
+    shown: of who has arrived, the chosen attributes, see `FaceResult`.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Event:
     at: str = field(default_factory=_now)
     track: int | None = None
     asked: bool = True
+    shown: tuple[str, ...] = ()
 
     @property
     def who(self) -> str:
@@ -69,6 +71,7 @@ class Event:
             "score": None if self.score is None else round(self.score, 5),
             "threshold": None if self.threshold is None else round(self.threshold, 5),
             "seen_s": None if self.seen_s is None else round(self.seen_s, 3),
+            "shown": list(self.shown),
         }
 
 
@@ -135,6 +138,7 @@ class Presence:
             decision.score,
             decision.threshold,
             track=face.track,
+            shown=face.shown,
             asked=sighting.asked,
         )
 

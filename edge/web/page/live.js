@@ -59,10 +59,12 @@ export function live(view) {
 function faceRow(face) {
   const who = face.person || face.reason || say(`state_${face.decision}`);
   const score = face.score === null ? "" : face.score.toFixed(2);
+  const shown = (face.shown || [])
+    .map((name) => make("span", { className: "soft" }, name.replaceAll("_", " ").toLowerCase()));
   const tasks = Object.entries(face.tasks || {}).filter(([, task]) => task.answer !== "no")
     .map(([name, task]) => make("span", { className: "soft" }, name + (task.answer === "yes" ? "" : "?")));
   return make("li", { className: "row face" }, make("b", { className: `who ${face.decision}` }, who),
-    ...track(face.track), ...tasks, make("span", { className: "soft" }, score));
+    ...track(face.track), ...tasks, ...shown, make("span", { className: "soft" }, score));
 }
 
 function eventRow(event) {
