@@ -27,6 +27,9 @@ PHOTOS = (3, 5, 7, 10)
 STRANGERS = (50, 100, 250, 500, 1000, 2000, 4000)
 HEADS = (1, 5, 10, 20, 40, 80)
 
+FEWEST_LEFT = 10
+"""People who are strangers to all heads of a draw."""
+
 EQUAL_WITHIN = 0.05
 """Groups are called equal where bounds at 95 % leave no difference beyond this."""
 
@@ -131,7 +134,7 @@ def stranger_rows(people: People) -> list[tuple[str, ...]]:
 def head_rows(judging: Judging) -> list[tuple[str, ...]]:
     """How many heads are asked at once."""
     found: list[tuple[str, ...]] = []
-    for count in (*(n for n in HEADS if n < len(judging.owners)), len(judging.owners) - 1):
+    for count in (n for n in HEADS if n <= len(judging.owners) - FEWEST_LEFT):
         share, strangers = any_head(judging.accepted, judging.whose, judging.owners, count)
         found.append((str(count), f"{share:.4f}", str(strangers)))
     return found
@@ -155,7 +158,7 @@ def group_rows(
             other = [wrong_other[p] for p in wrong_other if belongs.get(p) == side]
             sides.append((Rate(sum(own), len(own)), Rate(sum(other), len(other))))
             label = group if side else f"not {group}"
-            rows.append((label, str(sides[-1][0]), str(sides[-1][1])))
+            rows.append((label, *(str(one) if one.trials else "nobody" for one in sides[-1])))
         said.append(f"{group}: rejected {equality(sides[0][0], sides[1][0])}; taken for others "
                     f"{equality(sides[0][1], sides[1][1])}.")  # fmt: skip
     return rows, said

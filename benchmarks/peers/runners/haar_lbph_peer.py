@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from typing import Any
+
 import cv2
 import numpy as np
 
 from benchmarks.peers.runners.protocol import Task
 
-SIDE_PX = 200
-
 
 # user's lines: begin
 def faces_of(cascade: cv2.CascadeClassifier, image_bgr: np.ndarray) -> list[np.ndarray]:
-    """The gray faces of a picture, uint8[200, 200]."""
-    grey = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY)
-    boxes = cascade.detectMultiScale(grey, 1.3, 5)
-    return [cv2.resize(grey[y : y + h, x : x + w], (SIDE_PX, SIDE_PX)) for x, y, w, h in boxes]
+    """The gray faces of a picture, uint8[h, w]."""
+    gray = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY)
+    least = (gray.shape[1] // 10, gray.shape[0] // 10)
+    boxes = cascade.detectMultiScale(gray, 1.2, 5, minSize=least)
+    return [gray[y : y + h, x : x + w] for x, y, w, h in boxes]
+
+
+def trained(faces: Sequence[np.ndarray]) -> Any:
+    """What knows these faces."""
+    recognizer = cv2.face.LBPHFaceRecognizer_create()  # type: ignore[attr-defined, unused-ignore]
+    recognizer.train(faces, np.zeros(len(faces), np.int32))
+    return recognizer
+
+
+def distance(recognizer: Any, faces: Sequence[np.ndarray]) -> float:
+    """Of the nearest face."""
+    return min(float(recognizer.predict(face)[1]) for face in faces)
 
 
 # user's lines: end
 
 
 def main() -> None:
-    """One recognizer for each enrolment. The time of a frame is of the cascade alone and of one
+    """Ask one recognizer for each enrolment. The time of a frame is of the cascade and of one
     recognizer's answer, as where one person is enrolled."""
-    import time
-
     task = Task.from_command_line()
     folder = cv2.data.haarcascades  # type: ignore[attr-defined, unused-ignore]
     cascade = cv2.CascadeClassifier(folder + "haarcascade_frontalface_default.xml")
@@ -40,12 +53,11 @@ def main() -> None:
         own = [rows[k][0] for k in np.flatnonzero(np.isin(of, enrolled)) if rows[k]]
         if not own:
             continue
-        recognizer = cv2.face.LBPHFaceRecognizer_create()  # type: ignore[attr-defined, unused-ignore]
-        recognizer.train(own, np.zeros(len(own), np.int32))
+        recognizer = trained(own)
         began = time.process_time()
         for frame, faces in enumerate(rows):
             if faces:
-                scores[number, frame] = -min(recognizer.predict(face)[1] for face in faces)
+                scores[number, frame] = -distance(recognizer, faces)
                 asked += 1
         spent_s += time.process_time() - began
     task.clock.judge_s += task.clock.frames * spent_s / max(1, asked)
