@@ -11,11 +11,14 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from device_factory import write_two_people
 from training_factory import some_arrays, some_training
 
 from benchmarks.studies.copies import KINDS
+from edge.enrolment.samples import embeddings_of, usable_face
 from edge.errors import DataError, RefusedError
 from edge.faces.detector import Detector
+from edge.faces.quality import QualityGate
 from edge.files.image import read_picture, write_picture
 from edge.models.embedder import Embedder
 from trainer.cli.main import main as edge_train
@@ -24,6 +27,7 @@ from trainer.data.label_files import read_labels
 from trainer.drawn import DrawnPerson
 from trainer.drawn.dataset import write_photos
 from trainer.inference.source import open_subject
+from trainer.photos.recurring import NONE_RECURS
 from trainer.photos.samples import read_looks
 from trainer.run_folder import RUN_JSON, Run
 from trainer.training.checkpoint import Checkpoint
@@ -158,3 +162,47 @@ def test_mixed_labels_are_refused_with_the_line(tmp_path: Path) -> None:
     path.write_text("2\nBald Smiling\na.jpg  1 -1\nb.jpg 0 1\n")
     with pytest.raises(DataError, match="line 4: 0 in a file that used -1 before"):
         read_labels(path)
+
+
+def test_an_album_of_two_people_is_refused_and_both_are_shown(tmp_path: Path) -> None:
+    photos = write_two_people(tmp_path)
+    for folder in (photos / "ana", photos / "ben"):
+        for path in sorted(folder.iterdir())[9:]:
+            path.unlink()
+    words = ("--photos", photos / "ana", "--photos", photos / "ben", "--out", tmp_path / "run")
+    done = call("person", *words, "--name", "me", "-q")
+    assert done.exit_code == 1
+    said = " ".join(done.stderr.split())
+    assert "are two people" in said and str(photos / "ana") in said and str(photos / "ben") in said
+    assert (tmp_path / "run-contact-sheet.png").is_file()
+    assert not (tmp_path / "run").exists()
+
+
+def test_of_two_faces_the_one_is_taken_that_the_album_shows(tmp_path: Path) -> None:
+    photos = write_two_people(tmp_path)
+    ana, ben = (sorted((photos / name).iterdir()) for name in ("ana", "ben"))
+    beside = photos / "ana" / "beside.png"
+    sides = [cv2.resize(cv2.imread(str(path)), (400, 400)) for path in (ben[0], ana[0])]
+    cv2.imwrite(str(beside), np.hstack(sides))
+    ana[0].unlink()
+    strangers = photos / "ana" / "strangers.png"
+    sides = [cv2.resize(cv2.imread(str(path)), (400, 400)) for path in ben[1:3]]
+    cv2.imwrite(str(strangers), np.hstack(sides))
+    eyes = open_subject("shipped").embedder
+    looks = read_looks(
+        [photos / "ana"], Embedder(eyes.network, eyes.data), Detector.open(), recurring=True, vary=0
+    )
+    own = [look for look in looks.kept if look.name == str(beside)]
+    assert [one.reason for one in looks.dropped if one.name == str(strangers)] == [NONE_RECURS]
+    assert len(own) == 1
+    embedder = Embedder(eyes.network, eyes.data)
+    face = usable_face(sides_of(beside, 1), Detector.open(), QualityGate())
+    assert not isinstance(face, str)
+    mine = embeddings_of(embedder, embedder.crop(sides_of(beside, 1), face[0])[None])
+    assert float((embeddings_of(embedder, own[0].crop[None]) @ mine.T)[0, 0]) > 0.9
+
+
+def sides_of(path: Path, number: int) -> np.ndarray:
+    """The left or the right half of a picture."""
+    image = cv2.imread(str(path))
+    return np.ascontiguousarray(np.hsplit(image, 2)[number])

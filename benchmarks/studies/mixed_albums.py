@@ -1,9 +1,10 @@
-"""Albums with pictures of somebody else among mine: what enrolment leaves out.
+"""Albums with pictures of somebody else among mine: what enrolment refuses and leaves out.
 
 python -m benchmarks.studies.mixed_albums ../shared
 
-Each person that the shipped base was not trained on gives `MINE` photos, another one up to four;
-who and which is drawn anew in each round.
+Each person that the shipped base was not trained on gives some photos, another one others: halves,
+thirds, or up to four; who and which is drawn anew in each round. The same in one room, with the
+poses of `cmu-faces`.
 """
 
 from __future__ import annotations
@@ -17,99 +18,125 @@ import click
 import numpy as np
 
 if TYPE_CHECKING:
+    from benchmarks.studies.person_data import Bench
+    from edge.heads.cohort import Cohort
     from trainer.photos.samples import FaceSamples
 
-MINE = 12
-MOST_THEIRS = 4
+SIZES = ((12, 0), (16, 0), (8, 8), (6, 6), (10, 5), (12, 4), (12, 3), (12, 2), (12, 1))
+"""Pictures of mine, and of somebody else."""
+
+FEWEST = 12
+
+STRANGERS = 600
+"""Of the cohort, fewer than enrolment takes: the search compares each album with them many times."""
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """Counts over albums. lost: pictures of mine left out. kept: of `theirs`, pictures of somebody
-    else that stayed. refused: albums of which too many pictures do not fit.
+    """Counts over albums. refused: albums that are refused. named: albums that are not, and of
+    which all pictures of somebody else are left out. mine, lost: pictures of mine in albums that
+    are not refused, and of these left out.
     """
 
-    lost: int = 0
-    theirs: int = 0
-    kept: int = 0
     albums: int = 0
     refused: int = 0
+    named: int = 0
+    mine: int = 0
+    lost: int = 0
 
-    def with_album(self, found: np.ndarray) -> Mixed:
-        """Count an album too: bool[MINE + theirs], what was taken for somebody else's."""
-        from edge.heads.outliers import MOST_OUTLIERS
-
+    def with_album(self, found: np.ndarray, mine: int, *, refused: bool) -> Mixed:
+        """Count an album too: bool[mine + theirs], what was taken for somebody else's."""
+        named = not refused and len(found) > mine and bool(found[mine:].all())
         return Mixed(
-            self.lost + int(found[:MINE].sum()),
-            self.theirs + len(found) - MINE,
-            self.kept + int((~found[MINE:]).sum()),
             self.albums + 1,
-            self.refused + int(found.mean() > MOST_OUTLIERS),
+            self.refused + refused,
+            self.named + named,
+            self.mine + (0 if refused else mine),
+            self.lost + (0 if refused else int(found[:mine].sum())),
         )
 
-    def row(self, theirs: int) -> str:
-        kept = f"{self.kept / self.theirs:.3f}" if self.theirs else "–"
-        lost = self.lost / (self.albums * MINE)
-        return f"| {theirs} | {kept} | 1 | {lost:.3f} | {self.refused} of {self.albums} |"
+    def row(self, mine: int, theirs: int) -> str:
+        share = f"{(self.refused + self.named) / self.albums:.3f}" if theirs else "–"
+        lost = self.lost / self.mine if self.mine else 0.0
+        return (
+            f"| {mine} + {theirs} | {self.albums} | {self.refused} | {self.named} | {share} | "
+            f"{lost:.3f} |"
+        )
+
+
+Albums = Mapping[str, tuple[np.ndarray, "FaceSamples"]]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("shared", type=click.Path(path_type=Path))
 @click.option("--rounds", type=click.IntRange(1), default=3, help="Albums of each person.")
-def main(shared: Path, rounds: int) -> None:
+@click.option("--base", default="shipped", metavar="shipped|RUN", help="What sees the faces.")
+def main(shared: Path, rounds: int, base: str) -> None:
     """Measure enrolment's search for strangers on the people in SHARED."""
     from benchmarks.shipped_base.hold_out import held_out_people
     from benchmarks.studies.person_data import Bench
-    from edge.heads.camera_shift import no_shift
-    from edge.heads.enrol import moved_plain
+    from edge.heads.threshold import ONE, SEVERAL
     from trainer.cohort.choose import find_cohort
     from trainer.inference.source import open_subject
 
-    deployed = open_subject("shipped").embedder
+    deployed = open_subject(base).embedder
     bench = Bench(deployed)
-    albums: dict[str, tuple[np.ndarray, FaceSamples]] = {}
-    for name in sorted(held_out_people(shared)["people"]):
-        paths = sorted((shared / "data" / "people" / name).iterdir())
-        looks = bench.looks(paths, name)
-        if looks.independent >= MINE:
+    cohort = find_cohort(deployed, base=base)
+    data = shared / "data"
+    people = {
+        name: sorted((data / "people" / name).iterdir())
+        for name in sorted(held_out_people(shared)["people"])
+    }
+    room = {
+        folder.name: [p for p in sorted(folder.glob("*.pgm")) if p.stem[-2:] not in ("_2", "_4")]
+        for folder in sorted((data / "cmu-faces").iterdir())
+    }
+    for title, paths, camera in (("people", people, SEVERAL), ("one room", room, ONE)):
+        albums = _albums(bench, paths)
+        click.echo(f"\n{title}: {len(albums)} people, {rounds} albums of each size\n")
+        click.echo(
+            "| pictures of mine + of another | albums | refused | all of the other named | both | "
+            "mine left out of the others |\n|---|---|---|---|---|---|"
+        )
+        for mine, theirs in SIZES:
+            row = _mixed(albums, (mine, theirs), rounds, cohort, camera).row(mine, theirs)
+            click.echo(row)
+
+
+def _albums(bench: Bench, paths: Mapping[str, list[Path]]) -> Albums:
+    albums = {}
+    for name, files in paths.items():
+        looks = bench.looks(files, name)
+        if looks.independent >= FEWEST:
             albums[name] = bench.embed(looks.crops()), looks
-    cohort = find_cohort(deployed)
-    strangers = moved_plain(cohort, no_shift(cohort.size), np.random.default_rng(0))
-    click.echo(f"\n{len(albums)} people, {rounds} albums each, {MINE} pictures of their own\n")
-    click.echo(
-        "| pictures of one other person | of them kept | kept without a search | own left out | "
-        "albums refused |"
-    )
-    click.echo("|---|---|---|---|---|")
-    for theirs in range(MOST_THEIRS + 1):
-        click.echo(_mixed(albums, theirs, rounds, strangers).row(theirs))
+    return albums
 
 
 def _mixed(
-    albums: Mapping[str, tuple[np.ndarray, FaceSamples]],
-    theirs: int,
-    rounds: int,
-    strangers: np.ndarray,
+    albums: Albums, sizes: tuple[int, int], rounds: int, cohort: Cohort, camera: str
 ) -> Mixed:
-    from edge.heads.camera_shift import no_shift
-    from edge.heads.outliers import outliers
+    from edge.heads.camera_shift import estimate_shift, no_shift
+    from edge.heads.enrol import moved_plain
+    from edge.heads.outliers import MOST_OUTLIERS, outliers
+    from edge.heads.threshold import SEVERAL
+    from edge.heads.two_people import second_person
 
-    rng, counts = np.random.default_rng(theirs), Mixed()
+    rng, counts = np.random.default_rng(sizes), Mixed()
     names = list(albums)
     for name in names * rounds:
         other = rng.choice([one for one in names if one != name])
         (mine, my_looks), (not_mine, other_looks) = albums[name], albums[other]
-        first = rng.permutation(len(mine))[:MINE]
-        second = rng.permutation(len(not_mine))[:theirs]
+        first = rng.permutation(len(mine))[: sizes[0]]
+        second = rng.permutation(len(not_mine))[: sizes[1]]
         apart = int(my_looks.groups.max()) + 1
-        counts = counts.with_album(
-            outliers(
-                np.concatenate([mine[first], not_mine[second]]),
-                np.concatenate([my_looks.groups[first], apart + other_looks.groups[second]]),
-                strangers,
-                no_shift(mine.shape[1]),
-            )
-        )
+        album = np.concatenate([mine[first], not_mine[second]])
+        groups = np.concatenate([my_looks.groups[first], apart + other_looks.groups[second]])
+        shift = no_shift(cohort.size) if camera == SEVERAL else estimate_shift(album, cohort)
+        strangers = moved_plain(cohort, shift, np.random.default_rng(0))[:STRANGERS]
+        two = second_person(album, groups, strangers, shift, camera).any()
+        found = outliers(album, groups, strangers, shift)
+        refused = bool(two or found.mean() > MOST_OUTLIERS)
+        counts = counts.with_album(found, len(first), refused=refused)
     return counts
 
 

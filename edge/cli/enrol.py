@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,11 @@ from edge.console.progress import progress_bar
 from edge.enrolment.guide import Guide
 from edge.enrolment.samples import SampleSet
 from edge.enrolment.session import Patience, Voice, read_files, refuse_too_few, sit_for
-from edge.errors import UsageError
+from edge.errors import RefusedError, UsageError
 from edge.heads.calibration import rates_to_json
 from edge.heads.head import Head
 from edge.heads.threshold import ONE, SEVERAL
+from edge.heads.two_people import TwoPeopleError
 from edge.people.registry import Registry, open_register
 from edge.people.store import only_writer, people_folder
 from edge.service.service import Signals, logging_to_stderr
@@ -52,7 +54,8 @@ class EnrolOptions:
 class Enrolled:
     """What came of it. sides: how often each side was seen. refused: reasons and how often each
     kept a picture from counting. people: everybody who is known now. known_already: looks of
-    photos that were added before, of `looks`."""
+    photos that were added before, of `looks`. left_out: files of new looks that show somebody else.
+    """
 
     head: Head
     looks: int
@@ -63,6 +66,7 @@ class Enrolled:
     kept: bool = False
     warnings: tuple[str, ...] = field(default=())
     known_already: int = 0
+    left_out: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -72,6 +76,7 @@ class Enrolled:
             "known_already": self.known_already,
             "sides": self.sides,
             "refused": self.refused,
+            "left_out": list(self.left_out),
             "threshold": self.head.threshold,
             **rates_to_json(self.head),
             "people": list(self.people),
@@ -98,6 +103,7 @@ class Enrolled:
             "100 %)",
             f"own looks rejected: {facts['groups_rejected']} of {facts['groups']}, each by a head "
             "that had not seen it (rejecting everybody: 100 %)",
+            *(f"left out, looks like somebody else: {name}" for name in self.left_out),
             *(f"warning: {text}" for text in self.warnings),
             "the cut-out faces are kept too, to enroll on another base; forget removes them"
             if self.kept
@@ -177,16 +183,21 @@ def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guid
         print("computing, a few seconds on a Raspberry Pi …", file=sys.stderr, flush=True)
     with progress_bar("enrolling", 2, quiet=options.quiet) as bar:
         album = book.album()
-        known = register.known_already(options.name, album) if options.add else np.zeros(0)
+        nothing = np.zeros(len(album.embeddings), bool)
+        known = register.known_already(options.name, album) if options.add else nothing
+        new = [look.of for look, old in zip(book.looks, known, strict=True) if not old]
         bar.advance(note="thresholds")
-        head = register.enrol(
-            options.name,
-            album,
-            camera=camera,
-            one_sitting=live,
-            target_far=options.target_far,
-            add=options.add,
-        )
+        try:
+            head = register.enrol(
+                options.name,
+                album,
+                camera=camera,
+                one_sitting=live,
+                target_far=options.target_far,
+                add=options.add,
+            )
+        except TwoPeopleError as problem:
+            raise _named(problem, new) from None
         bar.advance()
     return Enrolled(
         head=head,
@@ -198,4 +209,33 @@ def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guid
         kept=options.keep_crops or register.vault.is_locked,
         warnings=tuple(head.calibration["warnings"]),
         known_already=int(known.sum()),
+        left_out=_left_out(head, new) if new else (),
     )
+
+
+def _named(problem: TwoPeopleError, new: Sequence[str]) -> RefusedError:
+    """The problem with the files of both, where the pictures are files. new: where the new looks
+    are from; they are the album's last."""
+    first = problem.pictures - len(new)
+    second = {number - first for number in problem.second}
+    sides = [
+        [name for n, name in enumerate(new) if (n in second) == side] for side in (False, True)
+    ]
+    if not all(sides) or len(set(new)) < 2:
+        return problem
+    return RefusedError(
+        problem.message,
+        hint=f"give pictures of one person alone; one is in {_few(sides[0])}, the other in "
+        f"{_few(sides[1])}",
+    )
+
+
+def _left_out(head: Head, new: Sequence[str]) -> tuple[str, ...]:
+    """Files of new looks that show somebody else."""
+    facts = head.calibration
+    first = facts["pictures"] + len(facts["left_out"]) - len(new)
+    return tuple(new[number - first] for number in facts["left_out"] if number >= first)
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -59,7 +59,8 @@ class Sample:
 
     crop: uint8[S, S, 3] BGR, as the embedder sees it. varied: uint8[V, S, S, 3], see
     `edge.enrolment.augment`. face_print: see there. marks: by which copies of photos are told.
-    quality: with yaw_deg and pitch_deg. kept: where pictures are kept.
+    quality: with yaw_deg and pitch_deg. kept: where pictures are kept. of: the file or camera that
+    it was taken from.
     """
 
     crop: np.ndarray = field(repr=False)
@@ -69,6 +70,7 @@ class Sample:
     scene: Scene | None
     quality: Quality
     kept: Keepsake | None = field(default=None, repr=False)
+    of: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +165,7 @@ class SampleSet:
             scene=measure_scene(image_bgr, face, quality),
             quality=quality,
             kept=keepsake_of(image_bgr, face) if self._keep else None,
+            of=of,
         )
         return Offer(look)
 
@@ -197,17 +200,22 @@ def usable_face(
 ) -> tuple[Face, Quality] | str:
     """The one face of a picture, uint8[H, W, 3] BGR, that counts and its quality, or the reason
     why there is none."""
-    faces = detector.detect(image_bgr)
-    if not faces:
-        return NO_FACE
-    judged = [(face, gate.judge(image_bgr, face)) for face in faces]
+    judged = [(face, gate.judge(image_bgr, face)) for face in detector.detect(image_bgr)]
     good = [(face, quality) for face, quality in judged if quality.passed]
     if not good:
-        return judged[0][1].reason or "cannot be judged"
+        return (judged[0][1].reason or "cannot be judged") if judged else NO_FACE
     rivals = [f for f, q in judged if f is not good[0][0] and q.reason not in NO_FACE_REASONS]
     if any(CLEARLY_LARGER * face.area_px2 > good[0][0].area_px2 for face in rivals):
         return SEVERAL_FACES
     return good[0]
+
+
+def usable_faces(
+    image_bgr: np.ndarray, detector: Detector, gate: QualityGate
+) -> tuple[tuple[Face, Quality], ...]:
+    """All faces of a picture, uint8[H, W, 3] BGR, that pass the gate, largest first."""
+    judged = ((face, gate.judge(image_bgr, face)) for face in detector.detect(image_bgr))
+    return tuple((face, quality) for face, quality in judged if quality.passed)
 
 
 def face_print(image_bgr: np.ndarray, face: Face) -> np.ndarray:

@@ -19,6 +19,7 @@ from edge.heads.fitting import LINEAR_FITTER, MAX_STRANGERS, Examples, Fit, Fitt
 from edge.heads.head import Head
 from edge.heads.outliers import MOST_OUTLIERS, outliers
 from edge.heads.threshold import CAMERAS, ONE, SEVERAL
+from edge.heads.two_people import TwoPeopleError, second_person
 
 __all__ = ["FEWEST_LOOKS", "Album", "enrol", "recalibrate"]
 
@@ -137,6 +138,7 @@ def enrol(
         else), `warnings`, rates with bounds.
 
     Raises:
+        TwoPeopleError: The images show two people.
         RefusedError: Fewer than 5 independent looks, too many images of somebody else, or the
             target cannot be had.
         ModelError: Embeddings of another size than the cohort's.
@@ -155,7 +157,7 @@ def enrol(
     shift = no_shift(cohort.size) if camera == SEVERAL else estimate_shift(embeddings, cohort)
     others = _negatives(cohort, shift, not_me, not_me_groups, rng)
     proof_of(target_far, others.hold.people, strict)
-    kept, left_out = _without_outliers(album, others, shift)
+    kept, left_out = _without_outliers(album, others, shift, camera)
     fit, held = _best_fit(kept, others, shift, rng, fitter)
     calibration = {
         "target_far": target_far,
@@ -241,12 +243,16 @@ def moved_plain(cohort: Cohort, shift: CameraShift, rng: np.random.Generator) ->
 
 
 def _without_outliers(
-    album: Album, others: Negatives, shift: CameraShift
+    album: Album, others: Negatives, shift: CameraShift, camera: str
 ) -> tuple[Album, list[int]]:
     """The album without the pictures that look like somebody else, and which these are.
 
-    Raises `RefusedError` where they are many, or leave too few looks.
+    Raises `TwoPeopleError` where the album shows two people, `RefusedError` where the pictures of
+    somebody else are many, or leave too few looks.
     """
+    second = second_person(album.embeddings, album.groups, others.norm, shift, camera)
+    if second.any():
+        raise TwoPeopleError(np.flatnonzero(second).tolist(), len(second))
     keep = ~outliers(album.embeddings, album.groups, others.norm, shift, FEWEST_LOOKS)
     if (~keep).mean() > MOST_OUTLIERS or len(np.unique(album.groups[keep])) < FEWEST_LOOKS:
         raise RefusedError(

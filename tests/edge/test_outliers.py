@@ -8,6 +8,8 @@ from embedding_factory import World
 
 from edge.heads.camera_shift import no_shift
 from edge.heads.outliers import DOUBTFUL_SCORE, OTHER_SCORE, likeness_to_most, outliers
+from edge.heads.threshold import ONE, SEVERAL
+from edge.heads.two_people import second_person
 
 WORLD = World(11)
 ME, FRIEND = WORLD.person(), WORLD.person()
@@ -15,6 +17,7 @@ MINE = WORLD.pictures(ME, 14)
 THEIRS = WORLD.pictures(FRIEND, 4)
 STRANGERS = np.concatenate([WORLD.pictures(WORLD.person(), 1) for _ in range(300)])
 NO_SHIFT = no_shift(WORLD.size)
+MORE_OF_FRIEND = WORLD.pictures(FRIEND, 14)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
@@ -66,3 +69,26 @@ def test_a_doubtful_picture_stays_where_few_would_be_left() -> None:
             assert outliers(*given).tolist() == [False] * 6 + [True]
             assert not outliers(*given, fewest=7).any()
     assert tried >= 5
+
+
+@pytest.mark.parametrize(("mine", "theirs"), [(14, 14), (8, 8), (10, 5)])
+def test_halves_and_thirds_are_two_people(mine: int, theirs: int) -> None:
+    album = np.concatenate([MINE[:mine], MORE_OF_FRIEND[:theirs]])
+    for camera in (SEVERAL, ONE):
+        found = second_person(album, np.arange(len(album)), STRANGERS, NO_SHIFT, camera)
+        assert set(np.flatnonzero(found)) in ({*range(mine)}, {*range(mine, mine + theirs)})
+
+
+def test_one_person_is_one_person_also_with_and_without_a_beard() -> None:
+    beard = 0.5 * WORLD.person()
+    both = np.concatenate([WORLD.pictures(ME + sign * beard, 8) for sign in (1, -1)])
+    for album in (MINE, both):
+        assert not second_person(album, np.arange(len(album)), STRANGERS, NO_SHIFT).any()
+
+
+def test_bursts_of_one_moment_are_one_look_each() -> None:
+    """Ten shots of a friend's one moment are a stray, however many there are."""
+    album = np.concatenate([MINE, np.repeat(THEIRS[:1], 10, axis=0)])
+    groups = np.minimum(np.arange(24), 14)
+    assert not second_person(album, groups, STRANGERS, NO_SHIFT).any()
+    assert outliers(album, groups, STRANGERS, NO_SHIFT)[14:].all()

@@ -12,7 +12,7 @@ import numpy as np
 from edge.bundle.writer import file_stem
 from edge.enrolment.augment import PER_PICTURE
 from edge.enrolment.conditions import Origin
-from edge.errors import InputError
+from edge.errors import InputError, RefusedError
 from edge.files.atomic import atomic_folder
 from edge.files.model_file import sha256_of
 from edge.heads.calibration import rates_to_json
@@ -20,6 +20,7 @@ from edge.heads.cohort import Cohort
 from edge.heads.enrol import enrol
 from edge.heads.fitting import LINEAR_FITTER, Fitter
 from edge.heads.head import DENSE_128, Head
+from edge.heads.two_people import TwoPeopleError
 from trainer.cohort.choose import find_cohort
 from trainer.finetune.base import TUNED_ON_THESE, TunedBase
 from trainer.inference.embeddings import embeddings_of
@@ -47,7 +48,7 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
         raise InputError(f"{settings.out} exists", hint="give another --out, or --overwrite")
     album = open_album(settings.photos, settings.name)
     eyes = Pipeline.open(settings)
-    looks = _read(album.me, eyes, settings)
+    looks = _read(album.me, eyes, settings, recurring=True)
     not_me = _read(settings.not_me, eyes, settings, "looking at not-me")
     test = _read(album.test_me, eyes, settings, "looking at the test part", vary=0)
     _refuse_leaks(album, looks, not_me, test)
@@ -70,7 +71,10 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
     origin = looks.origin()
     if settings.camera != AUTO:
         origin = replace(origin, camera=settings.camera)
-    head = _enrolled(settings, eyes, looks, not_me, cohort, origin)
+    try:
+        head = _enrolled(settings, eyes, looks, not_me, cohort, origin)
+    except TwoPeopleError as problem:
+        raise _shown(problem, looks, settings) from None
     result = PersonResult(
         head=head,
         looks=looks,
@@ -91,6 +95,7 @@ def _read(
     settings: PersonSettings,
     label: str = "looking at photos",
     vary: int = PER_PICTURE,
+    recurring: bool = False,
 ) -> FaceSamples | None:
     if not paths:
         return None
@@ -102,6 +107,7 @@ def _read(
         seed=settings.seed,
         quiet=settings.quiet,
         label=label,
+        recurring=recurring,
     )
 
 
@@ -152,6 +158,25 @@ def _enrolled(
         strict=settings.strict,
         fitter=_fitter(settings),
         seed=settings.seed,
+    )
+
+
+def _shown(problem: TwoPeopleError, looks: FaceSamples, settings: PersonSettings) -> RefusedError:
+    """The problem with a file of each person, and where both are seen."""
+    names = [look.name for look in looks.kept]
+    first = next(name for n, name in enumerate(names) if n not in problem.second)
+    said = (
+        f"{len(problem.second)} of {len(names)} looks show somebody else than the others: "
+        f"{first} and {names[problem.second[0]]} are two people"
+    )
+    if settings.privacy:
+        return RefusedError(said, hint="give photos of one person alone")
+    sheet = settings.out.with_name(f"{settings.out.name}-{CONTACT_SHEET}")
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    write_contact_sheet(sheet, looks, problem.second)
+    return RefusedError(
+        said,
+        hint=f"give photos of one person alone; {sheet} shows the one framed green, the other red",
     )
 
 

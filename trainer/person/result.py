@@ -8,10 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from edge.console.display_text import for_terminal
 from edge.enrolment.conditions import Origin
 from edge.heads.head import Head
 from trainer.person.evaluation import PersonEvaluation, Sample
 from trainer.photos.samples import FaceSamples
+
+MOST_NAMED = 20
+"""Files that are named on the screen; report.json has all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,15 @@ class PersonResult:
             "left_out": [self.looks.kept[n].name for n in self.head.calibration["left_out"]],
         }
 
+    def _missing(self) -> list[str]:
+        """Files that do not count, with the reason, as many as one can read."""
+        left_out = [self.looks.kept[n].name for n in self.head.calibration["left_out"]]
+        said = [f"left out, looks like somebody else: {name}" for name in left_out]
+        said += [f"dropped, {one.reason}: {one.name}" for one in self.looks.dropped]
+        more = len(said) - MOST_NAMED
+        rest = [f"… and {more} more: see report.json and contact-sheet.png"] if more > 0 else []
+        return [for_terminal(line) for line in said[:MOST_NAMED]] + rest
+
     def text(self) -> str:
         """A few lines, each figure beside what a trivial answer gives."""
         facts = self.figures
@@ -62,6 +75,7 @@ class PersonResult:
             f"own looks rejected{within}: {frr['events']} of {frr['trials']} groups, out of fold "
             "(rejecting everybody: 100 %)",
             *([] if self.test is None else self.test.lines()),
+            *self._missing(),
             *(f"warning: {text}" for text in self.warnings),
             f"wrote {self.out}",
         ]

@@ -14,7 +14,7 @@ from edge.console.progress import progress
 from edge.enrolment.augment import PER_PICTURE, variations
 from edge.enrolment.conditions import Origin, Scene, measure_scene, origin_of
 from edge.enrolment.copies import marks_of
-from edge.enrolment.samples import usable_face
+from edge.enrolment.samples import CLEARLY_LARGER, embeddings_of, usable_face, usable_faces
 from edge.errors import InputError, PictureError, SourceError
 from edge.faces.detector import Detector
 from edge.faces.face import Face
@@ -29,6 +29,7 @@ from trainer.photos.augmented import AUGMENTED_COPY, source_of
 from trainer.photos.copies import SMALLER_COPY, smaller_copies
 from trainer.photos.grouping import BLOCK_S, Print, bits_of, group_numbers
 from trainer.photos.origin import camera_model
+from trainer.photos.recurring import NONE_RECURS, recurring_faces
 
 _LOG = logging.getLogger("trainer.photos")
 
@@ -46,6 +47,7 @@ class FaceSample:
     """One usable face. name: file, with the time in videos. crop: uint8[S, S, 3] BGR, as the
     embedder sees it. varied: uint8[V, S, S, 3], see `edge.enrolment.augment`. group: looks of one
     group are not independent. thumb: uint8[128, 128, 3] BGR, the face with its surroundings.
+    area_px2: of the face's box.
     """
 
     name: str
@@ -56,6 +58,7 @@ class FaceSample:
     scene: Scene | None = field(repr=False)
     quality: Quality = field(repr=False)
     thumb: np.ndarray = field(repr=False)
+    area_px2: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,17 +139,20 @@ def read_looks(
     seed: int = 0,
     quiet: bool = False,
     label: str = "looking at photos",
+    recurring: bool = False,
 ) -> FaceSamples:
     """Find, gate and cut the faces of files, folders and videos; `vary` variations of each.
 
     A file that cannot be decoded is dropped with its reason, as is a smaller copy of another one,
-    see `trainer.photos.copies`. Raises `InputError` when a path does
-    not exist, a folder is empty, or nothing usable is left.
+    see `trainer.photos.copies`. recurring: whether all show one person, so that of several faces in
+    a picture the one is taken that the others show, see `trainer.photos.recurring`. Raises
+    `InputError` when a path does not exist, a folder is empty, or nothing usable is left.
     """
     gate = gate or QualityGate()
     files = find_files(paths)
     kept: list[FaceSample] = []
     dropped: list[Dropped] = []
+    several: list[_Several] = []
     copies = smaller_copies(files)
     for path in progress(files, label=label, quiet=quiet):
         if path in copies:
@@ -157,28 +163,25 @@ def read_looks(
             continue
         try:
             for name, image, print_ in _pictures(path):
-                found = usable_face(image, detector, gate)
+                found = _usable(image, detector, gate, every=recurring)
                 if isinstance(found, str):
                     dropped.append(Dropped(name, found, thumb_of(image)))
                     continue
-                face, quality = found
-                varied = variations(
-                    image, face, embedder.network.input, count=vary, seed=seed + len(kept)
-                )
-                kept.append(
-                    FaceSample(
-                        name=name,
-                        crop=embedder.crop(image, face),
-                        varied=varied,
-                        group=0,
-                        print=replace(print_, marks=marks_of(image, face)),
-                        scene=measure_scene(image, face, quality),
-                        quality=quality,
-                        thumb=thumb_of(image, face),
-                    )
-                )
+                shows = [
+                    _look(name, image, print_, face, quality, embedder, vary, seed + len(kept))
+                    for face, quality in found
+                ]
+                if len(shows) > 1:
+                    several.append(_Several(name, thumb_of(image), shows))
+                else:
+                    kept.append(shows[0])
         except (PictureError, SourceError) as problem:
             dropped.append(Dropped(str(path), problem.message.replace(str(path), "the file")))
+    for one, which in zip(several, _which(kept, several, embedder), strict=True):
+        if which is None:
+            dropped.append(Dropped(one.name, NONE_RECURS, one.thumb))
+        else:
+            kept.append(one.faces[which])
     for one in dropped:
         _LOG.debug("%s does not count: %s", one.name, one.reason)
     if not kept:
@@ -190,6 +193,66 @@ def read_looks(
     numbers = group_numbers([look.print for look in kept])
     looks = tuple(replace(k, group=int(n)) for k, n in zip(kept, numbers, strict=True))
     return FaceSamples(looks, tuple(dropped), sum(map(is_video, files)), len(files))
+
+
+@dataclass(frozen=True, eq=False)
+class _Several:
+    """A picture with several usable faces, largest first."""
+
+    name: str
+    thumb: np.ndarray
+    faces: Sequence[FaceSample]
+
+
+def _usable(
+    image_bgr: np.ndarray, detector: Detector, gate: QualityGate, *, every: bool
+) -> Sequence[tuple[Face, Quality]] | str:
+    """The face that counts, `every` usable one where there are several, or why there is none."""
+    faces = usable_faces(image_bgr, detector, gate) if every else ()
+    if len(faces) > 1:
+        return faces
+    found = usable_face(image_bgr, detector, gate)
+    return found if isinstance(found, str) else (found,)
+
+
+def _look(
+    name: str,
+    image: np.ndarray,
+    print_: Print,
+    face: Face,
+    quality: Quality,
+    embedder: Embedder,
+    vary: int,
+    seed: int,
+) -> FaceSample:
+    return FaceSample(
+        name=name,
+        crop=embedder.crop(image, face),
+        varied=variations(image, face, embedder.network.input, count=vary, seed=seed),
+        group=0,
+        print=replace(print_, marks=marks_of(image, face)),
+        scene=measure_scene(image, face, quality),
+        quality=quality,
+        thumb=thumb_of(image, face),
+        area_px2=face.area_px2,
+    )
+
+
+def _which(
+    kept: Sequence[FaceSample], several: Sequence[_Several], embedder: Embedder
+) -> Sequence[int | None]:
+    """Of each picture with several faces, the number of the one that counts."""
+    if not several:
+        return ()
+    single = [look.crop for look in kept]
+    found = None
+    if single:
+        faces = [embeddings_of(embedder, np.stack([f.crop for f in p.faces])) for p in several]
+        found = recurring_faces(embeddings_of(embedder, np.stack(single)), faces)
+    if found is not None:
+        return found
+    areas_px2 = [[face.area_px2 for face in one.faces] for one in several]
+    return [0 if a[0] >= CLEARLY_LARGER * a[1] else None for a in areas_px2]
 
 
 def thumb_of(image_bgr: np.ndarray, face: Face | None = None) -> np.ndarray:
