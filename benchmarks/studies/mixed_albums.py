@@ -28,7 +28,7 @@ SIZES = ((12, 0), (16, 0), (8, 8), (6, 6), (10, 5), (12, 4), (12, 3), (12, 2), (
 FEWEST = 12
 
 STRANGERS = 600
-"""Of the cohort, fewer than enrolment takes: the search compares each album with them many times."""
+"""Of the cohort, fewer than enrolment takes: each album is compared with them many times."""
 
 
 @dataclass(frozen=True)

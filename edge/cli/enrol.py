@@ -186,6 +186,7 @@ def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guid
         nothing = np.zeros(len(album.embeddings), bool)
         known = register.known_already(options.name, album) if options.add else nothing
         new = [look.of for look, old in zip(book.looks, known, strict=True) if not old]
+        already = register.known_as(options.name, album)
         bar.advance(note="thresholds")
         try:
             head = register.enrol(
@@ -207,7 +208,7 @@ def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guid
         people=tuple(each.head.name for each in register.known()),
         sealed=register.vault.is_locked,
         kept=options.keep_crops or register.vault.is_locked,
-        warnings=tuple(head.calibration["warnings"]),
+        warnings=(*map(str, already), *head.calibration["warnings"]),
         known_already=int(known.sum()),
         left_out=_left_out(head, new) if new else (),
     )

@@ -13,6 +13,7 @@ from edge.people.encryption import Encryption
 from edge.people.erasure import (
     Forgotten,
     bundles_with,
+    forget_cached,
     forget_in_bundles,
     forget_pictures,
     heads_of,
@@ -44,24 +45,27 @@ def run_forget(
     vault = Encryption.open(key_file)
     used = _used(bundle)
     with only_writer(people_folder()):
-        found = bundles_with(name, used)
+        found, closed = bundles_with(name, used)
         heads = heads_of(name, found)
         own = [each.head for each in load_people(people_folder(), vault).persons]
         visits = VisitStore(vault=vault).forget(name, (*heads, *(h for h in own if h.name == name)))
         forget_heads((*heads, *(head for head in own if head.name == name)))
         device, changed = _from_device(name, heads, vault)
-        pictures = forget_pictures(name, events_folder)
+        pictures, kept = forget_pictures(name, events_folder)
+        _, cached = forget_cached()
         written = forget_in_bundles(found, name, () if used is None else (used,))
         _settle(bundle, vault, tuple(changed))
     paths = tuple(map(str, written))
-    done = Forgotten(name, device, paths, pictures, sum(changed.values()), visits)
-    if done.nothing:
+    unreached = (*(f"{path} cannot be opened: {why}" for path, why in closed), *kept, *cached)
+    done = Forgotten(name, device, paths, pictures, sum(changed.values()), visits, unreached)
+    if done.nothing and not unreached:
         raise InputError(f"there is nothing of {name} on this device", hint="edge-recognize people")
     return done
 
 
-def run_forget_all(name: str | None) -> Forgotten:
-    """Remove everybody enrolled on this device, and all visits; bundles and event pictures stay."""
+def run_forget_all(name: str | None, *, events_folder: Path | None = None) -> Forgotten:
+    """Remove everybody enrolled on this device, all visits, and all event pictures that show or
+    name somebody; bundles stay, and those that know somebody or cannot be opened are named."""
     if name:
         raise UsageError("--all and a name exclude each other", hint="give one of them")
     folder = people_folder()
@@ -70,9 +74,18 @@ def run_forget_all(name: str | None) -> Forgotten:
         remove_people(folder)
         visits = VisitStore().clear()
         remove_book()
-    if not there and not visits:
+        pictures, kept = forget_pictures("", events_folder)
+        _, cached = forget_cached()
+        found, closed = bundles_with("", _used(None))
+    unreached = (
+        *(f"{path} knows somebody: 'edge-recognize forget NAME' takes them out" for path in found),
+        *(f"{path} cannot be opened: {why}" for path, why in closed),
+        *kept,
+        *cached,
+    )
+    if not there and not visits and not pictures and not unreached:
         raise InputError("nobody is enrolled on this device")
-    return Forgotten("", there, (), 0, visits=visits)
+    return Forgotten("", there, (), pictures, visits=visits, unreached=unreached)
 
 
 def _used(bundle: Path | None) -> Path | None:

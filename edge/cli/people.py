@@ -296,19 +296,21 @@ def people(bundle: Path | None, key_file: Path | None, as_json: bool) -> None:
 def forget(name: str | None, everybody: bool, as_json: bool, **options: Any) -> None:
     """Remove a person from this device: head, embeddings, event images, bundles.
 
-    Bundles on this device are written again without the person. Remove copies elsewhere, backups
-    and the workstation's run folder yourself.
+    Bundles on this device are written again without the person. What stays is named, and the exit
+    code is then 1. Remove copies elsewhere, backups and the workstation's run folder yourself.
     """
     from edge.cli.forget import run_forget, run_forget_all
 
     if everybody:
-        done = run_forget_all(name)
+        done = run_forget_all(name, events_folder=options["events_folder"])
     else:
         done = run_forget(name, **options)
     if as_json:
         emit_json(done.to_json())
-        return
-    say(done.text())
+    else:
+        say(done.text())
+    if done.unreached:
+        click.get_current_context().exit(1)
 
 
 @command(

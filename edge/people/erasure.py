@@ -21,10 +21,11 @@ from edge.bundle.signature import configured_key
 from edge.bundle.writer import BundleWriter
 from edge.errors import RefusedError, ToolkitError
 from edge.files.atomic import flush_folder, remove_files
+from edge.files.cache import cached_embeddings
 from edge.files.model_file import sha256_of
 from edge.heads.calibration import recalibrate
 from edge.heads.head import Head
-from edge.people.event_pictures import events_folder, pictures_of
+from edge.people.event_pictures import events_folder, pictures_of, pictures_of_anybody
 from edge.people.store import Person
 
 NEUTRAL_NAME = "people"
@@ -35,7 +36,9 @@ _CARD = "# {name}\n\nSomebody was removed from this bundle on the device that us
 class Forgotten:
     """What was removed. device: whether somebody was enrolled here. bundles: files that were
     written again without them. pictures: event pictures that were removed. not_me: pictures of
-    them that were kept as hard negatives of others. visits: kept visits that name or show them."""
+    them that were kept as hard negatives of others. visits: kept visits that name or show them.
+    unreached: what may still know them, and why.
+    """
 
     name: str
     device: bool
@@ -43,13 +46,15 @@ class Forgotten:
     pictures: int
     not_me: int = 0
     visits: int = 0
+    unreached: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
         return not (self.device or self.bundles or self.pictures or self.visits)
 
     def to_json(self) -> dict[str, Any]:
-        return {"schema": 1, **vars(self), "bundles": list(self.bundles)}
+        lists = {"bundles": list(self.bundles), "unreached": list(self.unreached)}
+        return {"schema": 1, **vars(self), **lists}
 
     def text(self) -> str:
         """A few lines for people."""
@@ -58,29 +63,33 @@ class Forgotten:
         parts += [f"{self.pictures} event pictures"] if self.pictures else []
         parts += [f"{self.visits} visits"] if self.visits else []
         parts += [f"{self.not_me} pictures kept against others"] if self.not_me else []
-        lines = [f"forgotten: {self.name or 'everybody'}; removed: {', '.join(parts)}"]
+        removed = ", ".join(parts) or "nothing"
+        lines = [f"forgotten: {self.name or 'everybody'}; removed: {removed}"]
+        lines += [f"not reached: {each}" for each in self.unreached]
         called = [path for path in self.bundles if _names(Path(path).name, self.name)]
         lines += [f"still called after {self.name}: {path}; rename it" for path in called]
         lines += ["an edge-recognize that runs forgets at SIGHUP (systemctl reload edge-recognize)"]
         return "\n".join(lines)
 
 
-def bundles_with(name: str, also: Path | None = None) -> tuple[Path, ...]:
-    """Bundles of the user, and the file `also`, that know somebody. What cannot be opened is left
-    out: it is no bundle that recognizes anybody here."""
+def bundles_with(
+    name: str, also: Path | None = None
+) -> tuple[tuple[Path, ...], tuple[tuple[Path, str], ...]]:
+    """Bundles of the user, and the file `also`, that know somebody, or anybody where `name` is
+    empty; and those that cannot be opened, with the reason."""
     folder = bundles_folder()
     paths = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
     if also is not None and also.resolve() not in {path.resolve() for path in paths}:
         paths.append(also)
-    found = []
+    found, closed = [], []
     for path in paths:
         try:
             with Bundle.open(path) as bundle:
-                if any(entry.name == name for entry in bundle.manifest.heads):
+                if any(name in (entry.name, "") for entry in bundle.manifest.heads):
                     found.append(path)
-        except ToolkitError:
-            continue
-    return tuple(found)
+        except ToolkitError as problem:
+            closed.append((path, problem.message))
+    return tuple(found), tuple(closed)
 
 
 def heads_of(name: str, paths: Iterable[Path]) -> tuple[Head, ...]:
@@ -122,9 +131,28 @@ def forget_in_bundles(
     return tuple(_without(path, name, kept) for path in paths)
 
 
-def forget_pictures(name: str, folder: Path | None = None) -> int:
-    """Remove the event pictures that show or name somebody; how many there were."""
-    return remove_files(pictures_of(folder or events_folder(), name))
+def forget_pictures(name: str, folder: Path | None = None) -> tuple[int, tuple[str, ...]]:
+    """Remove the event pictures that show or name somebody, or anybody where `name` is empty; how
+    many there were, and which could not be removed."""
+    folder = folder or events_folder()
+    return _removed(pictures_of(folder, name) if name else pictures_of_anybody(folder))
+
+
+def forget_cached() -> tuple[int, tuple[str, ...]]:
+    """Remove the embeddings that the workstation's programs keep for the next time, of whomever:
+    their names do not say. How many there were, and which could not be removed."""
+    return _removed(cached_embeddings())
+
+
+def _removed(paths: Iterable[Path]) -> tuple[int, tuple[str, ...]]:
+    """Each of the files is tried, also after one that cannot be removed."""
+    count, kept = 0, []
+    for path in paths:
+        try:
+            count += remove_files([path])
+        except OSError as problem:
+            kept.append(f"{path} cannot be removed: {problem.strerror}")
+    return count, tuple(kept)
 
 
 def _without(path: Path, name: str, links: Iterable[Path]) -> Path:

@@ -22,6 +22,9 @@ PREFIX, PICTURE, FACE = "event-", ".jpg", ".face.png"
 _NUMBERED = re.compile(rf"{PREFIX}(?:(\d{{8}})-)?(\d{{8}}T[0-9.]+)-(.*)")
 """An event's name: its number, which names of version 0.1.0 lack, its time, and who came."""
 
+NOBODY = "unknown"
+"""What stands in an event's name for who was not recognized."""
+
 AROUND = 0.75
 """What is kept around a face, in sizes of its box, to each side: enough to find it again."""
 
@@ -90,11 +93,27 @@ def pictures_of(folder: Path, person: str) -> tuple[Path, ...]:
     found = [face.path for face in kept_faces(folder, person)]
     for path in event_pictures(folder):
         stem = path.name.removesuffix(PICTURE)
-        named = _NUMBERED.fullmatch(stem)
-        who = named[3] if named else stem.removeprefix(PREFIX).partition("-")[2]
-        if stem in stems or slug(person) in who.split("-"):
+        if stem in stems or slug(person) in _who(stem).split("-"):
             found.append(path)
     return tuple(found)
+
+
+def pictures_of_anybody(folder: Path) -> tuple[Path, ...]:
+    """Every file of a folder of events that shows or names somebody who was recognized."""
+    faces = kept_faces(folder)
+    stems = {face.stem for face in faces}
+    found = [face.path for face in faces]
+    for path in event_pictures(folder):
+        stem = path.name.removesuffix(PICTURE)
+        if stem in stems or set(_who(stem).split("-")) - {NOBODY}:
+            found.append(path)
+    return tuple(found)
+
+
+def _who(stem: str) -> str:
+    """Who came, as an event's name says it."""
+    named = _NUMBERED.fullmatch(stem)
+    return named[3] if named else stem.removeprefix(PREFIX).partition("-")[2]
 
 
 def region_of(face: FaceResult, width_px: int, height_px: int) -> tuple[slice, slice]:

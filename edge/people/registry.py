@@ -27,6 +27,7 @@ from edge.heads.calibration import recalibrate
 from edge.heads.cohort import Cohort
 from edge.heads.enrol import Album, enrol
 from edge.heads.head import Head
+from edge.heads.same_face import SameFace, same_faces
 from edge.heads.threshold import ONE, POOR, SEVERAL
 from edge.people.encryption import Encryption
 from edge.people.store import People, Person, load_people, people_folder, save_people
@@ -229,6 +230,10 @@ class Registry:
             return np.zeros(len(album.embeddings), bool)
         alike = album.embeddings @ person.album.embeddings.T
         return np.asarray(alike.max(axis=1, initial=-1.0) >= KNOWN_ALREADY)
+
+    def known_as(self, name: str, album: Album) -> tuple[SameFace, ...]:
+        """Under which other names the person of an album is known already."""
+        return same_faces(name, album.embeddings, self.heads)
 
     def enrol(
         self,

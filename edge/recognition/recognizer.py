@@ -16,6 +16,7 @@ from edge.faces.face import Face
 from edge.faces.quality import QualityGate
 from edge.heads.decision import Decision, HeadScore, TaskAnswer, decide
 from edge.heads.head import Head
+from edge.heads.together import HeadsTogether
 from edge.models.embedder import Embedder, Perception
 from edge.recognition.observation import Observation, latency_of
 from edge.recognition.result import FrameResult
@@ -54,6 +55,7 @@ class Recognizer:
         self.base = base
         self.gate = gate or QualityGate()
         self._closed = False
+        self._together: tuple[tuple[Head, ...], HeadsTogether] | None = None
 
     @classmethod
     def open(
@@ -182,8 +184,10 @@ class Recognizer:
         """Score one perceived crop by the head of every person."""
         if perception.embeddings is None:
             return ()
-        people = (head for head in self.heads if not head.is_task)
-        return tuple(_score(head, perception.embeddings) for head in people)
+        if self._together is None or self._together[0] is not self.heads:
+            people = [head for head in self.heads if not head.is_task]
+            self._together = self.heads, HeadsTogether(people)
+        return self._together[1].scores(perception.embeddings[0])
 
     def tasks(self, perception: Perception) -> dict[str, TaskAnswer]:
         """Answer the yes-or-no questions for one perceived crop, by name."""

@@ -11,6 +11,7 @@ from edge.files.atomic import make_folder, remove_files
 from edge.files.image import write_picture
 from edge.people.event_pictures import (
     FACE,
+    NOBODY,
     PICTURE,
     PREFIX,
     event_pictures,
@@ -48,7 +49,7 @@ class EventPictures(Sink):
         if not arrivals or image is None or shown is None:
             return
         time = re.sub(r"[^0-9T.]", "", arrivals[0].at.partition("+")[0])
-        who = "-".join(slug(event.person or "unknown") for event in arrivals)
+        who = "-".join(slug(event.person or NOBODY) for event in arrivals)
         stem = f"{PREFIX}{next_number(self._folder):08d}-{time}-{who[:80]}"
         for face in judged.result.faces:
             person = face.decision.person

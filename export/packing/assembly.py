@@ -171,6 +171,10 @@ def _warnings(
         found.append("no cohort: nobody can be enrolled on the device")
         if len(heads) > 1:
             found.append("no cohort: each threshold is that of one person alone, not of the bundle")
+    elif len(heads) > 1:
+        from edge.heads.same_face import same_faces_of
+
+        found += same_faces_of(heads, cohort)
     return tuple(dict.fromkeys(found))
 
 

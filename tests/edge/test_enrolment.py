@@ -15,6 +15,7 @@ from edge.heads.enrol import enrol
 from edge.heads.fitting import most_different
 from edge.heads.head import Head
 from edge.heads.threshold import ONE, SEVERAL
+from edge.heads.two_people import TwoPeopleError
 
 WORLD = World(1)
 COHORT = WORLD.cohort()
@@ -95,8 +96,14 @@ def test_somebody_elses_picture_is_left_out() -> None:
 
 
 def test_an_album_of_two_people_is_refused() -> None:
+    with pytest.raises(TwoPeopleError, match="8 of 16 look like somebody else") as caught:
+        enrolled(np.concatenate([MINE[:8], WORLD.pictures(WORLD.person(), 8)]))
+    assert caught.value.second in (tuple(range(8)), tuple(range(8, 16)))
+
+
+def test_a_crowd_is_refused() -> None:
     crowd = np.concatenate([WORLD.pictures(WORLD.person(), 1) for _ in range(10)])
-    with pytest.raises(RefusedError, match="do not show the person"):
+    with pytest.raises(RefusedError, match=r"show two people|do not show the person"):
         enrolled(np.concatenate([MINE[:6], crowd]))
 
 

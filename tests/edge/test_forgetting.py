@@ -28,9 +28,11 @@ from edge.bundle.locate import (
 )
 from edge.bundle.writer import BundleWriter
 from edge.cli.main import main
+from edge.files.cache import CACHE_VARIABLE, cached_embeddings
 from edge.files.model_file import sha256_of
 from edge.heads.head import Head
 from edge.heads.threshold import ONE
+from edge.models.embedder import Embedder
 from edge.people.encryption import KEY_FILE_VARIABLE, Encryption
 from edge.people.event_pictures import events_folder, kept_faces
 from edge.people.registry import BUNDLE, CORRECTED, Registry
@@ -38,6 +40,8 @@ from edge.people.store import people_folder
 from edge.sinks.base import Judged
 from edge.sinks.event_pictures import EventPictures
 from edge.tracking.presence import Event
+from trainer.inference.embeddings import embeddings_of
+from trainer.inference.source import open_subject
 
 WORLD = World(5)
 COHORT = a_cohort(WORLD, people=160)
@@ -275,3 +279,56 @@ def test_signed_bundles_stay_and_it_is_said(home: Path, monkeypatch: pytest.Monk
     assert done.exit_code == 1
     assert "cannot write it again" in done.stderr
     assert not people_folder().exists(), "what could be removed is removed"
+
+
+def test_a_bundle_that_cannot_be_opened_is_named_and_it_ends_with_1() -> None:
+    path = install([])
+    enrolled(path, "Benedikt", BENS)
+    broken = bundles_folder() / "broken.edge"
+    broken.write_bytes(path.read_bytes()[:-200])
+    done = call("forget", "Benedikt", "--bundle", path)
+    assert done.exit_code == 1
+    said = " ".join(done.stdout.split())
+    assert "who was enrolled here" in said and f"not reached: {broken} cannot be opened" in said
+    assert not people_folder().exists()
+
+
+def test_all_means_event_pictures_with_names_too() -> None:
+    path = install([])
+    enrolled(path, "Benedikt", BENS)
+    come = Event("arrived", "Ada", 1.0, "camera", 0.9, 0.6)
+    with EventPictures(events_folder(), 10) as sink:
+        sink.write(Judged(picture(ADA), result(ADA), (come,)))
+        sink.write(Judged(picture(BEN), result(), (replace(come, person=None),)))
+    assert len(list(events_folder().iterdir())) == 3
+    done = call("forget", "--all", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["pictures"] == 2
+    assert [one.name.endswith("unknown.jpg") for one in events_folder().iterdir()] == [True]
+
+
+def test_all_names_what_still_knows_somebody() -> None:
+    path = install([HEADS["Eva"]])
+    enrolled(path, "Benedikt", BENS)
+    done = call("forget", "--all")
+    assert done.exit_code == 1
+    assert f"not reached: {path} knows somebody" in " ".join(done.stdout.split())
+    assert not people_folder().exists()
+
+
+def test_embeddings_that_are_kept_for_the_next_run_are_private_and_go(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(home / "cache"))
+    deployed = open_subject("shipped").embedder
+    embedder = Embedder(deployed.network, deployed.data)
+    side_px = deployed.network.input.size_px
+    crops = np.random.default_rng(0).integers(0, 256, (1, side_px, side_px, 3), np.uint8)
+    embeddings_of(embedder, crops, keep=False)
+    assert cached_embeddings() == ()
+    embeddings_of(embedder, crops)
+    (kept,) = cached_embeddings()
+    assert kept.stat().st_mode & 0o077 == 0
+    enrolled(install([]), "Benedikt", BENS)
+    assert call("forget", "Benedikt").exit_code == 0
+    assert cached_embeddings() == ()

@@ -23,6 +23,7 @@ from register_factory import (
 
 from edge.errors import EncryptionError, InputError, PeopleError, RefusedError
 from edge.heads.head import Head, linear_layers
+from edge.heads.same_face import pictures_of, same_faces_of
 from edge.heads.threshold import ONE, POOR, SEVERAL
 from edge.people.encryption import Encryption
 from edge.people.registry import BUNDLE, CORRECTED, DEVICE, Registry
@@ -408,3 +409,23 @@ def test_keys_that_are_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     path.chmod(0o644)
     Encryption.open(path)
     assert "can be read by others" in caplog.text
+
+
+def test_the_same_face_under_another_name_is_said(bundle: Path, folder: Path) -> None:
+    again = album_of(WORLD.pictures(BEN, 15))
+    found = register(bundle, folder)
+    (said,) = found.known_as("ben2", again)
+    assert str(said).startswith(f"this is Ben already ({said.accepted} of 15 looks)")
+    assert said.accepted >= 13
+    assert found.known_as("Ana", album_of(ANAS)) == ()
+    assert found.known_as("Ben", again) == (), "adding looks to the same name is no second name"
+
+
+def test_heads_of_one_face_are_told_without_its_pictures() -> None:
+    """As `edge-export pack` does, which has heads alone."""
+    second = head_of("ben2", WORLD.pictures(BEN, 15), COHORT)
+    kept = pictures_of(BENS_HEAD, COHORT)
+    assert (kept * BENS).sum(axis=1).min() > 0.97
+    anas = head_of("Ana", ANAS, COHORT)
+    (said,) = same_faces_of([BENS_HEAD, anas, second], COHORT)
+    assert said.startswith("ben2: this is Ben already (")

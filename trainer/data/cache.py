@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
 from edge.files.atomic import atomic_file
+from edge.files.cache import CACHE_VARIABLE, cache_folder
 
-CACHE_VARIABLE = "EDGE_CACHE_DIR"
-"""Environment variable that names the cache folder."""
-
-
-def cache_folder(cache_dir: Path | None = None) -> Path:
-    """`cache_dir`, else $EDGE_CACHE_DIR, else edge-recognize in the user's cache folder.
-
-    The user's cache folder is $XDG_CACHE_HOME or ~/.cache (XDG base directory specification).
-    """
-    if cache_dir is not None:
-        return Path(cache_dir)
-    if os.environ.get(CACHE_VARIABLE):
-        return Path(os.environ[CACHE_VARIABLE])
-    user = os.environ.get("XDG_CACHE_HOME")
-    return (Path(user) if user else Path.home() / ".cache") / "edge-recognize"
+__all__ = ["CACHE_VARIABLE", "cache_folder", "cached_array", "pictures_key"]
 
 
 def cached_array(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:

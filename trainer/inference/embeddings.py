@@ -9,18 +9,23 @@ import numpy as np
 
 from edge.errors import ModelError
 from edge.files.atomic import atomic_file
+from edge.files.cache import EMBEDDINGS, cache_folder
 from edge.files.model_file import sha256_of
 from edge.models.embedder import Embedder
-from trainer.data.cache import cache_folder
 
 
 def embeddings_of(
-    embedder: Embedder, crops_bgr: np.ndarray, *, cache_dir: Path | None = None
+    embedder: Embedder,
+    crops_bgr: np.ndarray,
+    *,
+    cache_dir: Path | None = None,
+    keep: bool = True,
 ) -> np.ndarray:
     """float32[N, D] of length 1, of crops uint8[N, S, S, 3] BGR.
 
     Kept in `cache_dir` (see `trainer.data.cache`) under the hash of model file, crops and how they
-    are looked at. Raises `ModelError` for a network without embedding.
+    are looked at, readable by its owner alone, and with `keep`; 'edge-recognize forget' clears
+    it. Raises `ModelError` for a network without embedding.
     """
     network = embedder.network
     if "embedding" not in network.outputs:
@@ -32,14 +37,19 @@ def embeddings_of(
         return np.zeros((0, network.embedding_size), np.float32)
     how = f"{network.sha256} {'mirrored' if network.mirrored else 'once'} "
     key = sha256_of(how.encode() + np.ascontiguousarray(crops_bgr).tobytes())[:32]
-    path = cache_folder(cache_dir) / "embeddings" / f"{key}.npy"
+    path = cache_folder(cache_dir) / EMBEDDINGS / f"{key}.npy"
     kept = _read(path, len(crops_bgr), network.embedding_size)
     if kept is not None:
         return kept
     found = embedder.embed(crops_bgr).embeddings
     assert found is not None
-    with contextlib.suppress(OSError), atomic_file(path) as temporary, temporary.open("wb") as file:
-        np.save(file, found)
+    if keep:
+        with (
+            contextlib.suppress(OSError),
+            atomic_file(path, private=True) as temporary,
+            temporary.open("wb") as file,
+        ):
+            np.save(file, found)
     return found
 
 

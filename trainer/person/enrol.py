@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from edge.bundle.writer import file_stem
 from edge.enrolment.augment import PER_PICTURE
 from edge.enrolment.conditions import Origin
-from edge.errors import InputError, RefusedError
+from edge.errors import InputError, RefusedError, ToolkitError
 from edge.files.atomic import atomic_folder
 from edge.files.model_file import sha256_of
 from edge.heads.calibration import rates_to_json
@@ -20,6 +21,7 @@ from edge.heads.cohort import Cohort
 from edge.heads.enrol import enrol
 from edge.heads.fitting import LINEAR_FITTER, Fitter
 from edge.heads.head import DENSE_128, Head
+from edge.heads.same_face import same_faces
 from edge.heads.two_people import TwoPeopleError
 from trainer.cohort.choose import find_cohort
 from trainer.finetune.base import TUNED_ON_THESE, TunedBase
@@ -80,9 +82,12 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
         looks=looks,
         origin=origin,
         out=settings.out,
-        warnings=_warnings(looks, sides, eyes, head, tuned),
+        warnings=(
+            *_known_already(settings, eyes, looks, head),
+            *_warnings(looks, sides, eyes, head, tuned),
+        ),
         figures=_figures(looks, head, tuned),
-        not_me=None if not_me is None else _sample(head, not_me, eyes, settings.not_me),
+        not_me=None if not_me is None else _sample(head, not_me, eyes, settings.not_me, settings),
         test=_tested(head, album, test, eyes, settings),
     )
     _write(result, eyes, cohort, tuned, settings, command)
@@ -141,17 +146,17 @@ def _enrolled(
     if not_me is not None:
         again, of = not_me.varied()
         crops = np.concatenate([not_me.crops(), again])
-        hard = embeddings_of(eyes.embedder, crops)
+        hard = embeddings_of(eyes.embedder, crops, keep=not settings.privacy)
         hard_groups = np.concatenate([not_me.groups, not_me.groups[of]])
     return enrol(
         settings.name,
-        embeddings_of(eyes.embedder, looks.crops()),
+        _embedded(eyes, looks, settings),
         looks.groups,
         cohort,
         target_far=settings.target_far,
         not_me=hard,
         not_me_groups=hard_groups,
-        varied=embeddings_of(eyes.embedder, varied),
+        varied=embeddings_of(eyes.embedder, varied, keep=not settings.privacy),
         varied_of=varied_of,
         camera=origin.camera,
         one_sitting=looks.one_sitting,
@@ -188,8 +193,18 @@ def _fitter(settings: PersonSettings) -> Fitter:
     return dense_fitter(settings.seed)
 
 
-def _sample(head: Head, looks: FaceSamples, eyes: Pipeline, roots: Sequence[Path]) -> Sample:
-    return sample_of(head, looks, embeddings_of(eyes.embedder, looks.crops()), roots)
+def _embedded(eyes: Pipeline, looks: FaceSamples, settings: PersonSettings) -> np.ndarray:
+    return embeddings_of(eyes.embedder, looks.crops(), keep=not settings.privacy)
+
+
+def _sample(
+    head: Head,
+    looks: FaceSamples,
+    eyes: Pipeline,
+    roots: Sequence[Path],
+    settings: PersonSettings,
+) -> Sample:
+    return sample_of(head, looks, _embedded(eyes, looks, settings), roots)
 
 
 def _tested(
@@ -200,8 +215,8 @@ def _tested(
     others = _read(album.test_others, eyes, settings, "looking at test strangers", vary=0)
     return PersonEvaluation(
         head,
-        _sample(head, test, eyes, album.test_me),
-        None if others is None else _sample(head, others, eyes, album.test_others),
+        _sample(head, test, eyes, album.test_me, settings),
+        None if others is None else _sample(head, others, eyes, album.test_others, settings),
     )
 
 
@@ -239,6 +254,22 @@ def _warnings(
     if tuned is not None:
         found.append(TUNED_ON_THESE)
     return (*found, *head.calibration["warnings"])
+
+
+def _known_already(
+    settings: PersonSettings, eyes: Pipeline, looks: FaceSamples, head: Head
+) -> list[str]:
+    """Under which names runs beside this one know the person."""
+    heads = []
+    for path in sorted(settings.out.parent.glob("*/heads/*.npz")):
+        with contextlib.suppress(ToolkitError):
+            other = Head.load(path)
+            beside = path.parent.parent != settings.out
+            if beside and other.embedder_sha256 == head.embedder_sha256:
+                heads.append(other)
+    if not heads:
+        return []
+    return [str(each) for each in same_faces(head.name, _embedded(eyes, looks, settings), heads)]
 
 
 def _figures(looks: FaceSamples, head: Head, tuned: TunedBase | None) -> dict[str, Any]:

@@ -78,7 +78,9 @@ def train_task(
     cohort = stored_cohort(eyes.deployed, settings.base, None if tuned else settings.cohort)
     whitening = None if cohort is None else Whitening.of(cohort)
     kinds = KINDS[settings.head]
-    head, figures = fit_task(settings.name, answers, eyes, kinds, settings.seed, whitening)
+    head, figures = fit_task(
+        settings.name, answers, eyes, kinds, settings.seed, whitening, keep=not settings.privacy
+    )
     warnings = (*head.calibration["warnings"], *([] if tuned is None else [TUNED_ON_THESE]))
     result = TaskResult(settings.out, settings.name, figures, warnings)
     _write(result, head, answers, eyes, tuned, settings, command)
@@ -158,13 +160,15 @@ def fit_task(
     kinds: tuple[str, ...],
     seed: int,
     whitening: Whitening | None = None,
+    *,
+    keep: bool = True,
 ) -> tuple[Head, dict[str, Any]]:
     """The head, the best of `kinds`, and its figures on scores out of fold. whitening: of a cohort
-    of this embedder, where there is one."""
+    of this embedder, where there is one. keep: whether embeddings may be kept for the next run."""
     varied, owner = answers.looks.varied()
     examples = TaskExamples(
-        x=embeddings_of(eyes.embedder, answers.looks.crops()).astype(np.float64),
-        varied=embeddings_of(eyes.embedder, varied).astype(np.float64),
+        x=embeddings_of(eyes.embedder, answers.looks.crops(), keep=keep).astype(np.float64),
+        varied=embeddings_of(eyes.embedder, varied, keep=keep).astype(np.float64),
         varied_of=owner,
         answer=answers.answer,
         group=answers.group,
