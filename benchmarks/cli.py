@@ -20,6 +20,8 @@ from edge.console.commands import (
 )
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from benchmarks.device.compare import Comparison
     from benchmarks.device.report import BenchReport
 
@@ -186,22 +188,27 @@ def _share(report: BenchReport, block: Path | None, plot: Path | None) -> None:
 
 
 def _show_report(report: BenchReport, out: Path | None) -> None:
-    from rich.console import Console
-
-    console = Console(markup=False, highlight=False)
     for table in report.tables():
-        console.print(table)
-        console.print()
+        _print(table)
+        click.echo()
     _show_notes(report.notes, out)
 
 
 def _show_comparison(comparison: Comparison, out: Path | None) -> None:
-    from rich.console import Console
-
-    Console(markup=False, highlight=False).print(comparison.table())
+    _print(comparison.table())
     how = "in turns" if comparison.alternated else "from saved results"
     click.echo(f"\n{comparison.verdict} ({how}, {comparison.rounds} rounds)")
     _show_notes(comparison.notes, out)
+
+
+def _print(table: RenderableType) -> None:
+    """By click: rich ends the process with 1 where whoever reads has gone."""
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    click.echo(captured.get(), nl=False)
 
 
 def _show_notes(notes: tuple[str, ...], out: Path | None) -> None:

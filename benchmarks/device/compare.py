@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -18,6 +19,9 @@ SCHEMA, KIND = 1, "edge-bench compare"
 
 SAME = 0.02
 """Ratios closer to 1 than this are called the same."""
+
+FEWEST_ROUNDS = 3
+"""Rounds without which nothing is known of the noise."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,22 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """In a sentence; where ratios on both sides of 1 occurred, it says no more than that."""
+        """In a sentence. Who is faster it says only where the median ratio is further from 1 than
+        the noise, the ratios' own spread: half of the way from the smallest to the largest, as
+        factors."""
         total = self.ratios["total"]
-        if total.minimum < 1 < total.maximum or abs(total.p50 - 1) < SAME:
-            return f"no difference that repeats: {self.a} takes {total.text(2)} of {self.b}'s time"
+        noise = math.sqrt(total.maximum / max(total.minimum, 1e-9))
+        factor = max(total.p50, 1 / max(total.p50, 1e-9))
+        if (
+            self.rounds < FEWEST_ROUNDS
+            or total.minimum < 1 < total.maximum
+            or factor <= max(noise, 1 + SAME)
+        ):
+            return (
+                f"no difference that repeats in {self.rounds} rounds: {self.a} takes "
+                f"{total.text(2)} of {self.b}'s time"
+            )
         faster, slower = (self.a, self.b) if total.p50 < 1 else (self.b, self.a)
-        factor = max(total.p50, 1 / total.p50)
         return f"{faster} is {factor:.2f} times as fast as {slower}"
 
     def to_json(self) -> dict[str, Any]:

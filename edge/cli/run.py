@@ -441,8 +441,11 @@ def _tally_line(tally: Tally, streams: Sequence[Stream]) -> str:
         counts.append(f"{tally.errors} unreadable" if unit == "picture" else f"{tally.errors} lost")
     who = ", ".join(f"{name} in {count}" for name, count in tally.people.most_common())
     counts.append(who or "nobody recognized")
+    looked = len(tally.latencies_ms)
+    if not looked:
+        return ", ".join(counts)
     times = f"{tally.latency_ms(50):.1f} ms at the median, {tally.latency_ms(95):.1f} ms at p95"
-    return f"{', '.join(counts)}; {times}"
+    return f"{', '.join(counts)}; {times} (of {_count(looked, unit)} that networks looked at)"
 
 
 def _count(number: int, unit: str) -> str:

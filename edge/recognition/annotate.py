@@ -82,9 +82,12 @@ def spoken(attribute: str) -> str:
 
 
 def footer(result: FrameResult) -> str:
-    """The line under a picture: its time, the number of faces and the time they took."""
+    """The line under a picture: its time, the number of faces and the time they took,
+    where a network ran."""
     count = len(result.faces)
-    words = [f"{count} face{'' if count == 1 else 's'}", f"{result.latency.total_ms:.0f} ms"]
+    words = [f"{count} face{'' if count == 1 else 's'}"]
+    if not result.latency.only_followed:
+        words.append(f"{result.latency.total_ms:.0f} ms")
     if result.time_s > 0:
         words.insert(0, clock(result.time_s))
     return "   ".join(words)

@@ -25,6 +25,11 @@ class Latency:
     total_ms: float = 0.0
     track_ms: float = 0.0
 
+    @property
+    def only_followed(self) -> bool:
+        """Whether no network ran: faces were moved on, and the time says nothing of recognizing."""
+        return self.track_ms > 0 and not self.detect_ms and not self.embed_ms
+
     def to_json(self) -> dict[str, float]:
         return {
             "detect": round(self.detect_ms, 3),

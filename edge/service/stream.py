@@ -51,7 +51,8 @@ class Tracker(Protocol):
 
 @dataclass
 class Tally:
-    """What a run has seen. people: name to number of pictures. latencies_ms: of the last ones."""
+    """What a run has seen. people: name to number of pictures. latencies_ms: of the last
+    ones in which a network ran."""
 
     frames: int = 0
     faces: int = 0
@@ -68,7 +69,8 @@ class Tally:
         self.faces += len(result.faces)
         names = {face.decision.person for face in result.faces}
         self.people.update(name for name in names if name is not None)
-        self.latencies_ms.append(result.latency.total_ms)
+        if not result.latency.only_followed:
+            self.latencies_ms.append(result.latency.total_ms)
 
     def latency_ms(self, percent: float) -> float:
         """A percentile of the latencies, 0 where there are none."""

@@ -167,6 +167,8 @@ class Preview(Sink):
             view.frames += 1
             view.times_s.append(now_s)
             view.result = judged.result
+            if not judged.result.latency.only_followed:
+                view.looked_ms = judged.result.latency.total_ms
             self._events.extendleft(event.to_json() for event in judged.events)
             wanted = self._watchers > 0 and now_s - view.encoded_at_s >= SHOWN_EVERY_S
         image = judged.annotated_bgr if wanted else None
@@ -240,6 +242,7 @@ class _View:
     sequence: int = 0
     encoded_at_s: float = 0.0
     result: FrameResult | None = None
+    looked_ms: float | None = None
     frames: int = 0
     times_s: deque[float] = field(default_factory=lambda: deque(maxlen=30))
 
@@ -250,7 +253,7 @@ class _View:
             "source": result.source if result else "",
             "error": result.error if result else None,
             "faces": [face.to_json() for face in result.faces] if result else [],
-            "latency_ms": result.latency.total_ms if result else None,
+            "latency_ms": self.looked_ms,
             "frame_age_ms": result.frame_age_ms if result else None,
             "rate": (len(times_s) - 1) / span_s if span_s > 0 else None,
             "frames": self.frames,

@@ -103,7 +103,7 @@ function showEvents(events) {
   const rows = events.map((event) => {
     const row = make("li", "");
     const words = event.who +
-      (event.event === "arrived" ? " has come" : " has gone");
+      (event.event === "arrived" ? " arrived" : " left");
     row.append(make("time", new Date(event.at).toLocaleTimeString()), make("span", words),
       ...track(event.track));
     return row;

@@ -83,10 +83,10 @@ def describe_event(event: Event) -> str:
     """An event in words."""
     who = event.who
     if event.kind == "left":
-        return f"{who} has gone, seen for {event.seen_s or 0.0:.1f} s"
+        return f"{who} left, seen for {event.seen_s or 0.0:.1f} s"
     if event.score is None or event.threshold is None:
-        return f"{who} is there"
-    return f"{who} is there, score {event.score:.2f} (threshold {event.threshold:.2f})"
+        return f"{who} arrived"
+    return f"{who} arrived, score {event.score:.2f} (threshold {event.threshold:.2f})"
 
 
 def _in_words(face: FaceResult) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -366,10 +367,12 @@ def test_alternating_cancels_what_slows_both() -> None:
     assert compared.verdict == "b is 2.00 times as fast as a"
 
 
-@pytest.mark.parametrize("factors", [(0.9, 1.3, 1.4), (1.0, 1.01, 1.015)])
+@pytest.mark.parametrize(
+    "factors", [(0.9, 1.3, 1.4), (1.0, 1.01, 1.015), (0.37, 0.68, 0.98), (0.5, 0.5)]
+)
 def test_no_verdict_without_a_difference_that_repeats(factors: tuple[float, ...]) -> None:
     a = [round_of(factor) for factor in factors]
-    compared = compare_rounds("a", "b", a, [round_of(1.0)] * 3)
+    compared = compare_rounds("a", "b", a, [round_of(1.0)] * len(factors))
     assert compared.verdict.startswith("no difference that repeats")
 
 
@@ -569,3 +572,15 @@ def test_it_is_shared_as_a_block_and_a_picture(bundle: Path, tmp_path: Path) -> 
     assert "sustained" in printed(report)
     old = {k: v for k, v in report.items() if k not in ("threads", "sustained")}
     assert BenchReport.from_json(old).sustained is None
+
+
+def test_a_reader_that_has_gone_ends_it_with_0(tmp_path: Path) -> None:
+    """As `edge-bench compare … | head -1` does, which reads one line and leaves."""
+    for name, ms in (("a.json", 4.0), ("b.json", 8.0)):
+        report_of(ms).save(tmp_path / name)
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "benchmarks.cli", "compare", "a.json", "b.json"]
+    with os.fdopen(writer, "wb") as stdout:
+        ended = subprocess.run(words, cwd=tmp_path, stdout=stdout, stderr=subprocess.PIPE)
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -83,9 +83,9 @@ def test_json_of_a_video(video: Path) -> None:
 def test_text_of_a_video(video: Path) -> None:
     done = call("--source", video)
     assert done.stdout.splitlines() == [
-        "  00:00.2  Ada is there, score 0.91 (threshold 0.60)",
-        "  00:00.6  somebody unknown is there, score 0.20 (threshold 0.60)",
-        "  00:02.5  Ada has gone, seen for 0.4 s",
+        "  00:00.2  Ada arrived, score 0.91 (threshold 0.60)",
+        "  00:00.6  somebody unknown arrived, score 0.20 (threshold 0.60)",
+        "  00:02.5  Ada left, seen for 0.4 s",
         "83 frames, 80 faces, Ada in 10; 10.0 ms at the median, 10.0 ms at p95",
     ]
 
@@ -377,7 +377,7 @@ def test_by_default_no_socket_is_made_and_no_picture_written(tmp_path: Path) -> 
     with start("--source", video, FAKED_NO_SOCKETS="1", **places) as process:
         out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
-    assert "Ada is there" in out
+    assert "Ada arrived" in out
     assert list(home.rglob("*")) == []
     with start("--source", video, "--serve", "127.0.0.1:0", FAKED_NO_SOCKETS="1") as process:
         process.communicate(timeout=30)

@@ -352,7 +352,7 @@ def test_a_service_from_ready_to_stop(tmp_path: Path, systemd: Listener) -> None
         out, err = process.communicate(timeout=10)
         assert time.monotonic() - asked_s < 2.0
     assert process.returncode == 0, err
-    assert "Ada is there" in out
+    assert "Ada arrived" in out
     logged = [line for line in err.splitlines() if line.startswith("<")]
     assert logged == [
         "<6>the bundle was read again",

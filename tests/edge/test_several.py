@@ -168,8 +168,8 @@ def test_text_and_summary_say_which(faked: None, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     told = done.stdout.splitlines()
     assert [line[11:] for line in told[:2]] == [
-        "door.mkv: Ada is there, score 0.91 (threshold 0.60)",
-        "hall.mkv: somebody unknown is there, score 0.20 (threshold 0.60)",
+        "door.mkv: Ada arrived, score 0.91 (threshold 0.60)",
+        "hall.mkv: somebody unknown arrived, score 0.20 (threshold 0.60)",
     ]
     assert [line.partition(";")[0] for line in told[2:]] == [
         "door.mkv: 30 frames, 30 faces, Ada in 24",
@@ -209,7 +209,7 @@ def arrival(label: str, person: str | None = "Ada") -> Judged:
 def test_text_prefixes_the_label() -> None:
     stream = io.StringIO()
     TextLines(stream).write(arrival("door"))
-    assert "  door: Ada is there" in stream.getvalue()
+    assert "  door: Ada arrived" in stream.getvalue()
 
 
 def test_the_preview_shows_each() -> None:

@@ -290,8 +290,8 @@ def test_text_speaks_when_something_changes() -> None:
         alone=False,
     )
     assert said == [
-        "  00:01.0  Ada is there, score 0.91 (threshold 0.60)",
-        "1:02:05.2  somebody unknown has gone, seen for 2.5 s",
+        "  00:01.0  Ada arrived, score 0.91 (threshold 0.60)",
+        "1:02:05.2  somebody unknown left, seen for 2.5 s",
         "  00:00.0  lost",
     ]
 

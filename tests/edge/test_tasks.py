@@ -61,8 +61,8 @@ def test_a_person_stays_a_match_and_has_an_answer(ana: Path, glasses: Head, tmp_
     assert "[glasses: yes]" in said(bundle, "--source", ana / "ana.jpg")
     assert "ana (" in said(bundle, "--source", ana / "ana.jpg")
     clip = said(bundle, "--source", ana / "clip.mkv")
-    assert "glasses is there" not in clip
-    assert any("ana is there" in line and "[glasses: " in line for line in clip.splitlines())
+    assert "glasses arrived" not in clip
+    assert any("ana arrived" in line and "[glasses: " in line for line in clip.splitlines())
 
 
 def test_tasks_alone_make_nobody_unknown(ana: Path, glasses: Head, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_tasks_alone_make_nobody_unknown(ana: Path, glasses: Head, tmp_path: Pat
     assert said(bundle, "--source", ana / "ana.jpg").rstrip().endswith("face [glasses: yes]")
     clip = said(bundle, "--source", ana / "clip.mkv")
     assert "unknown" not in clip
-    assert "somebody is there [glasses: " in clip
+    assert "somebody arrived [glasses: " in clip
 
 
 def test_the_picture_shows_it(ana: Path, glasses: Head, tmp_path: Path) -> None:

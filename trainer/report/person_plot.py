@@ -39,7 +39,10 @@ def det(head: Head, own: np.ndarray, strangers: np.ndarray) -> bytes:
 
 
 def heads_chart(head: Head, own: np.ndarray, cohort: Cohort) -> bytes:
-    """What more heads in one bundle do: accepts multiply, unless thresholds rise with them."""
+    """What more heads in one bundle do: accepts multiply, unless thresholds rise with them.
+
+    Computed from the one head that there is, not measured on several, and labelled so.
+    """
     facts = head.calibration
     heads = np.arange(1, MOST_HEADS + 1)
     people = int(facts["strangers"])
@@ -49,13 +52,19 @@ def heads_chart(head: Head, own: np.ndarray, cohort: Cohort) -> bytes:
     rise = np.array([level_for_heads(level, int(k)) - level for k in heads])
     accepted = [100 * float(np.mean(own >= head.threshold + r)) for r in rise]
     figure, axis = new_figure(4.0)
-    axis.plot(heads, left, "o-", color=LINE, label="strangers accepted, thresholds left (at most)")
+    axis.plot(
+        heads,
+        left,
+        "o-",
+        color=LINE,
+        label="strangers accepted, thresholds left (at most; computed)",
+    )
     axis.plot(
         heads,
         np.full(len(heads), 100 * alone),
         "o-",
         color=STRANGERS,
-        label="strangers accepted, thresholds set for all heads (at most)",
+        label="strangers accepted, thresholds set for all heads (at most; computed)",
     )
     axis.set(xlabel="people enrolled in one bundle", ylabel="strangers, at most (%)", xticks=heads)
     axis.set_ylim(0, max(left) * 1.35)
