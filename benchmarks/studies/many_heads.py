@@ -51,9 +51,8 @@ def main(rounds: int, counts: tuple[int, ...]) -> None:
 
     cohort = find_cohort(open_subject("shipped").embedder)
     looks = cohort.vectors()[:rounds]
-    click.echo(
-        "| heads | one by one, processor ms | together, processor ms | ratio | rows, MB | same decisions |"
-    )
+    click.echo("Processor milliseconds for one look:\n")
+    click.echo("| heads | one by one | together | ratio | rows, MB | same decisions |")
     click.echo("|---|---|---|---|---|---|")
     for count in counts or (1, 100, 1000, 10000):
         heads = some_heads(count, cohort)

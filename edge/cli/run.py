@@ -445,7 +445,8 @@ def _tally_line(tally: Tally, streams: Sequence[Stream]) -> str:
     if not looked:
         return ", ".join(counts)
     times = f"{tally.latency_ms(50):.1f} ms at the median, {tally.latency_ms(95):.1f} ms at p95"
-    return f"{', '.join(counts)}; {times} (of {_count(looked, unit)} that networks looked at)"
+    some = f" (of the last {_count(looked, unit)} that networks looked at)"
+    return f"{', '.join(counts)}; {times}{some if looked < tally.frames - tally.errors else ''}"
 
 
 def _count(number: int, unit: str) -> str:
