@@ -14,7 +14,7 @@ from edge.heads.decision import HeadScore
 from edge.heads.head import Head
 
 FEWEST = 8
-"""Heads from which it pays. Measured: see "Many heads" in RESULTS.md."""
+"""Heads from which it pays: see "Many heads" in RESULTS.md."""
 
 CLOSE = 0.05
 """Heads whose excess lies so close to the best one, to the band or to the threshold are asked

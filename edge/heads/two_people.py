@@ -21,13 +21,12 @@ from edge.heads.threshold import SEVERAL
 
 ALIKE = 0.55
 """Likeness between the groups, as a share of that within them, below which they are two people, in
-pictures by several cameras. Chosen on 19 of the folders `people` (0.9 % of their albums lie below),
-checked on 18 others (1.9 %), with the base of version 0.2 and with its successor: RESULTS.md, "Two
-people in one album"."""
+pictures by several cameras. Measured on 19 of the folders `people` (0.9 % of their albums lie
+below), checked on 18 others (1.9 %): "Two people in one album" in RESULTS.md."""
 
 ALIKE_ONE_CAMERA = 0.15
-"""The same in pictures by one camera, where poses and light make groups too. Chosen on the poses of
-`cmu-faces`: of what it lets through, most is two people."""
+"""The same in pictures by one camera, where poses and light make groups too. Measured on the poses
+of `cmu-faces`; a larger one would refuse albums of one person."""
 
 LEAST_SHARE = 0.2
 """Of the independent looks; fewer of somebody else are outliers."""

@@ -12,7 +12,7 @@ FEWEST_SINGLE = 5
 LEAST_LIKE, LEAST_AHEAD = 0.6, 0.25
 """How like the album a face must be, and how much more than the second of its picture, in shares of
 how like pictures with one face are at the median: shares, since embeddings differ in their unit.
-Chosen on 19 of the folders `people`: the right face is taken in 96 % of 570 pairs of two people's
+Measured on 19 of the folders `people`: the right face is taken in 96 % of 570 pairs of two people's
 faces, none wrongly. On 18 others 94 % of 540, none wrongly; of pairs without the person one is
 taken in 5 %, for the search for outliers to find."""
 

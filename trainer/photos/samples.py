@@ -177,11 +177,11 @@ def read_looks(
                     kept.append(shows[0])
         except (PictureError, SourceError) as problem:
             dropped.append(Dropped(str(path), problem.message.replace(str(path), "the file")))
-    for one, which in zip(several, _which(kept, several, embedder), strict=True):
+    for shown, which in zip(several, _which(kept, several, embedder), strict=True):
         if which is None:
-            dropped.append(Dropped(one.name, NONE_RECURS, one.thumb))
+            dropped.append(Dropped(shown.name, NONE_RECURS, shown.thumb))
         else:
-            kept.append(one.faces[which])
+            kept.append(shown.faces[which])
     for one in dropped:
         _LOG.debug("%s does not count: %s", one.name, one.reason)
     if not kept:
