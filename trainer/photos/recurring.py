@@ -9,12 +9,15 @@ import numpy as np
 FEWEST_SINGLE = 5
 """Pictures with one face that it takes to say whose album it is."""
 
-LEAST_LIKE, LEAST_AHEAD = 0.6, 0.25
-"""How like the album a face must be, and how much more than the second of its picture, in shares of
-how like pictures with one face are at the median: shares, since embeddings differ in their unit.
-Measured on 19 of the folders `people`: the right face is taken in 96 % of 570 pairs of two people's
-faces, none wrongly. On 18 others 94 % of 540, none wrongly; of pairs without the person one is
-taken in 5 %, for the search for outliers to find."""
+LEAST_LIKE = 0.6
+"""How like the album a face must be, in shares of how like pictures with one face are at the
+median: a share, since embeddings differ in their unit. Measured on 19 of the folders `people`: the
+right face is taken in 96 % of 570 pairs of two people's faces, none wrongly. On 18 others 94 % of
+540, none wrongly; of pairs without the person one is taken in 5 %, for the search for outliers to
+find."""
+
+LEAST_AHEAD = 0.25
+"""How much more like the album than the second face of its picture, in the same shares."""
 
 NONE_RECURS = "several faces, none of them clearly the album's"
 
