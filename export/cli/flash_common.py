@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge.console.commands import PATH, emit_json, say
+from edge.console.commands import PATH, Command, emit_json, say
 from edge.console.display_text import for_terminal
 
 if TYPE_CHECKING:
@@ -15,6 +15,22 @@ if TYPE_CHECKING:
     from export.flash.remote import Ssh
 
 _MIB = 1024 * 1024
+
+
+WORDS = "edge-flash.words"
+"""Where a context keeps the words after `--`."""
+
+
+class WithWords(Command):
+    """A command whose words after `--` are options of something else."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        place = args.index("--") if "--" in args else len(args)
+        ctx.meta[WORDS] = tuple(args[place + 1 :])
+        return super().parse_args(ctx, args[:place])
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- OPTIONS OF edge-recognize]"]
 
 
 def ssh_options(callback: Callable[..., Any]) -> Callable[..., Any]:

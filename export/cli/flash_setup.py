@@ -10,7 +10,6 @@ import click
 
 from edge.console.commands import (
     PATH,
-    Command,
     command,
     emit_json,
     json_option,
@@ -19,7 +18,10 @@ from edge.console.commands import (
     say,
 )
 from edge.errors import UsageError
+from export.cli.flash_card import card_command
 from export.cli.flash_common import (
+    WORDS,
+    WithWords,
     canary_option,
     dry_run_option,
     hosts_argument,
@@ -30,24 +32,10 @@ from export.cli.flash_common import (
 )
 from export.cli.flash_rehearse import rehearse_command
 
-_WORDS = "edge-flash.words"
-
-
-class _WithWords(Command):
-    """A command whose words after `--` are options of something else."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        place = args.index("--") if "--" in args else len(args)
-        ctx.meta[_WORDS] = tuple(args[place + 1 :])
-        return super().parse_args(ctx, args[:place])
-
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        return [*super().collect_usage_pieces(ctx), "[-- OPTIONS OF edge-recognize]"]
-
 
 @click.command(
     "setup",
-    cls=_WithWords,
+    cls=WithWords,
     examples="""
     edge-flash setup pi@raspberrypi.local
     edge-flash setup pi@door -- --camera csi --mqtt mqtt://broker
@@ -105,7 +93,7 @@ def setup_command(
     from export.flash.setup import uninstall as remove
 
     ssh = ssh_of(ssh_words)
-    words = ctx.meta.get(_WORDS, ())
+    words = ctx.meta.get(WORDS, ())
     if uninstall:
         if not dry_run and not yes:
             text = f"Remove edge-recognize, bundles, people and keys from {', '.join(hosts)}?"
@@ -196,4 +184,4 @@ def status_command(hosts: tuple[str, ...], jobs: int, as_json: bool, **ssh_words
     run_on(hosts, lambda host: status_of(host, ssh), as_json, jobs=jobs)
 
 
-COMMANDS = (setup_command, wheelhouse_command, rehearse_command, status_command)
+COMMANDS = (setup_command, wheelhouse_command, card_command, rehearse_command, status_command)

@@ -311,7 +311,7 @@ def _build(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         parcel = Path(folder) / "parcel.tar"
-        _pack(software, constraints_for(release), parcel)
+        pack_parcel(software.wheel, software.wheelhouse, constraints_for(release), parcel)
         site, offline = int("picamera2" in facts.has), int(software.wheelhouse is not None)
         command = farside.command(
             "build", name, sha256_of(parcel.read_bytes()), parcel.stat().st_size, site, offline,
@@ -325,7 +325,11 @@ def _build(
     read_answer(host, said)
 
 
-def _pack(software: Software, constraints: str, parcel: Path) -> None:
+def pack_parcel(
+    wheel: Wheel, wheelhouse: Wheelhouse | None, constraints: str, parcel: Path
+) -> None:
+    """Write the tar that a device builds an environment from."""
+    software = Software(wheel, wheelhouse)
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "constraints.txt"
         text.write_text(constraints, "utf-8")

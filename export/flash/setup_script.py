@@ -229,10 +229,15 @@ say done
 """
 
 
+def setup_script() -> str:
+    """The whole script; its first argument is what to do, see `command`."""
+    return script(_SCRIPT)
+
+
 def command(verb: str, *arguments: object) -> str:
     """The command line for ssh.
 
     `facts`, `build NAME SHA256 BYTES SITE OFFLINE WHEEL` (a tar on standard input), `service WATCH
     UPDATED [WORDS]`, `doctor`, `undo DRY`, `uninstall DRY`, `status`.
     """
-    return command_of(script(_SCRIPT), verb, *arguments)
+    return command_of(setup_script(), verb, *arguments)
