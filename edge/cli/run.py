@@ -61,11 +61,14 @@ class RunOptions:
     mqtt: str | None = None
     webhook: tuple[str, ...] = ()
     on_match: tuple[str, ...] = ()
+    on_unknown: tuple[str, ...] = ()
+    on_left: tuple[str, ...] = ()
     keep_events: int | None = None
     events_folder: Path | None = None
     adapt: Adapt = "report"
     keep_visits: int | None = None
     visit_faces: bool = False
+    remember_unknown: float | None = None
     blur_unknown: bool = False
     challenge: bool = False
     systemd: bool = False
@@ -106,8 +109,13 @@ def check_options(options: RunOptions) -> None:
         raise UsageError("--keep-visits needs faces that are followed", hint="leave out --no-track")
     if options.visit_faces and options.keep_visits is None:
         raise UsageError("--visit-faces alone keeps nothing", hint="add --keep-visits N")
-    if options.blur_unknown and options.visit_faces:
-        raise UsageError("--visit-faces keeps strangers' faces", hint="leave out --blur-unknown")
+    if options.blur_unknown and (options.visit_faces or options.remember_unknown is not None):
+        word = "--visit-faces" if options.visit_faces else "--remember-unknown"
+        raise UsageError(f"{word} keeps strangers' faces", hint="leave out --blur-unknown")
+    if options.remember_unknown is not None and not options.track:
+        raise UsageError(
+            "--remember-unknown needs faces that are followed", hint="leave out --no-track"
+        )
     if options.serve_token is not None and options.serve is None:
         raise UsageError("--serve-token has nothing to protect", hint="add --serve HOST:PORT")
     if options.serve_read_only and options.serve is None:
@@ -336,6 +344,7 @@ def visit_options(options: RunOptions) -> VisitOptions:
     return VisitOptions(
         keep=options.keep_visits,
         faces=options.visit_faces,
+        remember_unknown_s=options.remember_unknown,
         adapt=options.adapt,
         votes=options.votes,
         track=options.track,
@@ -374,10 +383,12 @@ def _local_sinks(options: RunOptions, signals: Signals) -> Iterator[Sink]:
 
         folder = options.events_folder or events_folder()
         yield EventPictures(folder, options.keep_events)
-    for line in options.on_match:
-        from edge.sinks.command import MatchCommand
+    lines = ("match", options.on_match), ("unknown", options.on_unknown), ("left", options.on_left)
+    for on, given in lines:
+        for line in given:
+            from edge.sinks.command import MatchCommand
 
-        yield MatchCommand(line)
+            yield MatchCommand(line, on=on)
 
 
 def _network_sinks(
@@ -396,7 +407,7 @@ def _network_sinks(
             bundle=options.bundle,
             key_file=options.key_file,
             detector_model=options.detector_model,
-            keeps_visits=options.keep_visits is not None,
+            keeps_visits=options.keep_visits is not None or options.remember_unknown is not None,
             changed=signals.ask_reload,
         )
     if options.mqtt is not None:

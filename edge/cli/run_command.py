@@ -52,8 +52,9 @@ SECTIONS = {
             "mqtt",
             "webhook",
         ),
-        "on_match",
-        *("keep_events", "events_folder", "keep_visits", "visit_faces", "blur_unknown"),
+        *("on_match", "on_unknown", "on_left"),
+        *("keep_events", "events_folder", "keep_visits", "visit_faces"),
+        *("remember_unknown", "blur_unknown"),
     ),
     "Service": ("systemd", "max_cpu", "threads", "quiet", "verbose"),
 }
@@ -100,6 +101,20 @@ class _Share(click.ParamType):
         if not found or float(found[1]) < 1:
             self.fail(f"'{value}' is no share such as 50%", param, ctx)
         return float(found[1]) / 100
+
+
+class _Duration(click.ParamType):
+    """`14d` or `12h` as seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"([1-9]\d{0,3})([dh])", value)
+        if not found:
+            self.fail(f"'{value}' is no time such as 14d or 12h", param, ctx)
+        return float(found[1]) * {"d": 86_400, "h": 3_600}[found[2]]
 
 
 @command(
@@ -213,6 +228,10 @@ class _Share(click.ParamType):
     help="Run this command when a person is recognized; may be repeated.",
 )
 @click.option(
+    "--on-unknown", metavar="CMD", multiple=True, help="Run a command when somebody unknown comes."
+)
+@click.option("--on-left", metavar="CMD", multiple=True, help="Run a command when somebody leaves.")
+@click.option(
     "--keep-events",
     type=click.IntRange(1),
     metavar="N",
@@ -242,6 +261,12 @@ class _Share(click.ParamType):
     is_flag=True,
     help="Keep the best face and the embeddings of each visit, too, so that "
     "you can correct by them.",
+)
+@click.option(
+    "--remember-unknown",
+    type=_Duration(),
+    metavar="TIME",
+    help="Keep faces and embeddings of unknown visitors so long, as 14d or 12h, to name them.",
 )
 @click.option(
     "--blur-unknown",

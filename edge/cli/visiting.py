@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from edge.errors import ToolkitError, UsageError
 from edge.visits.camera_book import Adapt, changing_book
-from edge.visits.visit import Visit
+from edge.visits.groups import without_faces
+from edge.visits.visit import UNKNOWN, Visit
 
 if TYPE_CHECKING:
     from edge.heads.head import Head
@@ -32,6 +33,7 @@ class VisitOptions:
 
     keep: int | None = None
     faces: bool = False
+    remember_unknown_s: float | None = None
     adapt: Adapt = "report"
     votes: tuple[int, int] | None = None
     track: bool = True
@@ -56,26 +58,47 @@ class Visiting:
         pictures."""
         options = self._options
         alone = any(source.kind in ("picture", "folder") for source in sources)
-        if options.keep is not None and alone:
+        if (options.keep is not None or options.remember_unknown_s is not None) and alone:
             raise UsageError("--keep-visits needs a camera or a video, and these are pictures")
         live = any(source.live for source in sources)
         counting = live and options.track and options.adapt != "off"
-        if options.keep is None and not counting:
+        remember_s = options.remember_unknown_s
+        if options.keep is None and remember_s is None and not counting:
             return []
         from edge.people.encryption import Encryption
         from edge.sinks.visits import VisitKeeper
         from edge.tracking.vote import VoteConfig
         from edge.visits.gather import Gatherer
-        from edge.visits.store import VisitStore
+        from edge.visits.store import MOST_VISITS, VisitStore
 
         votes = VoteConfig() if options.votes is None else VoteConfig(*options.votes)
-        sha256 = self._recognizer.embedder.network.sha256 if options.faces else ""
-        gatherer = Gatherer(sha256, faces=options.faces, votes=votes)
+        faces = options.faces or remember_s is not None
+        sha256 = self._recognizer.embedder.network.sha256 if faces else ""
+        gatherer = Gatherer(sha256, faces=faces, votes=votes)
         store = None
-        if options.keep is not None:
-            store = VisitStore(vault=Encryption.open(options.key_file), keep=options.keep)
+        if options.keep is not None or remember_s is not None:
+            most = MOST_VISITS if options.keep is None else options.keep
+            store = VisitStore(vault=Encryption.open(options.key_file), keep=most)
         listeners = [self.count] if counting else []
-        return [VisitKeeper(gatherer, store, listeners, faces=options.faces)]
+        return [
+            VisitKeeper(
+                gatherer,
+                store,
+                listeners,
+                faces=faces,
+                trim=self._kept,
+                forget_unknown_after_s=remember_s,
+            )
+        ]
+
+    def _kept(self, visit: Visit) -> Visit | None:
+        """What the options let be kept of a visit."""
+        options = self._options
+        if visit.state == UNKNOWN and options.remember_unknown_s is not None:
+            return visit
+        if options.keep is None:
+            return None
+        return visit if options.faces else without_faces(visit)
 
     def count(self, visit: Visit) -> None:
         """Count a visit in the camera book, and raise thresholds where the options say so."""

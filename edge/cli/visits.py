@@ -31,14 +31,25 @@ if TYPE_CHECKING:
     help="Show the last N of the kept visits.",
 )
 @click.option("--unknown", is_flag=True, help="Show only the visits of unknown people.")
+@click.option("--groups", is_flag=True, help="Unknown visitors who look the same, together.")
 @key_file_option
 @json_option()
-def visits(last: int, unknown: bool, key_file: Path | None, as_json: bool) -> None:
+def visits(last: int, unknown: bool, groups: bool, key_file: Path | None, as_json: bool) -> None:
     """List the visits that 'edge-recognize --keep-visits N' has kept, the latest last."""
     from edge.people.encryption import Encryption
     from edge.visits.store import VisitStore
 
     store = VisitStore(vault=Encryption.open(key_file))
+    if groups:
+        from edge.visits.groups import grouped
+
+        rows = [group.to_json() for group in grouped(store.visits())][:last]
+        if as_json:
+            emit_json({"schema": 1, "groups": rows})
+        for row in () if as_json else rows:
+            words = " ".join(f"--visit {number}" for number in row["visits"])
+            say(f"seen {len(row['visits'])} times, last {row['last'][:16]}: {words}")
+        return
     found = [visit for visit in store.visits() if not unknown or visit.who is None][-last:]
     if as_json:
         rows = [visit.to_json() for visit in found]

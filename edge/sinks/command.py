@@ -1,4 +1,4 @@
-"""A command that is run when somebody was recognized."""
+"""A command that is run when somebody was recognized, came unknown, or left."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ PLACES = ("{person}", "{score}", "{source}", "{at}")
 
 
 class MatchCommand(Sink):
-    """Runs a command for each person who arrives, one after the other, without a shell.
+    """Runs a command for each person who arrives, one after the other, without a shell; with `on`
+    "unknown" for each unknown one, with "left" for whoever leaves, named or not.
 
     The words of `line` may hold `PLACES`; without `{person}` the name becomes the last argument.
     There a name is only what no shell obeys and no program takes for an option, see `as_argument`;
@@ -32,24 +33,27 @@ class MatchCommand(Sink):
     name = "--on-match"
     only_events = True
 
-    def __init__(self, line: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, line: str, *, on: str = "match", timeout_s: float = TIMEOUT_S) -> None:
         """Raises `UsageError` when the command cannot be read or does not exist."""
+        option = f"--on-{on}"
+        self._on = on
         try:
             self._words = shlex.split(line)
         except ValueError as problem:
-            raise UsageError(f"--on-match cannot be read: {problem}") from None
+            raise UsageError(f"{option} cannot be read: {problem}") from None
         if not self._words:
-            raise UsageError("--on-match is empty", hint="give a command")
+            raise UsageError(f"{option} is empty", hint="give a command")
         if shutil.which(self._words[0]) is None:
             raise UsageError(
-                f"--on-match: there is no program {self._words[0]}", hint="give its full path"
+                f"{option}: there is no program {self._words[0]}", hint="give its full path"
             )
-        self.name = f"--on-match {self._words[0]}"
+        self.name = f"{option} {self._words[0]}"
         self._timeout_s = timeout_s
 
     def write(self, judged: Judged) -> None:
         for event in judged.events:
-            if event.is_match:
+            kind = event.kind if event.kind == "left" else "match" if event.is_match else "unknown"
+            if kind == self._on:
                 self._run(event)
 
     def arguments(self, event: Event) -> list[str]:

@@ -24,12 +24,22 @@ class VisitKeeper(Sink):
         listeners: Sequence[Callable[[Visit], None]] = (),
         *,
         faces: bool = False,
+        trim: Callable[[Visit], Visit | None] = lambda visit: visit,
+        forget_unknown_after_s: float | None = None,
     ) -> None:
+        """trim: what is kept of a visit, None for nothing."""
         self.wants_images = faces
         self._gatherer = gatherer
         self._store = store
         self._listeners = tuple(listeners)
+        self._trim = trim
+        self._after_s = forget_unknown_after_s
         self._lock = threading.Lock()
+
+    def __enter__(self) -> VisitKeeper:
+        if self._store is not None and self._after_s is not None:
+            self._store.forget_unknown(self._after_s)
+        return self
 
     def write(self, judged: Judged) -> None:
         with self._lock:
@@ -52,6 +62,10 @@ class VisitKeeper(Sink):
 
     def _hand_on(self, visits: Sequence[Visit]) -> None:
         for visit in visits:
-            kept = visit if self._store is None else self._store.add(visit)
+            kept = self._trim(visit)
+            if self._store is not None and kept is not None:
+                if self._after_s is not None:
+                    self._store.forget_unknown(self._after_s)
+                self._store.add(kept)
             for listener in self._listeners:
-                listener(kept)
+                listener(visit)

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,17 @@ class VisitStore:
                 self.write(replace(visit, denied=left))
         remove_files([self.folder / LAST_WORD] if self.folder.is_dir() else [])
         return remove_files(self._path(number) for number in gone)
+
+    def forget_unknown(self, after_s: float) -> int:
+        """Remove visits of nobody known that began longer ago than `after_s`; how many."""
+        now = datetime.now(timezone.utc)
+        old = [
+            visit.number
+            for visit in self.visits()
+            if visit.who is None
+            and (now - datetime.fromisoformat(visit.at)).total_seconds() > after_s
+        ]
+        return remove_files(self._path(number) for number in old)
 
     def clear(self) -> int:
         """Remove all visits; how many there were."""

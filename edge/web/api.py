@@ -88,6 +88,10 @@ def _face(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
     return Answer(200, "image/jpeg", desk.face(_number(values["number"])))
 
 
+def _unknown(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
+    return Answer.json(desk.unknown())
+
+
 def _people(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
     return Answer.json(desk.people())
 
@@ -173,6 +177,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/visits", "The last visits, the latest first; ?last=N.", _visits),
     Route("GET", "/api/visits/{number}/face.jpg", "The best face of a visit.", _face,
           gives="image/jpeg"),
+    Route("GET", "/api/unknown", "Unknown visitors, in groups who look the same.", _unknown),
     Route("GET", "/api/people", "Who is known, and what visits prove.", _people),
     Route("DELETE", "/api/people/{name}", "Forget somebody.", _forget),
     Route("GET", "/api/health", "What the doctor finds, and the last errors.", _health),

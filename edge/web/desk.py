@@ -22,6 +22,7 @@ from edge.people.store import is_sealed, only_writer, people_folder
 from edge.recognition.recognizer import Recognizer
 from edge.sinks.base import Judged, Sink
 from edge.visits.camera_book import read_book
+from edge.visits.groups import grouped
 from edge.visits.rulings import Proposal, Ruling, apply, propose, take_back
 from edge.visits.store import VisitStore
 from edge.web.enrolments import Enrolments
@@ -162,6 +163,11 @@ class Desk(Sink):
         found = self._store.visits(last)
         rows = [visit.to_json() for visit in reversed(found)]
         return {"schema": 1, "visits": rows, "kept": self.options.keeps_visits}
+
+    def unknown(self) -> dict[str, Any]:
+        """Unknown visitors in groups, see `edge.visits.groups`."""
+        groups = [group.to_json() for group in grouped(self._store.visits())]
+        return {"schema": 1, "groups": groups, "kept": self.options.keeps_visits}
 
     def face(self, number: int) -> bytes:
         """The best face of a visit, JPEG. Raises `InputError` where none is kept."""

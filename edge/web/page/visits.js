@@ -12,7 +12,7 @@ function face(visit) {
     alt: say("face_of", { number: visit.visit }) });
 }
 
-function card(visit, again, extra) {
+function card(visit, again) {
   const who = whoOf(visit);
   const words = [];
   if (visit.named) words.push(say("by_word", { name: visit.named }));
@@ -29,29 +29,27 @@ function card(visit, again, extra) {
     make("div", { className: "soft" }, when(visit.at)),
     make("div", { className: "soft" }, say("lasted", { seconds: Math.round(visit.lasted_s), source: visit.source })),
     ...words.map((text) => make("div", { className: "soft" }, text)),
-    extra, make("div", { className: "row" }, ...acts)));
+    make("div", { className: "row" }, ...acts)));
 }
 
 export async function recent(view) {
   const { visits } = await get("api/visits?last=60");
   const again = () => recent(view).catch(failed);
   view.replaceChildren(make("h1", {}, say("recent")), visits.length
-    ? make("ul", { className: "cards" }, ...visits.map((visit) => card(visit, again, null)))
+    ? make("ul", { className: "cards" }, ...visits.map((visit) => card(visit, again)))
     : make("p", { className: "soft" }, say("no_visits")));
 }
 
 export async function unknown(view) {
-  const { visits } = await get("api/visits?last=500");
+  const { groups } = await get("api/unknown");
   const again = () => unknown(view).catch(failed);
-  const chosen = new Set();
-  const strangers = visits.filter((visit) => whoOf(visit) === null && visit.decision !== "match");
-  const act = button(say("together"), () => chooseName([...chosen], again), "act");
-  act.disabled = true;
-  const box = (visit) => make("label", { className: "row" }, make("input", { type: "checkbox", onchange: (event) => {
-    if (event.target.checked) chosen.add(visit.visit); else chosen.delete(visit.visit);
-    act.disabled = chosen.size === 0;
-  } }), say("choose"));
-  view.replaceChildren(make("h1", {}, say("unknown")), ...(strangers.length
-    ? [make("p", {}, act), make("ul", { className: "cards" }, ...strangers.map((visit) => card(visit, again, box(visit))))]
-    : [make("p", { className: "soft" }, say("no_unknown"))]));
+  const row = (group) => make("li", {}, make("article", { "data-group": group.visits.join(" ") },
+    face({ has_face: group.face !== null, visit: group.face }),
+    make("div", { className: "who unknown" }, say("unknown_group", { count: group.visits.length, when: when(group.last) })),
+    make("div", { className: "soft" }, group.source),
+    make("div", { className: "row" }, button(say("this_is"), () => chooseName(group.visits, again)),
+      button(say("new"), () => newName(group.visits, again)))));
+  view.replaceChildren(make("h1", {}, say("unknown")), groups.length
+    ? make("ul", { className: "cards" }, ...groups.map(row))
+    : make("p", { className: "soft" }, say("no_unknown")));
 }
