@@ -114,6 +114,7 @@ def test_a_copy_in_train_and_test_is_an_error_that_names_both_files(
     assert done.exit_code == 1
     assert "photo-002.jpg" in done.stderr
     assert "brighter.jpg" in done.stderr
+    assert "the 13 pictures show 12 independent photos" in " ".join(done.stderr.split())
     assert not (tmp_path / "run").exists()
 
 

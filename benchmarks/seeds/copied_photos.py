@@ -33,7 +33,8 @@ def play(stage: Stage) -> None:
     stage.provoke(
         f"{PHOTOS} photos augmented to {count}, joined with {OTHERS} others, split afterwards",
         f"edge-train person --photos {mixed} --name me --out {stage.folder / 'leak'} -q",
-        str(PHOTOS),
+        "of the photos is also",
+        "independent photos",
     )
     stage.play(
         f"edge-train person --photos {copies} --name me --camera several "

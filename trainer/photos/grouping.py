@@ -201,12 +201,16 @@ def copies_between(one: Sequence[Print], other: Sequence[Print]) -> list[tuple[s
 
 
 def refuse_copies(one: Sequence[Print], other: Sequence[Print], *, names: tuple[str, str]) -> None:
-    """Raises `RefusedError` naming the files where a picture is in both sets."""
+    """Raises `RefusedError` naming the files where a picture is in both sets, and how many
+    independent photos there are among all."""
     pairs = copies_between(one, other)
     if pairs:
         more = f" and {len(pairs) - 1} more" if len(pairs) > 1 else ""
+        both = [*one, *other]
+        photos = len(np.unique(group_numbers(both)))
         raise RefusedError(
-            f"{pairs[0][0]} of the {names[0]} is also {pairs[0][1]} of the {names[1]}{more}",
+            f"{pairs[0][0]} of the {names[0]} is also {pairs[0][1]} of the {names[1]}{more}: the "
+            f"{len(both)} pictures show {photos} independent photos",
             hint="a picture may be in one of them alone, else the figures are too good",
         )
 
