@@ -48,7 +48,7 @@ def same_faces(name: str, looks: np.ndarray, heads: Sequence[Head]) -> tuple[Sam
 
 
 def same_faces_of(heads: Sequence[Head], cohort: Cohort) -> tuple[str, ...]:
-    """What is to be said of heads of one face: each pair once, the later one by its own pictures,
+    """The warnings about heads of one face: each pair once, the later one by its own pictures,
     as far as it carries them."""
     said = []
     for number, head in enumerate(heads):

@@ -50,7 +50,7 @@ class HeadsTogether:
         self._margins = np.array([head.margin for head in plain])
 
     def scores(self, embedding: np.ndarray) -> tuple[HeadScore, ...]:
-        """What each head says of an embedding, float32[D] of length 1, in the heads' order."""
+        """The score of each head for an embedding, float32[D] of length 1, in the heads' order."""
         found = np.zeros(len(self.heads))
         again = list(self._alone)
         if len(self._joined):

@@ -24,9 +24,9 @@ from export.cli.flash_common import WORDS, WithWords
 @click.option(
     "--wheelhouse", type=PATH, required=True, metavar="DIR", help="See 'edge-flash wheelhouse'."
 )
-@click.option("--bundle", type=PATH, metavar="NAME.edge", help="Whom to recognize.")
+@click.option("--bundle", type=PATH, metavar="NAME.edge", help="Bundle to put onto the card.")
 @click.option("--hostname", default="raspberrypi", help="Name in the network.")
-@click.option("--user", default="pi", help="Who logs in, by key alone, and runs the service.")
+@click.option("--user", default="pi", help="User who logs in (by key alone) and runs the service.")
 @click.option(
     "--ssh-key", type=PATH, default=Path("~/.ssh/id_ed25519.pub"), metavar="FILE",
     help="Your SSH public key.",
@@ -35,7 +35,7 @@ from export.cli.flash_common import WORDS, WithWords
 @click.option(
     "--wifi-password-file", type=PATH, metavar="FILE", help="Read the password there instead."
 )
-@click.option("--country", metavar="XX", help="Where the Wi-Fi is, two letters.")
+@click.option("--country", metavar="XX", help="Country of the Wi-Fi, two letters.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing.")
 @click.pass_context
 def card_command(
