@@ -27,7 +27,7 @@ OF_PACKAGE = {
     "edge": {"secure", "mqtt", "bench", "export", "heic"},
     "trainer": {"train", "bench"},
     "export": {"export", "secure"},
-    "benchmarks": {"bench", "export"},
+    "benchmarks": {"bench", "export", "train"},
 }
 """Beside the plain install, the extras that a package may import from."""
 
@@ -141,6 +141,8 @@ def imported_distributions(package: str) -> dict[str, set[str]]:
     brought = importlib.metadata.packages_distributions()
     roots: set[str] = set()
     for path in (ROOT / package).rglob("*.py"):
+        if path.parent.name == "runners":  # each runs in an environment of its own
+            continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
                 roots |= {alias.name.partition(".")[0] for alias in node.names}
