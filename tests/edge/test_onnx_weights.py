@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 from edge.errors import ModelError
@@ -13,6 +12,8 @@ from edge.files.model_file import read_model_file
 from edge.files.onnx_weights import external_files, with_weights
 from edge.models.runtime import open_model
 from trainer.inference.source import open_file
+
+onnx = pytest.importorskip("onnx", reason="the extra `export` is not installed")
 
 
 def in_two_files(folder: Path, *, in_one: bool = False) -> Path:
