@@ -55,7 +55,8 @@ def no_shift(size: int) -> CameraShift:
 @dataclass(frozen=True, eq=False)
 class Changes:
     """What the looks of a cohort change: base float64[D], the mean of the plain look; vectors
-    float64[L, D], from there to the means of the looks `names`; plain float64[P, D], its rows.
+    float64[L, D], from the mean plain look of those seen in one of the looks `names` to the mean of
+    that look, so that who was seen in it does not count; plain float64[P, D], the plain rows.
     """
 
     names: tuple[str, ...]
@@ -83,9 +84,14 @@ def changes_of(cohort: Cohort) -> Changes | None:
         return None
     vectors = cohort.vectors().astype(np.float64)
     base = vectors[plain].mean(axis=0)
-    means = np.stack([vectors[cohort.variant == i].mean(axis=0) for i in others])
+    changed = []
+    for look in others:
+        seen = cohort.variant == look
+        same = plain & np.isin(cohort.identity, cohort.identity[seen])
+        before = vectors[same].mean(axis=0) if same.any() else base
+        changed.append(vectors[seen].mean(axis=0) - before)
     names = tuple(cohort.variants[i] for i in others)
-    return Changes(names, base, means - base, vectors[plain])
+    return Changes(names, base, np.stack(changed), vectors[plain])
 
 
 def plain_rows(cohort: Cohort) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""Cohorts: embeddings of strangers, each seen in several looks, and nobody's name."""
+"""Cohorts: embeddings of strangers in groups, each seen in several looks, and nobody's name."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +14,14 @@ from edge.files.atomic import atomic_file
 
 SCHEMA = 1
 
+EVERYBODY = "strangers"
+"""Name of the one group of a cohort that tells of none."""
+
 _WIDEST = 8192
+
+
+def _nothing() -> np.ndarray:
+    return np.zeros(0, np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +36,9 @@ class Cohort:
         embedder_sha256: Hash of the embedder's file.
         source: For people: where the faces are from.
         licence: For people: under which terms.
+        group: uint8[N], index into `groups`: kinds of people whom an embedder may take for each
+            other (by age, origin or kind of picture); all of one group where it is left out.
+        groups: Names of the groups.
 
     Example:
         >>> with edge.Bundle.open("ana.edge") as bundle:
@@ -44,6 +54,8 @@ class Cohort:
     embedder_sha256: str
     source: str = ""
     licence: str = ""
+    group: np.ndarray = field(default_factory=_nothing)
+    groups: tuple[str, ...] = (EVERYBODY,)
 
     def __post_init__(self) -> None:
         """Raises `InputError` when the arrays do not fit together."""
@@ -60,6 +72,12 @@ class Cohort:
             raise InputError("a cohort's variants must be uint8[N]")
         if self.identity.min() < 0 or self.variant.max() >= len(self.variants):
             raise InputError("a cohort has an identity below 0, or a variant without name")
+        if not len(self.group) and len(self.groups) == 1:
+            object.__setattr__(self, "group", np.zeros(count, np.uint8))
+        if self.group.dtype != np.uint8 or self.group.shape != (count,):
+            raise InputError("a cohort's groups must be uint8[N]")
+        if self.group.max() >= len(self.groups):
+            raise InputError("a cohort has a group without name")
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -68,6 +86,18 @@ class Cohort:
     def people(self) -> int:
         """Number of different strangers."""
         return len(np.unique(self.identity))
+
+    @property
+    def people_of_groups(self) -> dict[str, int]:
+        """Number of different strangers in each group that has any, by its name."""
+        return {
+            self.groups[number]: len(np.unique(self.identity[self.group == number]))
+            for number in np.unique(self.group).tolist()
+        }
+
+    def group_of_people(self) -> np.ndarray:
+        """The group of each stranger, uint8[P], in the order of the identities."""
+        return np.asarray(self.group[np.unique(self.identity, return_index=True)[1]])
 
     @property
     def size(self) -> int:
@@ -86,6 +116,7 @@ class Cohort:
             embeddings=self.embeddings[rows],
             identity=self.identity[rows],
             variant=self.variant[rows],
+            group=self.group[rows],
         )
 
     def of_variants(self, names: tuple[str, ...]) -> Cohort:
@@ -103,7 +134,7 @@ class Cohort:
         return self.select(first), self.select(~first)
 
     def joined(self, other: Cohort) -> Cohort:
-        """Both cohorts; `other`'s identities get new numbers, its looks are matched by name.
+        """Both cohorts; `other`'s identities get new numbers, looks and groups are matched by name.
 
         Raises `ModelError` when they are of different embedders.
         """
@@ -114,6 +145,8 @@ class Cohort:
             )
         names = (*self.variants, *(n for n in other.variants if n not in self.variants))
         place = np.array([names.index(name) for name in other.variants], np.uint8)
+        groups = (*self.groups, *(n for n in other.groups if n not in self.groups))
+        group_place = np.array([groups.index(name) for name in other.groups], np.uint8)
         _, order = np.unique(other.identity, return_inverse=True)
         numbers = order.reshape(-1).astype(np.int32) + np.int32(self.identity.max() + 1)
         return replace(
@@ -122,6 +155,8 @@ class Cohort:
             identity=np.concatenate([self.identity, numbers]),
             variant=np.concatenate([self.variant, place[other.variant]]),
             variants=names,
+            group=np.concatenate([self.group, group_place[other.group]]),
+            groups=groups,
             source=" + ".join(dict.fromkeys(filter(None, (self.source, other.source)))),
             licence=" + ".join(dict.fromkeys(filter(None, (self.licence, other.licence)))),
         )
@@ -132,6 +167,7 @@ class Cohort:
             "schema": SCHEMA,
             "embedder_sha256": self.embedder_sha256,
             "variants": list(self.variants),
+            "groups": list(self.groups),
             "source": self.source,
             "licence": self.licence,
         }
@@ -142,6 +178,7 @@ class Cohort:
             embeddings=np.ascontiguousarray(self.embeddings),
             identity=np.ascontiguousarray(self.identity),
             variant=np.ascontiguousarray(self.variant),
+            group=np.ascontiguousarray(self.group),
         )
         return buffer.getvalue()
 
@@ -152,7 +189,8 @@ class Cohort:
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "the cohort") -> Cohort:
-        """Raises `InputError` when it is no cohort, damaged, or of another schema."""
+        """A file without groups is read as of one. Raises `InputError` when it is no cohort,
+        damaged, or of another schema."""
         try:
             with np.load(BytesIO(data), allow_pickle=False) as file:
                 meta = json.loads(file["meta"].tobytes())
@@ -166,6 +204,8 @@ class Cohort:
                     embedder_sha256=str(meta["embedder_sha256"]),
                     source=str(meta.get("source", "")),
                     licence=str(meta.get("licence", "")),
+                    group=file["group"] if "group" in file.files else _nothing(),
+                    groups=tuple(str(g) for g in meta.get("groups", (EVERYBODY,))),
                 )
         except Exception as problem:  # NumPy and zipfile raise anything on damaged bytes
             raise InputError(

@@ -19,6 +19,9 @@ from edge.console.commands import (
     threads_option,
 )
 
+LONGEST_GROUP = 60
+"""Characters of a group's name."""
+
 
 @command(
     "cohort",
@@ -26,9 +29,10 @@ from edge.console.commands import (
     edge-train cohort ~/celeba --embedding shipped -o cohort.npz
     edge-train cohort ~/lfw ~/celeba --embedding face.tflite -o cohort.npz --per-person 4
     edge-train cohort ~/strangers --embedding runs/base -o cohort.npz --variants plain,grey --json
+    edge-train cohort press=~/lfw children=~/kids --embedding shipped -o cohort.npz --looks 2
     """,
 )
-@click.argument("folders", type=PATH, nargs=-1, required=True, metavar="DIR...")
+@click.argument("folders", nargs=-1, required=True, metavar="[GROUP=]DIR...")
 @click.option(
     "--embedding",
     required=True,
@@ -39,6 +43,12 @@ from edge.console.commands import (
     "--variants",
     default=("plain", "grey", "low-resolution", "dark"),
     help="Variants of each face: plain, grey, low-resolution, dark, blur, jpeg.",
+)
+@click.option(
+    "--looks",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Use N variants of each person: the first, and others by lot.",
 )
 @click.option(
     "--per-person", type=click.IntRange(1), metavar="N", help="Use at most N images of a person."
@@ -60,9 +70,10 @@ from edge.console.commands import (
 @json_option()
 @quiet_option()
 def cohort_command(
-    folders: tuple[Path, ...],
+    folders: tuple[str, ...],
     embedding: str,
     variants: tuple[str, ...],
+    looks: int | None,
     per_person: int | None,
     source: str,
     licence: str,
@@ -78,17 +89,22 @@ def cohort_command(
     """Compute a cohort: the embeddings of strangers.
 
     Heads are trained against a cohort, and thresholds are set on it. DIR is CelebA, folders by
-    person, or a folder of images of different people. The file holds no names.
+    person, or a folder of images of different people. Each DIR is a group of people, named by
+    GROUP or by its folder; a threshold keeps out the group that is most like the person. The file
+    holds no names.
     """
     from trainer.cohort.build import CohortPlan, build_cohort, strangers
     from trainer.data.degrade import check_variants
     from trainer.inference.source import open_subject
 
+    groups = named_groups(folders)
     plan = CohortPlan(
         variants=variants,
+        looks=looks,
+        groups=groups,
         per_person=per_person,
         seed=seed,
-        source=source or ", ".join(folder.resolve().name for folder in folders),
+        source=source or ", ".join(folder.resolve().name for _, folder in groups),
         licence=licence,
         allow_missing=allow_missing,
         detector=detector_model,
@@ -98,7 +114,8 @@ def cohort_command(
     )
     check_variants(plan.variants)
     subject = open_subject(embedding)
-    cohort, counts = build_cohort(strangers(folders, plan), subject.embedder, plan)
+    faces = strangers([folder for _, folder in groups], plan)
+    cohort, counts = build_cohort(faces, subject.embedder, plan)
     cohort.save(out)
     if as_json:
         emit_json(
@@ -106,6 +123,7 @@ def cohort_command(
                 "cohort": str(out),
                 "embedder": {"name": subject.name, "sha256": subject.embedder.network.sha256},
                 "variants": list(plan.variants),
+                "groups": cohort.people_of_groups,
                 "embeddings": len(cohort.embeddings),
                 "size_bytes": out.stat().st_size,
                 **counts.to_json(),
@@ -116,7 +134,36 @@ def cohort_command(
         f"{out}: {len(cohort.embeddings)} embeddings of {counts.people} people, "
         f"{counts.pictures} pictures as {', '.join(plan.variants)}"
     )
+    if len(groups) > 1:
+        parts = [f"{name} {people}" for name, people in cohort.people_of_groups.items()]
+        click.echo(f"groups: {', '.join(parts)}")
     if counts.unusable or counts.repeated:
         click.echo(
             f"left out: {counts.unusable} pictures without a face, {counts.repeated} repeated ones"
         )
+
+
+def named_groups(words: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
+    """Names of groups and the folder of each, from words as DIR or GROUP=DIR.
+
+    Raises `UsageError` for a name that is given twice, empty or too long.
+    """
+    from edge.errors import UsageError
+
+    found: dict[str, Path] = {}
+    for word in words:
+        name, equals, folder = word.partition("=")
+        if not equals or "/" in name or Path(word).expanduser().is_dir():
+            path = Path(word).expanduser()
+            name = path.resolve().name
+        else:
+            path = Path(folder).expanduser()
+        name = name.strip()
+        if not 1 <= len(name) <= LONGEST_GROUP or not name.isprintable():
+            raise UsageError(f"'{name}' cannot be the name of a group", hint="give GROUP=DIR")
+        if name in found:
+            raise UsageError(
+                f"two folders are called {name}", hint=f"name the groups: {name}-2={path}"
+            )
+        found[name] = path
+    return tuple(found.items())

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.errors import DataError, ModelError
 from edge.files.model_file import sha256_of
-from edge.heads.cohort import Cohort
+from edge.heads.cohort import EVERYBODY, Cohort
 from edge.models.spec import NetworkInput
 from trainer.data.celeba import read_faces
 from trainer.data.crops import crop_array
@@ -32,12 +32,16 @@ FEWEST_PEOPLE = 2
 class CohortPlan:
     """What a cohort is made of.
 
-    variants: degradations, each of every picture. per_person: pictures of one person at most, None
-    for all. source, licence: for people, kept in the file.
+    variants: degradations, each of every picture. looks: in how many of them somebody is shown, the
+    first and others by lot; None for all. per_person: pictures of one person at most, None for all.
+    groups: names of groups and the folder of each; without, all are of one group. source, licence:
+    for people, kept in the file.
     """
 
     variants: tuple[str, ...] = DEFAULT_VARIANTS
+    looks: int | None = None
     per_person: int | None = None
+    groups: tuple[tuple[str, Path], ...] = ()
     seed: int = 0
     source: str = ""
     licence: str = ""
@@ -118,7 +122,7 @@ def build_cohort(
             f"a cohort needs faces of at least {FEWEST_PEOPLE} people, here are {people}",
             hint="give a folder with more strangers",
         )
-    cohort = _cohort(crops, keep, person, embedder, plan)
+    cohort = _cohort(crops, keep, person, group_numbers(table.paths, plan)[keep], embedder, plan)
     return cohort, CohortCounts(
         pictures=len(keep),
         people=people,
@@ -184,19 +188,41 @@ def distinct_people(crops: np.ndarray, identity: np.ndarray) -> tuple[np.ndarray
     return np.array(keep, dtype=np.int64), person.astype(np.int64), merged
 
 
+def group_numbers(paths: Sequence[Path], plan: CohortPlan) -> np.ndarray:
+    """The group of each picture, uint8[N]: that of the first folder of `plan.groups` it lies in."""
+    folders = [folder for _, folder in plan.groups]
+    numbers = [next((n for n, f in enumerate(folders) if p.is_relative_to(f)), 0) for p in paths]
+    return np.array(numbers, np.uint8)
+
+
+def shown_as(people: int, plan: CohortPlan, rng: np.random.Generator) -> np.ndarray:
+    """Who is shown in which variant, bool[people, variants]: everybody in the first, and in
+    `plan.looks` altogether."""
+    others = len(plan.variants) - 1
+    count = others if plan.looks is None else min(plan.looks - 1, others)
+    by_lot = rng.random((people, others)).argsort(axis=1) < count
+    return np.concatenate([np.ones((people, 1), bool), by_lot], axis=1)
+
+
 def _cohort(
-    crops: np.ndarray, keep: np.ndarray, person: np.ndarray, embedder: Deployed, plan: CohortPlan
+    crops: np.ndarray,
+    keep: np.ndarray,
+    person: np.ndarray,
+    group: np.ndarray,
+    embedder: Deployed,
+    plan: CohortPlan,
 ) -> Cohort:
     rng = np.random.default_rng(plan.seed)
     order = rng.permutation(len(keep))
     shuffled = rng.permutation(int(person.max()) + 1)[person[order]]
+    shown = shown_as(int(person.max()) + 1, plan, rng)[shuffled]
     perceiver = deployed_perceiver(embedder, threads=plan.threads)
     parts = []
-    for variant in plan.variants:
+    for number, variant in enumerate(plan.variants):
         said = perceive_all(
             perceiver,
             crops,
-            rows=keep[order],
+            rows=keep[order][shown[:, number]],
             variant=variant,
             seed=plan.seed,
             label=f"embedding, {variant}",
@@ -204,12 +230,15 @@ def _cohort(
         )
         assert said.embeddings is not None
         parts.append(said.embeddings.astype(np.float16))
+    variant_of, row_of = np.nonzero(shown.T)
     return Cohort(
         embeddings=np.concatenate(parts),
-        identity=np.tile(shuffled, len(plan.variants)).astype(np.int32),
-        variant=np.repeat(np.arange(len(plan.variants)), len(order)).astype(np.uint8),
+        identity=shuffled[row_of].astype(np.int32),
+        variant=variant_of.astype(np.uint8),
         variants=plan.variants,
         embedder_sha256=embedder.network.sha256,
         source=plan.source,
         licence=plan.licence,
+        group=group[order][row_of],
+        groups=tuple(name for name, _ in plan.groups) or (EVERYBODY,),
     )
