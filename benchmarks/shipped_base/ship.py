@@ -73,9 +73,11 @@ distillation. Exact command: `run.json` in the training package.
 
 ## Cohort
 
-`cohort.npz`: {cohort_people} people, none of whom the base was trained on: people of LFW with a
-single picture each, and held-out faces of the newer sources by origin, age and kind of picture; as
-{variants}; {cohort_rows} embeddings, unnamed and shuffled.
+`cohort.npz`: one picture each of {cohort_people} people, none of whom the base was trained on, as
+{variants}; {cohort_rows} embeddings, unnamed and shuffled. Groups: {groups}. A threshold keeps out
+the group that is most like the person. Beside LFW they are of All-Age-Faces (Cheng et al., 2019),
+SCUT-FBP5500 (Liang et al., 2018) and UTKFace (Zhang et al., 2017), all for non-commercial research;
+ages, origins and sexes are as these name them.
 
 ## Use and limits
 
@@ -177,6 +179,7 @@ def _card(
         reference_verified=reference["accuracy"],
         cohort_people=cohort.people,
         variants=", ".join(cohort.variants),
+        groups=", ".join(f"{name} {count}" for name, count in cohort.people_of_groups.items()),
         cohort_rows=len(cohort),
     )
 

@@ -196,6 +196,18 @@ def photo_trials(
     yield from _photo_trials(bench, files, "people", enrolling=lambda own: own[:ENROLLING])
 
 
+def folder_trials(
+    bench: Bench, root: Path, *, enrolling: Callable[[list[int]], list[int]], fewest: int
+) -> Iterator[Trial]:
+    """As `people`, from folders of pictures of any kind; whoever has fewer than `fewest` usable
+    pictures to enrol with is left out."""
+    folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir()]
+    files = [(folder, path) for folder in folders for path in sorted(folder.iterdir())]
+    for trial in _photo_trials(bench, files, root.name, enrolling=enrolling, fewest=fewest):
+        if len(trial.looks.kept) >= fewest:
+            yield trial
+
+
 def cmu_faces(bench: Bench, shared: Path) -> Iterator[Trial]:
     """Every third picture by name enrols, at most ten; scaled copies are left out."""
     folders = [p for p in sorted((shared / "data" / "cmu-faces").iterdir()) if p.is_dir()]
@@ -213,6 +225,7 @@ def _photo_trials(
     files: list[tuple[Path, Path]],
     label: str,
     enrolling: Callable[[list[int]], list[int]],
+    fewest: int = ENROLLING + 2,
 ) -> Iterator[Trial]:
     def pictures() -> Iterator[Shown]:
         for folder, path in files:
@@ -229,7 +242,7 @@ def _photo_trials(
         chosen = enrolling(rows)
         own = whose == name
         own[chosen] = False
-        if len(rows) < ENROLLING + 2:
+        if len(rows) < fewest:
             continue
         looks = bench.looks([files[row][1] for row in chosen], name)
         yield Trial(name, looks, judged, own, whose != name)

@@ -45,7 +45,7 @@ def main(
     from benchmarks.studies.person_strategies import STRATEGIES
     from benchmarks.studies.person_tables import enrolment_table, pose_table
 
-    bench, strangers = _opened(shared, embedding, cohort)
+    bench, strangers = opened(shared, embedding, cohort)
     names = list(STRATEGIES) if strategies else list(STRATEGIES)[-1:]
     click.echo(f"\n{embedding}, cohort of {strangers.people} people\n")
     click.echo(
@@ -66,7 +66,8 @@ def main(
         click.echo(text)
 
 
-def _opened(shared: Path, embedding: str, cohort: Path | None) -> tuple[Bench, Cohort]:
+def opened(shared: Path, embedding: str, cohort: Path | None) -> tuple[Bench, Cohort]:
+    """What looks at pictures, and the strangers of its embedding."""
     from benchmarks.studies.person_data import Bench
     from edge.heads.cohort import Cohort
     from trainer.cohort.choose import find_cohort

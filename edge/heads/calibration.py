@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from edge.errors import InputError, ModelError, RefusedError
 from edge.heads.camera_shift import CameraShift, no_shift, plain_rows, shift_by_looks
-from edge.heads.cohort import Cohort
+from edge.heads.cohort import EVERYBODY, Cohort
 from edge.heads.head import Head
 from edge.heads.threshold import (
     CAMERAS,
@@ -19,16 +19,61 @@ from edge.heads.threshold import (
     SEVERAL,
     Evidence,
     Rate,
+    Tail,
     check_target,
     choose_threshold,
     false_rejects,
-    stranger_bound,
+    nearest_tail,
+    stranger_reach,
 )
 
 FEW_LOOKS = 15
 """Independent looks below which the false rejects cannot be told with any certainty."""
 
-STRATEGY = "strangers, camera level and own held-out scores"
+STRATEGY = "nearest group of strangers, camera effect and own held-out scores"
+
+FEWEST_IN_TAIL = 50
+"""Strangers of a group below which nothing can be said of its tail; they count with everybody."""
+
+NEAREST = 64
+"""Strangers with the highest scores that a head keeps, to be counted without scoring all again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What a head says of the strangers of a cohort's half that sets thresholds.
+
+    tails: of each group. nearest: numbers and scores of the highest, at most `NEAREST`, the highest
+    first. people: how many strangers there are. cohort: `Cohort.fingerprint` of which cohort.
+    """
+
+    tails: tuple[Tail, ...]
+    nearest: tuple[tuple[int, float], ...]
+    people: int
+    cohort: str
+
+    def accepted(self, threshold: float) -> set[int] | None:
+        """Numbers of the strangers from a threshold on; None where not all of them are kept."""
+        passing = {number for number, score in self.nearest if score >= threshold}
+        return None if len(passing) == len(self.nearest) < self.people else passing
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "cohort": self.cohort,
+            "people": self.people,
+            "tails": [vars(tail) for tail in self.tails],
+            "nearest": [list(each) for each in self.nearest],
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> Scored:
+        """Raises KeyError, TypeError or ValueError for what is no such description."""
+        return cls(
+            tails=tuple(Tail(**tail) for tail in data["tails"]),
+            nearest=tuple((int(number), float(score)) for number, score in data["nearest"]),
+            people=int(data["people"]),
+            cohort=str(data["cohort"]),
+        )
 
 
 def recalibrate(
@@ -40,10 +85,11 @@ def recalibrate(
 ) -> tuple[Head, ...]:
     """The same heads with thresholds for a bundle that holds all of them and no other.
 
-    Each head is one more chance for a stranger, so thresholds are set on the highest score over
-    heads. cohort: the one that the heads were enrolled with. target_far: of the whole bundle; None
-    for the lowest that a head was made for, or what the cohort supports. Heads of another task than
-    telling people (`edge-train person --positive`) stay as they are.
+    Each head is one more chance for a stranger, so thresholds rise with their number. Without a
+    target no stranger is scored again who was when the head was made. cohort: the one that the
+    heads were enrolled with. target_far: of the whole bundle; None for the lowest that a head was
+    made for, or what the cohort supports. Heads of another task than telling people (`edge-train
+    person --positive`) stay as they are.
 
     Raises `RefusedError` for a head that does not say how it was calibrated and for a target that
     cannot be had, `ModelError` for a cohort of another embedder.
@@ -60,24 +106,86 @@ def recalibrate(
     target = target_far if target_far is not None else min(asked, default=None)
     hold = cohort.halves()[1]
     proof = proof_of(target, hold.people, strict)
-    highest = np.stack([highest_scores(head, cohort) for head in heads])
-    joint = highest.max(axis=0)
-    thresholds = np.array([_threshold(head, joint, len(heads), target) for head in heads])
-    accepted = highest >= thresholds[:, None]
-    bundle = Rate(int(accepted.any(axis=0).sum()), hold.people)
+    scored = [scored_strangers(head, cohort) for head in heads]
+    joint = None
+    if target is not None:
+        joint = np.max([highest_scores(head, cohort) for head in heads], axis=0)
+    thresholds = [
+        _threshold(head, each.tails, joint, len(heads), target)
+        for head, each in zip(heads, scored, strict=True)
+    ]
+    accepted = [
+        _accepted(head, each, threshold, cohort)
+        for head, each, threshold in zip(heads, scored, thresholds, strict=True)
+    ]
+    bundle = Rate(len(set().union(*accepted)), hold.people)
     return tuple(
         _with_facts(
             head,
-            threshold=float(threshold),
+            threshold=threshold,
             proof=proof,
             target=target,
-            alone=Rate(int(row.sum()), hold.people),
+            alone=Rate(len(passing), hold.people),
             bundle=bundle,
-            bound=stranger_bound(joint, target),
+            scored=each,
             heads=len(heads),
         )
-        for head, threshold, row in zip(heads, thresholds, accepted, strict=True)
+        for head, threshold, passing, each in zip(heads, thresholds, accepted, scored, strict=True)
     )
+
+
+def scored_strangers(head: Head, cohort: Cohort) -> Scored:
+    """What the head says of strangers, as kept in its calibration where it is of this cohort."""
+    fingerprint = cohort.fingerprint
+    try:
+        kept = Scored.from_json(head.calibration["scored"])
+        if kept.cohort == fingerprint and kept.tails:
+            return kept
+    except (KeyError, TypeError, ValueError):
+        pass  # a head by an earlier version
+    highest = highest_scores(head, cohort)
+    order = np.argsort(-highest, kind="stable")[:NEAREST].tolist()
+    return Scored(
+        tails=tails_of(head, cohort),
+        nearest=tuple((number, round(float(highest[number]), 5)) for number in order),
+        people=len(highest),
+        cohort=fingerprint,
+    )
+
+
+def tails_of(head: Head, cohort: Cohort) -> tuple[Tail, ...]:
+    """How each group scores, in the plain look as the head's camera would show it.
+
+    Groups of fewer than `FEWEST_IN_TAIL` strangers have no tail of their own; where there is one,
+    everybody together has one.
+    """
+    hold = cohort.halves()[1]
+    rows = plain_rows(hold)
+    if not rows.any():
+        rows = np.ones(len(hold), bool)
+    scores = head.score(shift_of(head, cohort).moved(hold.vectors()[rows]).astype(np.float32))
+    found, small = [], False
+    for number, name in enumerate(hold.groups):
+        inside = hold.group[rows] == number
+        people = len(np.unique(hold.identity[rows][inside]))
+        if people >= FEWEST_IN_TAIL:
+            found.append(_tail(name, scores[inside], people))
+        small = small or 0 < people < FEWEST_IN_TAIL
+    if small:
+        found.append(_tail(EVERYBODY, scores, len(np.unique(hold.identity[rows]))))
+    return tuple(found)
+
+
+def _tail(group: str, scores: np.ndarray, people: int) -> Tail:
+    mean, spread = float(scores.mean()), max(float(scores.std()), 1e-9)
+    return Tail(group, round(mean, 5), round(spread, 5), people)
+
+
+def _accepted(head: Head, scored: Scored, threshold: float, cohort: Cohort) -> set[int]:
+    kept = scored.accepted(threshold)
+    if kept is not None:
+        return kept
+    return set(np.flatnonzero(highest_scores(head, cohort) >= threshold).tolist())
 
 
 def proof_of(target_far: float | None, people: int, strict: bool = False) -> str:
@@ -156,12 +264,14 @@ def _check(head: Head, cohort: Cohort) -> None:
         raise InputError(f"the calibration of {head.name} contradicts itself", hint="enroll again")
 
 
-def _threshold(head: Head, joint: np.ndarray, heads: int, target: float | None) -> float:
+def _threshold(
+    head: Head, tails: tuple[Tail, ...], joint: np.ndarray | None, heads: int, target: float | None
+) -> float:
     facts = head.calibration
     evidence = Evidence(
+        tails=tails,
         strangers=joint,
         own=np.array(facts["own_scores"], np.float64),
-        likeness=float(facts["likeness"]),
         not_me=facts["not_me"],
         camera=facts["camera"],
         heads=heads,
@@ -177,7 +287,7 @@ def _with_facts(
     target: float | None,
     alone: Rate,
     bundle: Rate,
-    bound: float,
+    scored: Scored,
     heads: int,
 ) -> Head:
     own = np.array(head.calibration["own_scores"], np.float64)
@@ -188,7 +298,9 @@ def _with_facts(
         "heads": heads,
         "target_far": target,
         "proof": proof,
-        "stranger_bound": round(bound, 5),
+        "stranger_bound": round(stranger_reach(scored.tails, SEVERAL, heads, target), 5),
+        "nearest_group": nearest_tail(scored.tails).group,
+        "scored": scored.to_json(),
         "strangers": bundle.trials,
         "strangers_accepted": bundle.events,
         "far_upper_95": round(bundle.upper, 6),

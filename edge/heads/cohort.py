@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from edge.errors import InputError, ModelError
 from edge.files.atomic import atomic_file
+from edge.files.model_file import sha256_of
 
 SCHEMA = 1
 
@@ -103,6 +105,11 @@ class Cohort:
     def size(self) -> int:
         """Dimensions of an embedding."""
         return int(self.embeddings.shape[1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells one cohort from another: the first 16 digits of its file's SHA-256."""
+        return sha256_of(self.to_bytes())[:16]
 
     def vectors(self) -> np.ndarray:
         """The embeddings as float32[N, D], of length 1 again after float16."""

@@ -204,7 +204,7 @@ def _check(album: Album, cohort: Cohort, camera: str) -> None:
     if min(hold, cohort.people - hold) < FEWEST_STRANGERS:
         raise RefusedError(
             f"{cohort.people} strangers are too few to tell anybody from",
-            hint="add faces of more people by --others; the shipped cohort has 2,490",
+            hint="add faces of more people by --others; the shipped cohort has 5,885",
         )
     looks = len(np.unique(groups))
     if looks < FEWEST_LOOKS:

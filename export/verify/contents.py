@@ -75,7 +75,10 @@ class Inspection:
         if self.cohort is None:
             return "cohort    none: nobody can be enrolled on the device"
         c = self.cohort
-        return f"cohort    {c['embeddings']} embeddings of {c['people']} strangers, {c['source']}"
+        parts = [f"{name} {people}" for name, people in c["groups"].items()]
+        groups = f" (groups: {', '.join(parts)})" if len(parts) > 1 else ""
+        said = f"{c['embeddings']} embeddings of {c['people']} strangers"
+        return f"cohort    {said}, {c['source']}{groups}"
 
     def _golden(self) -> str:
         if self.golden is None:
@@ -99,6 +102,7 @@ def inspect(path: Path, public_key: Path | None = None) -> Inspection:
                 "embeddings": len(cohort),
                 "people": cohort.people,
                 "variants": list(cohort.variants),
+                "groups": cohort.people_of_groups,
                 "source": cohort.source,
                 "licence": cohort.licence,
             },
@@ -136,8 +140,10 @@ def _described(network: Network) -> str:
 
 
 def _person(head: Mapping[str, Any]) -> str:
+    nearest = head["calibration"].get("nearest_group")
+    group = f", most like strangers of: {nearest}" if nearest else ""
     return (
         f"{'task' if head['task'] else 'person':<10}{head['name']}: {head['kind']}, "
         f"threshold {head['threshold']:.4g} "
-        f"± {head['margin']:.2g}, normalization {head['normalization']}"
+        f"± {head['margin']:.2g}, normalization {head['normalization']}{group}"
     )

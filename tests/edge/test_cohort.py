@@ -59,6 +59,31 @@ def test_joining_keeps_people_apart_and_matches_looks() -> None:
         COHORT.joined(replace(other, embedder_sha256="cd" * 32))
 
 
+def test_groups_are_kept_joined_and_counted() -> None:
+    old = World(4).cohort(50, looks=("plain",))
+    numbers = (old.identity % 2).astype(np.uint8)
+    grouped = replace(old, group=numbers, groups=("press", "portraits"))
+    assert COHORT.people_of_groups == {"strangers": 200}
+    assert grouped.people_of_groups == {"press": 25, "portraits": 25}
+    assert grouped.group_of_people().tolist() == [n % 2 for n in range(50)]
+    assert Cohort.from_bytes(grouped.to_bytes()).to_bytes() == grouped.to_bytes()
+    assert grouped.fingerprint != old.fingerprint
+    both = COHORT.joined(grouped).joined(grouped)
+    assert both.people_of_groups == {"strangers": 200, "press": 50, "portraits": 50}
+    assert both.select(both.group == 2).people_of_groups == {"portraits": 50}
+
+
+def test_a_file_without_groups_is_of_one() -> None:
+    with np.load(BytesIO(COHORT.to_bytes())) as file:
+        arrays = {name: file[name] for name in file.files if name != "group"}
+    meta = json.loads(arrays["meta"].tobytes())
+    del meta["groups"]
+    arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+    buffer = BytesIO()
+    np.savez(buffer, **arrays)
+    assert Cohort.from_bytes(buffer.getvalue()).to_bytes() == COHORT.to_bytes()
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -69,6 +94,9 @@ def test_joining_keeps_people_apart_and_matches_looks() -> None:
         {"identity": COHORT.identity - 1},
         {"variant": COHORT.variant.astype(np.int32)},
         {"variants": LOOKS[:1]},
+        {"group": COHORT.group[:-1]},
+        {"group": COHORT.group + np.uint8(1)},
+        {"group": COHORT.group.astype(np.int64)},
     ],
 )
 def test_impossible_cohorts(changes: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from embedding_factory import EMBEDDER, World
 
 from edge.errors import InputError, ModelError, RefusedError
+from edge.heads import calibration
 from edge.heads.calibration import highest_scores, recalibrate
 from edge.heads.camera_shift import estimate_shift, no_shift, shift_by_looks
 from edge.heads.enrol import enrol
@@ -131,6 +133,37 @@ def test_targets_are_kept_or_refused() -> None:
     assert enrolled(target_far=0.05, strict=True).calibration["far_upper_95"] <= 0.05
 
 
+def test_strangers_who_are_like_me_are_kept_out_by_their_own_tail() -> None:
+    world = World(7)
+    kind = 0.6 * world.person()  # what a group of people has in common
+    press = world.cohort(400)
+    alike = [world.pictures(world.person() + kind, 1) for _ in range(240)]
+    kin = replace(
+        press.select(np.arange(240)),
+        embeddings=np.concatenate(alike).astype(np.float16),
+        groups=("alike",),
+    )
+    grouped = press.joined(kin)
+    mine = world.pictures(world.person() + kind, 20)
+    before = enrolled(mine, cohort=press, camera=SEVERAL)
+    after = enrolled(mine, cohort=grouped, camera=SEVERAL)
+    assert before.calibration["nearest_group"] == "strangers"
+    assert after.calibration["nearest_group"] == "alike"
+    others = np.concatenate([world.pictures(world.person() + kind, 1) for _ in range(4000)])
+    assert before.accepts(others).mean() > 0.01
+    assert after.accepts(others).mean() < 0.004
+
+
+def test_thresholds_are_set_again_without_scoring_strangers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = enrolled(WORLD.pictures(WORLD.person(), 20))
+    expected = recalibrate([HEAD, other], COHORT)
+    monkeypatch.setattr(calibration, "highest_scores", None)
+    again = recalibrate([HEAD, other], COHORT)
+    assert [h.to_bytes() for h in again] == [h.to_bytes() for h in expected]
+
+
 def test_facts_are_what_counting_gives() -> None:
     facts = HEAD.calibration
     highest = highest_scores(HEAD, COHORT)
@@ -162,8 +195,6 @@ def test_no_heads_are_no_problem() -> None:
 
 
 def test_heads_that_cannot_be_recalibrated() -> None:
-    from dataclasses import replace
-
     with pytest.raises(RefusedError, match="how it was calibrated"):
         recalibrate([replace(HEAD, calibration={})], COHORT)
     with pytest.raises(ModelError, match="another embedder"):

@@ -31,12 +31,13 @@ def scenes(
     ("given", "camera"),
     [
         (scenes(), ONE),
-        (scenes(light=50), SEVERAL),
-        (scenes(colour=8), SEVERAL),
+        (scenes(light=50, colour=8), SEVERAL),
+        (scenes(light=50, colour=0.2), ONE),  # somebody moved before a window
+        (scenes(colour=8), ONE),
         (scenes(eyes_px=15), POOR),
         (scenes(saturation=3), POOR),
         (scenes(saturation=3, light=50), POOR),  # without colour light alone shows no other place
-        (scenes(eyes_px=15, light=50), SEVERAL),
+        (scenes(eyes_px=15, light=50, colour=8), SEVERAL),
     ],
 )
 def test_which_camera(given: list[Scene], camera: str) -> None:

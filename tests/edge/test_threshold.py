@@ -14,11 +14,11 @@ from edge.heads.threshold import (
     POOR,
     PROVEN,
     SEVERAL,
-    SEVERAL_LEVEL,
     STRANGER_LEVEL,
+    CameraEffect,
     Evidence,
     Rate,
-    camera_level,
+    Tail,
     check_target,
     choose_threshold,
     det_curve,
@@ -26,9 +26,11 @@ from edge.heads.threshold import (
     false_rejects,
     highest_per_person,
     level_for_heads,
+    nearest_tail,
     people_needed,
     provable_far,
     stranger_bound,
+    stranger_reach,
     upper_bound,
 )
 
@@ -109,23 +111,45 @@ def test_false_rejects_count_groups_not_frames() -> None:
     assert false_rejects(scores, groups, 6.0) == Rate(3, 3)
 
 
-def test_threshold_knows_both_sides_and_the_camera() -> None:
-    strangers, own = np.linspace(-2, 3, 400), np.full(20, 7.0)
-    one = choose_threshold(Evidence(strangers, own, likeness=7.0))
-    assert one == camera_level(ONE, 7.0)
-    assert 3.0 < one < 5.0
-    assert choose_threshold(Evidence(strangers, own, 7.0, camera=SEVERAL)) == SEVERAL_LEVEL < one
-    assert choose_threshold(Evidence(strangers, own, 7.0, camera=POOR)) > one
-    # whoever does not reach the level himself gets a lower one, but never below the strangers
-    assert choose_threshold(Evidence(strangers, np.full(20, 3.8), 7.0)) == pytest.approx(3.8)
-    assert choose_threshold(Evidence(strangers, np.full(20, 1.0), 7.0)) > 3.0
-    assert choose_threshold(Evidence(np.append(strangers, 5.0), own, 7.0)) > 5.0
+TAILS = (Tail("press", 0.0, 1.0, 1000), Tail("like me", 0.9, 0.8, 200))
 
 
-def test_a_weak_embedder_gets_a_lower_level() -> None:
-    assert (
-        STRANGER_LEVEL <= camera_level(ONE, 2.0) < camera_level(ONE, 5.0) < camera_level(ONE, 6.5)
-    )
+def test_the_group_that_scores_highest_sets_the_threshold() -> None:
+    assert nearest_tail(TAILS).group == "like me"
+    assert stranger_reach(TAILS, SEVERAL) == pytest.approx(0.9 + 0.8 * STRANGER_LEVEL)
+    assert stranger_reach(TAILS[:1], SEVERAL) == pytest.approx(STRANGER_LEVEL)
+    # a wide tail counts more than a high mean
+    assert nearest_tail((*TAILS, Tail("wide", 0.2, 1.2, 60))).group == "wide"
+
+
+def test_the_normal_tail_lets_through_what_it_promises() -> None:
+    scores = np.random.default_rng(0).normal(0.4, 1.3, 200_000)
+    tail = Tail("drawn", float(scores.mean()), float(scores.std()), len(scores))
+    assert np.mean(scores >= tail.reach(STRANGER_LEVEL)) == pytest.approx(0.001, rel=0.2)
+    before = scores + np.random.default_rng(1).normal(0.7, 0.4, len(scores))
+    reach = tail.reach(STRANGER_LEVEL, CameraEffect(0.7, 0.4))
+    assert np.mean(before >= reach) == pytest.approx(0.001, rel=0.2)
+
+
+def test_threshold_knows_the_camera_and_the_gap() -> None:
+    near, far = np.full(20, 4.5), np.full(20, 9.0)
+    several = choose_threshold(Evidence(TAILS, near, camera=SEVERAL))
+    one = choose_threshold(Evidence(TAILS, near, camera=ONE))
+    poor = choose_threshold(Evidence(TAILS, near, camera=POOR))
+    assert several == stranger_reach(TAILS, SEVERAL) < one < poor
+    # a wide gap is shared, before one camera alone
+    wide = choose_threshold(Evidence(TAILS, far, camera=ONE))
+    assert one < wide < 9.0 - (wide - several)
+    assert choose_threshold(Evidence(TAILS, far, camera=SEVERAL)) == several
+    # whoever does not reach it himself is not let in with the strangers
+    assert choose_threshold(Evidence(TAILS, np.full(20, 1.0), camera=ONE)) == one
+
+
+def test_a_target_is_proven_by_counting() -> None:
+    own, strangers = np.full(20, 7.0), np.append(np.linspace(-2, 3, 400), 5.0)
+    given = Evidence(TAILS, own, camera=SEVERAL, strangers=strangers)
+    assert choose_threshold(given, 0.001) > 5.0
+    assert choose_threshold(given, 0.05) == choose_threshold(given) < 5.0
 
 
 def test_more_heads_need_a_higher_level() -> None:
@@ -134,10 +158,10 @@ def test_more_heads_need_a_higher_level() -> None:
 
 
 def test_hard_negatives_push_the_threshold_as_far_as_i_can_afford() -> None:
-    strangers, own = np.linspace(-2, 3, 400), np.linspace(6, 7, 100)
-    assert choose_threshold(Evidence(strangers, own, 7.0, not_me=5.0)) > 5.2
+    own = np.linspace(6, 7, 100)
+    assert choose_threshold(Evidence(TAILS, own, not_me=5.0)) > 5.2
     # above a twin who scores among my own pictures: no more than that
-    twin = choose_threshold(Evidence(strangers, own, 7.0, not_me=6.3))
+    twin = choose_threshold(Evidence(TAILS, own, not_me=6.3))
     assert 6.3 < twin < 6.31
 
 

@@ -16,7 +16,7 @@ from edge.faces.canonical import CELEBA, WIDE
 from edge.heads.cohort import Cohort
 from edge.models.embedder import Perception, l2_normalized
 from edge.models.spec import Network, NetworkInput
-from trainer.cli.cohort import cohort_command
+from trainer.cli.cohort import cohort_command, named_groups
 from trainer.cohort import build as cohort_builder
 from trainer.cohort.build import CohortPlan, build_cohort, distinct_people, strangers
 from trainer.inference.source import Deployed
@@ -86,6 +86,31 @@ def test_everybody_in_every_variant(people: Path) -> None:
     assert np.allclose(
         np.linalg.norm(np.asarray(cohort.embeddings, np.float32), axis=1), 1, atol=1e-2
     )
+
+
+def test_every_folder_is_a_group_and_looks_are_drawn(tmp_path: Path, people: Path) -> None:
+    for row in range(40):
+        save(tmp_path / "flat" / f"{row}.png", 500 + row)
+    groups = (("press", people), ("portraits", tmp_path / "flat"))
+    cohort, counts = build(people, tmp_path / "flat", groups=groups, looks=2)
+    assert counts.people == 45
+    assert cohort.people_of_groups == {"press": 5, "portraits": 40}
+    plain = cohort.variant == 0
+    assert (plain.sum(), len(cohort)) == (55, 110)
+    seen = {(int(i), int(v)) for i, v in zip(cohort.identity, cohort.variant, strict=True)}
+    assert len(seen) == 90, "plain and one other look of everybody"
+    assert len(np.unique(cohort.variant)) == 4
+
+
+def test_names_of_groups(tmp_path: Path) -> None:
+    (tmp_path / "a=b").mkdir()
+    words = ("old people=/faces/x", f"{tmp_path}/a=b", "/faces/y")
+    names = dict(named_groups(words))
+    assert list(names) == ["old people", "a=b", "y"]
+    assert names["old people"] == Path("/faces/x")
+    for wrong in (("/one/x", "/two/x"), ("=/faces/x",), (f"{'n' * 99}=/faces/x",)):
+        with pytest.raises(UsageError):
+            named_groups(wrong)
 
 
 def test_rows_of_a_variant_are_the_same_people_in_the_same_order(people: Path) -> None:

@@ -188,10 +188,16 @@ def distinct_people(crops: np.ndarray, identity: np.ndarray) -> tuple[np.ndarray
     return np.array(keep, dtype=np.int64), person.astype(np.int64), merged
 
 
+def group_names(plan: CohortPlan) -> tuple[str, ...]:
+    """Of the plan's groups, each once."""
+    return tuple(dict.fromkeys(name for name, _ in plan.groups)) or (EVERYBODY,)
+
+
 def group_numbers(paths: Sequence[Path], plan: CohortPlan) -> np.ndarray:
     """The group of each picture, uint8[N]: that of the first folder of `plan.groups` it lies in."""
-    folders = [folder for _, folder in plan.groups]
-    numbers = [next((n for n, f in enumerate(folders) if p.is_relative_to(f)), 0) for p in paths]
+    names = group_names(plan)
+    places = [(names.index(name), folder) for name, folder in plan.groups]
+    numbers = [next((n for n, f in places if path.is_relative_to(f)), 0) for path in paths]
     return np.array(numbers, np.uint8)
 
 
@@ -240,5 +246,5 @@ def _cohort(
         source=plan.source,
         licence=plan.licence,
         group=group[order][row_of],
-        groups=tuple(name for name, _ in plan.groups) or (EVERYBODY,),
+        groups=group_names(plan),
     )

@@ -11,6 +11,9 @@ from edge.heads.cohort import Cohort
 from trainer.inference.source import SHIPPED_NAME, Deployed
 from trainer.run_folder import COHORT
 
+OTHERS = "others given"
+"""The group of the people of `--others`."""
+
 
 def find_cohort(
     deployed: Deployed,
@@ -30,7 +33,13 @@ def find_cohort(
     if others:
         from trainer.cohort.build import CohortPlan, build_cohort, strangers
 
-        plan = CohortPlan(detector=detector, seed=seed, quiet=quiet, source="--others")
+        plan = CohortPlan(
+            groups=tuple((OTHERS, folder) for folder in others),
+            detector=detector,
+            seed=seed,
+            quiet=quiet,
+            source="--others",
+        )
         added, _ = build_cohort(strangers(list(others), plan), deployed, plan)
         found = added if found is None else found.joined(added)
     if found is None:

@@ -283,6 +283,7 @@ def _figures(looks: FaceSamples, head: Head, tuned: TunedBase | None) -> dict[st
         "frr": {**rates["frr"], "out_of_fold": True},
         "threshold": head.threshold,
         "stranger_bound": facts["stranger_bound"],
+        "nearest_group": facts["nearest_group"],
         "strategy": facts["strategy"],
     }
 

@@ -136,7 +136,11 @@ def _facts(result: PersonResult) -> str:
             "what the cohort supports" if target is None else f"{target:g}, {facts['proof']}",
         ),
         ("threshold", f"{result.head.threshold:.3f} ± {result.head.margin:.2f}"),
-        ("strangers alone would allow", f"{facts['stranger_bound']:.3f}"),
+        (
+            "strangers alone would allow",
+            f"{facts['stranger_bound']:.3f}, for those of the group that scores highest: "
+            f"{facts['nearest_group']}",
+        ),
         ("camera", result.origin.describe()),
         ("set by", facts["strategy"]),
     ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.heads.calibration import highest_scores
+from edge.heads.calibration import highest_scores, scored_strangers
 from edge.heads.cohort import Cohort
 from edge.heads.head import Head
-from edge.heads.threshold import camera_level, level_for_heads, upper_bound
+from edge.heads.threshold import stranger_reach, upper_bound
 from trainer.report.score_plot import (
     LINE,
     ME,
@@ -48,8 +48,9 @@ def heads_chart(head: Head, own: np.ndarray, cohort: Cohort) -> bytes:
     people = int(facts["strangers"])
     alone = upper_bound(int(facts["far_alone"]["events"]), people)
     left = 100 * (1.0 - (1.0 - alone) ** heads)
-    level = camera_level(facts["camera"], float(facts["likeness"]))
-    rise = np.array([level_for_heads(level, int(k)) - level for k in heads])
+    tails = scored_strangers(head, cohort).tails
+    reach = [stranger_reach(tails, facts["camera"], int(k), facts["target_far"]) for k in heads]
+    rise = np.array(reach) - reach[0]
     accepted = [100 * float(np.mean(own >= head.threshold + r)) for r in rise]
     figure, axis = new_figure(4.0)
     axis.plot(
