@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -29,21 +31,29 @@ def distorted() -> tuple[keras.Model, np.ndarray]:
 
 def test_it_brings_the_int8_file_nearer() -> None:
     model, crops = distorted()
-    found = compensate(model, crops[:40], crops)
-    assert found.pays
+    embedding, attributes = compensate(model, crops[:40], crops)
+    assert embedding.pays and attributes.layer == "attributes"
     before = model.get_layer(EMBEDDING_FEATURES).get_weights()
     plain, better = quantize(model, crops[:40]), quantize_compensated(model, crops[:40], crops)
     after = model.get_layer(EMBEDDING_FEATURES).get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
     fresh = some_arrays(100, seed=6).windows(np.arange(100), SIDE_PX)
     wanted = unnormalized(model).predict(fresh[..., ::-1].astype(np.float32), verbose=0)
-    assert _cosine(better, fresh, wanted["embedding"]) > _cosine(plain, fresh, wanted["embedding"])
+    near, nearer = (_said(data, fresh) for data in (plain, better))
+    cosines = [_cosine(said["embedding"], wanted["embedding"]) for said in (near, nearer)]
+    assert cosines[1] > cosines[0]
+    away = [np.abs(said["attributes"] - wanted["attributes"]).mean() for said in (near, nearer)]
+    assert away[1] < away[0]
 
 
-def _cosine(data: bytes, crops: np.ndarray, wanted: np.ndarray) -> float:
+def _said(data: bytes, crops: np.ndarray) -> dict[str, np.ndarray]:
     file = open_model(data, "tflite-int8")
-    said = [file.run(np.ascontiguousarray(c[None, ..., ::-1]))["embedding"][0] for c in crops]
-    return float(np.sum(l2_normalized(np.stack(said)) * l2_normalized(wanted), axis=1).mean())
+    said = [file.run(np.ascontiguousarray(c[None, ..., ::-1])) for c in crops]
+    return {role: np.stack([each[role][0] for each in said]) for role in said[0]}
+
+
+def _cosine(said: np.ndarray, wanted: np.ndarray) -> float:
+    return float(np.sum(l2_normalized(said) * l2_normalized(wanted), axis=1).mean())
 
 
 def test_few_crops_and_no_gain_leave_the_file_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,9 +62,9 @@ def test_few_crops_and_no_gain_leave_the_file_as_it_is(monkeypatch: pytest.Monke
     assert quantize_compensated(model, crops[:40], crops[:100]) == plain
     real = compensation.compensate
 
-    def without_gain(*arguments: object) -> compensation.Compensation:
+    def without_gain(*arguments: object) -> tuple[compensation.Compensation, ...]:
         found = real(*arguments)  # type: ignore[arg-type]
-        return compensation.Compensation(found.kernel, found.bias, found.after, found.before)
+        return tuple(replace(each, before=each.after, after=each.before - 1) for each in found)
 
     monkeypatch.setattr(compensation, "compensate", without_gain)
     assert quantize_compensated(model, crops[:40], crops) == plain

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from edge.errors import ModelError, UsageError
 from trainer.networks.face_network import NetworkConfig, build
-from trainer.networks.mobilefacenet import ChannelPReLU, start_from_file
+from trainer.networks.mobilefacenet import ChannelPReLU, even_out_features, start_from_file
 
 SIDE_PX, SIZE = 64, 24
 
@@ -100,6 +100,23 @@ def test_another_input_size_starts_too(teacher: tuple[keras.Model, bytes]) -> No
     after = base.get_layer("mobilefacenet").get_layer("whole").get_weights()[0]
     assert after.shape == before.shape == (3, 3, 512, 1)
     assert np.abs(after - before).max() > 1e-3
+
+
+def test_evened_features_say_the_same_and_fill_one_range() -> None:
+    keras.utils.set_random_seed(2)
+    model = build(NetworkConfig(arch="mobilefacenet", input_size=SIDE_PX, attributes=4))
+    branch = model.get_layer("mobilefacenet").get_layer("branch")
+    branch.set_weights([0.01 * weights for weights in branch.get_weights()])
+    crops = np.random.default_rng(2).integers(0, 256, (40, SIDE_PX, SIDE_PX, 3), np.uint8)
+    pixels = crops.astype(np.float32)
+    before = model.predict(pixels, verbose=0)
+    even_out_features(model, crops)
+    after = model.predict(pixels, verbose=0)
+    for role in before:
+        np.testing.assert_allclose(after[role], before[role], rtol=1e-3, atol=1e-4)
+    features = keras.Model(model.input, model.get_layer("features").output)
+    reach = np.abs(features.predict(pixels, verbose=0)).max(axis=0)
+    assert np.median(reach[:512]) == pytest.approx(np.median(reach[512:][reach[512:] > 0.5]), 0.1)
 
 
 def test_only_the_same_body_starts_from_a_teacher(teacher: tuple[keras.Model, bytes]) -> None:

@@ -29,6 +29,8 @@ from trainer.inference.external import Teacher
 from trainer.inference.source import Deployed
 from trainer.networks.compensation import quantize_compensated
 from trainer.networks.face_network import with_features
+from trainer.networks.mobilefacenet import ARCH as MOBILEFACENET
+from trainer.networks.mobilefacenet import even_out_features
 from trainer.networks.quantization import agreement, describe
 from trainer.run_folder import (
     COHORT,
@@ -60,7 +62,7 @@ STRANGERS, PICTURES_OF_EACH = 2000, 2
 USEFUL_AUC = 0.6
 """Verification by chance has 0.5; a base without attributes must reach this on unseen people."""
 
-LOOKS_ONCE = ("mobilefacenet",)
+LOOKS_ONCE = (MOBILEFACENET,)
 """Bodies that are made for faces: a second look costs as much again and gives little."""
 
 _CHUNK = 256
@@ -80,15 +82,17 @@ def finish(
     network does, "" where it does.
     """
     model = with_features(outcome.model)
+    size = settings.input_size
+    crops = representative(data, size, settings.seed)
+    if settings.calibrate_on is not None:
+        crops = _calibration(settings)
+    if settings.arch == MOBILEFACENET:
+        even_out_features(model, crops[..., ::-1])
     with atomic_file(folder / MODEL_KERAS) as temporary:
         model.save(temporary)
     if settings.save_format == "h5":
         _save_h5(model, folder)
     data.table.write_split(folder / SPLIT_LIST)
-    size = settings.input_size
-    crops = representative(data, size, settings.seed)
-    if settings.calibrate_on is not None:
-        crops = _calibration(settings)
     held_out = _spread(data.part(TEST), HELD_OUT, size, settings.seed)
     save_representative(folder, crops, held_out)
     deployed = quantize_compensated(model, crops, _varied(data.part(TRAIN), size, settings.seed))

@@ -27,6 +27,9 @@ ARCH = "mobilefacenet"
 BRANCH_UNITS = 128
 """Features that the attributes have beside those of identity."""
 
+REACH = 0.999
+"""Share of the values of a feature that lie within its range; int8 clips the rest."""
+
 _UNITS = ((128, 64, 2), *((128, 64, 1),) * 4, (256, 128, 2), *((256, 128, 1),) * 6)
 _LATE_UNITS = ((512, 128, 2), *((256, 128, 1),) * 2)
 """Inverted residuals: expanded channels, channels, stride."""
@@ -160,6 +163,27 @@ def start_from_file(
         _set_convolution(backbone, name, step)
     _set_embedding(model, linear, basis)
     _equalize(backbone, names, model, crops_rgb)
+
+
+def even_out_features(model: keras.Model, crops_rgb: np.ndarray) -> None:
+    """Give each feature of a base of this body the same range, and let the last layers take it
+    back: what the network says stays, and int8 has one step for all features.
+
+    crops_rgb: uint8[N, S, S, 3], over which the ranges are measured.
+    """
+    backbone = _body_of(model)
+    reader = keras.Model(model.input, model.get_layer("features").output)
+    seen = np.abs(reader.predict(crops_rgb.astype(np.float32), verbose=0))
+    reach = np.maximum(np.quantile(seen, REACH, axis=0), 1e-2 * seen.max()).astype(np.float32)
+    for name, factor in (("whole", reach[:_IDENTITY]), ("branch", reach[_IDENTITY:])):
+        layer = backbone.get_layer(name)
+        kernel, bias = layer.get_weights()
+        across = factor[:, None] if isinstance(layer, keras.layers.DepthwiseConv2D) else factor
+        layer.set_weights([kernel / across, bias / factor])
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dense):
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel * reach[:, None], bias])
 
 
 def _body_of(model: keras.Model) -> keras.Model:
