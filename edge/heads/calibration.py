@@ -324,8 +324,8 @@ def _warnings(facts: dict[str, Any], own: np.ndarray, threshold: float) -> list[
         )
     if facts.get("one_sitting"):
         found.append(
-            "all pictures are of one sitting: expect to be missed in other light and on other days; "
-            "add a second sitting (enrol --add, or more photos)"
+            "all pictures are of one sitting: expect to be missed in other light and on other "
+            "days; add a second sitting (enrol --add, or more photos)"
         )
     if facts["proof"] == ESTIMATED:
         found.append(

@@ -31,7 +31,7 @@ distribution)."""
 
 GAP_SHARE = 0.2
 """Where strangers stay far below me, the threshold of pictures by one camera lies at least this
-share of the way from their bound to the median of my own held-out scores. Chosen with
+share of the way from their bound to the median of my own held-out scores. Measured with
 `CAMERA_EFFECTS`, see there."""
 
 NOT_ME_GAP = 0.5

@@ -10,6 +10,7 @@ import numpy as np
 from edge.errors import ModelError
 from edge.models.embedder import Perception, l2_normalized
 from edge.models.spec import NetworkInput
+from export.convert.layers import own_layers
 
 INPUT_NAME = "pixels"
 """Name of the input of every file that is converted: RGB pixels 0..255, float32[1, S, S, 3]."""
@@ -26,7 +27,9 @@ class FloatModel:
         import keras
 
         try:
-            self.keras: Any = keras.models.load_model(path, compile=False)
+            self.keras: Any = keras.models.load_model(
+                path, custom_objects=own_layers(), compile=False
+            )
         except Exception as problem:  # Keras raises anything
             first = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
             raise ModelError(
