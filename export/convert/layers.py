@@ -8,8 +8,8 @@ from typing import Any
 def own_layers() -> dict[str, Any]:
     """Name in the file to class, for `keras.models.load_model`.
 
-    `edge>ChannelPReLU` is max(x, slope * x) of float[B, h, w, C] or [B, C] with one slope a channel:
-    the activation of `edge-train attributes --arch mobilefacenet`.
+    `edge>ChannelPReLU` is max(x, slope * x) of float[B, h, w, C] or [B, C] with one slope a
+    channel: the activation of `edge-train attributes --arch mobilefacenet`.
     """
     import keras
 
