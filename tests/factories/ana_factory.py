@@ -11,7 +11,7 @@ from edge.files.atomic import atomic_folder
 from edge.files.image import write_picture
 from trainer.drawn import DrawnPerson, Shot, Visit, render, write_photos, write_video
 
-ANA = 30
+ANA = 3
 """Seed of a drawn person whom the shipped base tells apart from other drawn people."""
 
 
