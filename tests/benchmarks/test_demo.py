@@ -16,7 +16,7 @@ from edge.files.image import read_picture
 from trainer.drawn import DrawnPerson, Visit, write_video
 from trainer.drawn.video import VideoTruth
 
-ME, STRANGER = DrawnPerson.draw(ANA), DrawnPerson.draw(902)
+ME, STRANGER = DrawnPerson.draw(ANA), DrawnPerson.draw(906)
 VISITS = [Visit((ME,), 1.6), Visit((STRANGER, ME), 1.6)]
 
 
@@ -39,7 +39,7 @@ def test_each_person_of_each_visit_is_counted_once(
 ) -> None:
     results, truth, _ = filmed
     found = visitors(results, truth, VISITS, ANA)
-    assert [(one.person, one.me) for one in found] == [(ANA, True), (902, False), (ANA, True)]
+    assert [(one.person, one.me) for one in found] == [(ANA, True), (906, False), (ANA, True)]
     assert all(one.faces > 5 for one in found)
     assert [one.matches > 0 for one in found] == [True, False, True]
     assert all(one.first_s is None or 0 <= one.first_s < 1.6 for one in found)
@@ -51,7 +51,7 @@ def test_an_acceptance_of_a_stranger_is_counted(
     filmed: tuple[list[dict[str, Any]], VideoTruth, Path],
 ) -> None:
     results, truth, _ = filmed
-    taken = [visitors(results, truth, VISITS, 902)[place] for place in range(3)]
+    taken = [visitors(results, truth, VISITS, 906)[place] for place in range(3)]
     assert "strangers: 2 of 2" in sentence(taken)
     assert sentence(taken).startswith("me: 0 of 1 visits recognized; ")
 

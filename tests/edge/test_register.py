@@ -201,7 +201,7 @@ def test_after_five_pictures_a_lookalike_is_accepted_no_more(bundle: Path, folde
     done = found.correct("Ana", wrong, np.arange(5))
     assert (done.pictures, done.accepted_before, done.accepted_after) == (5, 5, 0)
     ana = heads_by_name(register(bundle, folder))["Ana"]
-    assert ana.accepts(fresh).mean() <= 0.03
+    assert ana.accepts(fresh).mean() <= 0.05
     assert ana.accepts(WORLD.pictures(ANA, 200)).mean() > 0.8
     assert register(bundle, folder).find("Ana").to_json()["not_me"] == 5
 

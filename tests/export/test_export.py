@@ -257,7 +257,7 @@ def test_a_persons_run_by_itself(anna: Path, tmp_path: Path) -> None:
 
 
 def test_several_people_in_one_bundle(base: Path, tmp_path: Path) -> None:
-    anna = factory.person_run(tmp_path / "anna", base, "Anna", seed=11)
+    anna = factory.person_run(tmp_path / "anna", base, "Anna")
     ben = factory.person_run(tmp_path / "ben", base, "Ben", seed=12)
     out = tmp_path / "family.edge"
     assert set(pack_person(anna, out, heads=(ben,)).heads) == {"Anna", "Ben"}
@@ -270,7 +270,7 @@ def test_several_people_in_one_bundle(base: Path, tmp_path: Path) -> None:
 
 def test_thresholds_are_those_of_the_whole_bundle(base: Path, tmp_path: Path) -> None:
     """Two people share the FAR that one had alone, so that neither threshold falls."""
-    people = (("Anna", 11), ("Ben", 12))
+    people = (("Anna", factory.ANNA), ("Ben", 12))
     runs = [factory.person_run(tmp_path / name, base, name, seed) for name, seed in people]
     alone = []
     for run in runs:
