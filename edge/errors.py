@@ -10,6 +10,7 @@
     ├── RuntimeMissing
     ├── SourceError
     ├── RefusedError
+    │   └── TwoPeopleError
     ├── GateFailed
     ├── BundleError
     │   ├── BundleTruncated
@@ -32,6 +33,8 @@ with `exit_code` (0 done, 1 refused or gate failed, 2 usage).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class ToolkitError(Exception):
@@ -139,3 +142,18 @@ class PeopleError(ToolkitError):
 
 class EncryptionError(ToolkitError):
     """Something is encrypted, and the key is missing, wrong, or the file was changed."""
+
+
+class TwoPeopleError(RefusedError):
+    """An album shows two people. second: numbers of the pictures that show the one who is shown
+    less, of `pictures`."""
+
+    def __init__(self, second: Sequence[int], pictures: int) -> None:
+        self.second = tuple(second)
+        self.pictures = pictures
+        few = ", ".join(str(number + 1) for number in self.second[:5])
+        super().__init__(
+            f"the pictures show two people: {len(self.second)} of {pictures} look like somebody "
+            f"else (number {few}{' and so on' if len(self.second) > 5 else ''})",
+            hint="give pictures of one person alone",
+        )

@@ -14,11 +14,10 @@ from edge.console.progress import progress_bar
 from edge.enrolment.guide import Guide
 from edge.enrolment.samples import SampleSet
 from edge.enrolment.session import Patience, Voice, read_files, refuse_too_few, sit_for
-from edge.errors import RefusedError, UsageError
+from edge.errors import RefusedError, TwoPeopleError, UsageError
 from edge.heads.calibration import rates_to_json
 from edge.heads.head import Head
 from edge.heads.threshold import ONE, SEVERAL
-from edge.heads.two_people import TwoPeopleError
 from edge.people.registry import Registry, open_register
 from edge.people.store import only_writer, people_folder
 from edge.service.service import Signals, logging_to_stderr

@@ -41,7 +41,7 @@ NEAREST = 64
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What a head says of the strangers of a cohort's half that sets thresholds.
+    """Scores that a head gives the strangers of a cohort's half that sets thresholds.
 
     tails: of each group. nearest: numbers and scores of the highest, at most `NEAREST`, the highest
     first. people: how many strangers there are. cohort: `Cohort.fingerprint` of which cohort.
@@ -135,7 +135,7 @@ def recalibrate(
 
 
 def scored_strangers(head: Head, cohort: Cohort) -> Scored:
-    """What the head says of strangers, as kept in its calibration where it is of this cohort."""
+    """Scores of strangers by the head, as kept in its calibration where it is of this cohort."""
     fingerprint = cohort.fingerprint
     try:
         kept = Scored.from_json(head.calibration["scored"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from edge.errors import InputError, ModelError, RefusedError
+from edge.errors import InputError, ModelError, RefusedError, TwoPeopleError
 from edge.faces.keepsake import Keepsake
 from edge.heads.calibration import proof_of, recalibrate
 from edge.heads.camera_shift import CameraShift, estimate_shift, no_shift, plain_rows
@@ -19,7 +19,7 @@ from edge.heads.fitting import LINEAR_FITTER, MAX_STRANGERS, Examples, Fit, Fitt
 from edge.heads.head import Head
 from edge.heads.outliers import MOST_OUTLIERS, outliers
 from edge.heads.threshold import CAMERAS, ONE, SEVERAL
-from edge.heads.two_people import TwoPeopleError, second_person
+from edge.heads.two_people import second_person
 
 __all__ = ["FEWEST_LOOKS", "Album", "enrol", "recalibrate"]
 

@@ -11,11 +11,8 @@ Spearman, Am. J. Psychol. 1904). One person's groups, of other days or looks, ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from edge.errors import RefusedError
 from edge.heads.camera_shift import CameraShift
 from edge.heads.threshold import SEVERAL
 
@@ -38,21 +35,6 @@ MOST_LOOKS = 400
 """Independent looks that are grouped, evenly chosen where there are more."""
 
 _LEAST_WITHIN = 0.02
-
-
-class TwoPeopleError(RefusedError):
-    """An album shows two people. second: numbers of the pictures that show the one who is shown
-    less, of `pictures`."""
-
-    def __init__(self, second: Sequence[int], pictures: int) -> None:
-        self.second = tuple(second)
-        self.pictures = pictures
-        few = ", ".join(str(number + 1) for number in self.second[:5])
-        super().__init__(
-            f"the pictures show two people: {len(self.second)} of {pictures} look like somebody "
-            f"else (number {few}{' and so on' if len(self.second) > 5 else ''})",
-            hint="give pictures of one person alone",
-        )
 
 
 def second_person(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from embedding_factory import EMBEDDER, World
 
-from edge.errors import InputError, ModelError, RefusedError
+from edge.errors import InputError, ModelError, RefusedError, TwoPeopleError
 from edge.heads import calibration
 from edge.heads.calibration import highest_scores, recalibrate
 from edge.heads.camera_shift import estimate_shift, no_shift, shift_by_looks
@@ -17,7 +17,6 @@ from edge.heads.enrol import enrol
 from edge.heads.fitting import most_different
 from edge.heads.head import Head
 from edge.heads.threshold import ONE, SEVERAL
-from edge.heads.two_people import TwoPeopleError
 
 WORLD = World(1)
 COHORT = WORLD.cohort()

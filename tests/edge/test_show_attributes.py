@@ -44,7 +44,7 @@ def test_events_carry_them(ana: Path) -> None:
     }
     most = max(means, key=lambda name: means[name])
     said = call(*told, "--show-attributes", most).stdout
-    assert "ana is there, score" in said and f", {spoken(most)}\n" in said
+    assert "ana arrived, score" in said and f", {spoken(most)}\n" in said
     event = Event("arrived", "ana", 1.0, "camera", shown=(most,))
     assert event.to_json()["shown"] == [most]
 

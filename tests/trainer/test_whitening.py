@@ -65,6 +65,7 @@ def whitening_of_strangers() -> Whitening:
             identity=np.arange(400, dtype=np.int32),
             variant=np.zeros(400, np.uint8),
             variants=("plain",),
+            group=np.zeros(400, np.uint8),
         )
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 from edge.bundle.writer import file_stem
 from edge.enrolment.augment import PER_PICTURE
 from edge.enrolment.conditions import Origin
-from edge.errors import InputError, RefusedError, ToolkitError
+from edge.errors import InputError, RefusedError, ToolkitError, TwoPeopleError
 from edge.files.atomic import atomic_folder
 from edge.files.model_file import sha256_of
 from edge.heads.calibration import rates_to_json
@@ -22,7 +22,6 @@ from edge.heads.enrol import enrol
 from edge.heads.fitting import LINEAR_FITTER, Fitter
 from edge.heads.head import DENSE_128, Head
 from edge.heads.same_face import same_faces
-from edge.heads.two_people import TwoPeopleError
 from trainer.cohort.choose import find_cohort
 from trainer.finetune.base import TUNED_ON_THESE, TunedBase
 from trainer.inference.embeddings import embeddings_of
