@@ -90,8 +90,8 @@ def cohort_of(network: Network, data: bytes, out: Path) -> Path:
 
 
 def enrolled(photos: Path, base: Path, embedder: Path, cohort: Path, out: Path) -> Path:
-    words = ["person", "--photos", photos, "--name", "me", "--base", base, "--embedding", embedder,
-             "--cohort", cohort, "--target-far", "0.3", "--camera", "one", "--out", out, "-q"]  # fmt: skip
+    words = ["person", "--photos", photos, "--name", "me", "--base", base, "--embedding", embedder]
+    words += ["--cohort", cohort, "--target-far", "0.3", "--camera", "one", "--out", out, "-q"]
     done = CliRunner().invoke(edge_train, [str(word) for word in words])
     assert done.exit_code == 0, done.output
     return out
