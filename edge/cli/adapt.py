@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from edge.cli.people import key_file_option
+from edge.cli.people import ruling_options
 from edge.cli.ruling import agrees
-from edge.console.commands import bundle_option, command, emit_json, json_option, say
+from edge.console.commands import command, emit_json, say
 from edge.errors import InputError, UsageError
 
 
@@ -28,13 +28,7 @@ from edge.errors import InputError, UsageError
     help="Set the threshold to this score; by default the one that the visits ask for.",
 )
 @click.option("--reset", is_flag=True, help="Go back to the threshold set at enrolment.")
-@click.option(
-    "--preview", is_flag=True, help="Show what would be decided differently, and change nothing."
-)
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@bundle_option(help="Use this bundle; by default the one that 'edge-recognize run' uses.")
-@key_file_option
-@json_option()
+@ruling_options
 def adapt(
     name: str,
     to: float | None,

@@ -35,6 +35,24 @@ key_file_option = click.option(
 )
 
 
+def ruling_options(callback: Any) -> Any:
+    """`--preview`, `--yes`, `--bundle`, `--key-file` and `--json` of a command that rules."""
+    options = (
+        click.option(
+            "--preview",
+            is_flag=True,
+            help="Show what would be decided differently, and change nothing.",
+        ),
+        click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
+        bundle_option(help="Use this bundle; by default the one that 'edge-recognize run' uses."),
+        key_file_option,
+        json_option(),
+    )
+    for option in reversed(options):
+        callback = option(callback)
+    return callback
+
+
 @command(
     "enrol",
     examples="""

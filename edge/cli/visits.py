@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge.cli.people import key_file_option
+from edge.cli.people import key_file_option, ruling_options
 from edge.cli.ruling import rule
-from edge.console.commands import bundle_option, command, emit_json, json_option, say
+from edge.console.commands import command, emit_json, json_option, say
 
 if TYPE_CHECKING:
     from edge.visits.visit import Visit
@@ -82,13 +82,7 @@ def visits(last: int, unknown: bool, groups: bool, key_file: Path | None, as_jso
     help="Visit to use, by its number in 'edge-recognize visits'; may be repeated.",
 )
 @click.option("--new", is_flag=True, help="Enroll a new person from the samples of the visits.")
-@click.option(
-    "--preview", is_flag=True, help="Show what would be decided differently, and change nothing."
-)
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@bundle_option(help="Use this bundle; by default the one that 'edge-recognize run' uses.")
-@key_file_option
-@json_option()
+@ruling_options
 def name(name: str, new: bool, **options: Any) -> None:
     """Name a visitor: add a visit's samples to a person, or enroll a new person from them.
 

@@ -52,7 +52,7 @@ class ProgressBar:
         if self._quiet:
             return
         now = time.monotonic()
-        if _on_terminal():
+        if on_terminal():
             if self._bar is None and now - self._start >= BAR_AFTER_S:
                 self._open_bar()
             if self._bar is not None:
@@ -102,5 +102,6 @@ def progress(
             bar.advance()
 
 
-def _on_terminal() -> bool:
+def on_terminal() -> bool:
+    """Whether standard error is a terminal that can show a bar."""
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

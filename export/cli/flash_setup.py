@@ -32,6 +32,13 @@ from export.cli.flash_common import (
 )
 from export.cli.flash_rehearse import rehearse_command
 
+_wheel_option = click.option(
+    "--wheel",
+    type=PATH,
+    metavar="FILE",
+    help="Use this wheel instead of the software that runs here.",
+)
+
 
 @click.command(
     "setup",
@@ -50,12 +57,7 @@ from export.cli.flash_rehearse import rehearse_command
     "--wheelhouse", type=PATH, metavar="DIR",
     help="Install from this folder alone, with no network there; see 'edge-flash wheelhouse'.",
 )  # fmt: skip
-@click.option(
-    "--wheel",
-    type=PATH,
-    metavar="FILE",
-    help="Use this wheel instead of the software that runs here.",
-)
+@_wheel_option
 @click.option(
     "--service/--no-service",
     default=True,
@@ -145,12 +147,7 @@ def _check(words: tuple[str, ...], *, service: bool) -> None:
     "--machine", type=click.Choice(("aarch64", "x86_64")), default="aarch64",
     help="Processor of the device.",
 )  # fmt: skip
-@click.option(
-    "--wheel",
-    type=PATH,
-    metavar="FILE",
-    help="Use this wheel instead of the software that runs here.",
-)
+@_wheel_option
 @json_option()
 def wheelhouse_command(
     out: Path, python: Any, machine: Any, wheel: Path | None, as_json: bool

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from types import TracebackType
 from typing import Any
+
+from edge.console.progress import on_terminal
 
 
 class Meters:
@@ -23,8 +24,7 @@ class Meters:
         self._tasks: dict[str, Any] = {}
 
     def __enter__(self) -> Meters:
-        terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        if terminal and not self._quiet:
+        if on_terminal() and not self._quiet:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 

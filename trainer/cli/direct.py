@@ -19,6 +19,7 @@ from edge.console.commands import (
     seed_option,
     threads_option,
 )
+from trainer.cli.task_options import group_regex_option
 
 _POSITIVE = click.FloatRange(0.0, min_open=True)
 
@@ -47,13 +48,7 @@ _POSITIVE = click.FloatRange(0.0, min_open=True)
     metavar="PATH",
     help="Images for which the answer is no; may be repeated.",
 )
-@click.option(
-    "--group-regex",
-    default="",
-    metavar="REGEX",
-    help="Regular expression that finds the person in a file's name; its "
-    "first group, if it has one.",
-)
+@group_regex_option
 @person_name_option()
 @out_option(required=True)
 @click.option(

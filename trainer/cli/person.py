@@ -23,6 +23,7 @@ from edge.console.commands import (
 )
 from edge.errors import UsageError
 from trainer.cli.augmentation_options import RANGES, augmentation_options
+from trainer.cli.task_options import group_regex_option
 
 if TYPE_CHECKING:
     from trainer.person.settings import PersonSettings
@@ -63,13 +64,7 @@ WITHOUT_PATHS = "edge-train person … --privacy (the other options may name fil
     metavar="PATH",
     help="Faces for which the answer is no; may be repeated.",
 )
-@click.option(
-    "--group-regex",
-    default="",
-    metavar="REGEX",
-    help="Regular expression that finds the person in a file's name; its "
-    "first group, if it has one.",
-)
+@group_regex_option
 @person_name_option()
 @out_option(required=True)
 @click.option(

@@ -12,6 +12,17 @@ from edge.errors import InputError, ModelError
 from edge.files.model_file import read_model_file
 
 
+def load_saved(path: Path, called: str) -> keras.Model:
+    """The network in a Keras file (.h5, .keras), without its training state. called: its word in a
+    message. Raises `ModelError` where it cannot be loaded."""
+    read_model_file(path)
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as problem:  # h5py and Keras raise many kinds
+        first = (str(problem).strip().splitlines() or [""])[0]
+        raise ModelError(f"cannot load the {called} {path}: {first}") from None
+
+
 def load_old_model(
     path: Path, size_px: int, scale_name: str
 ) -> tuple[keras.Model, keras.layers.Layer | None]:
@@ -27,12 +38,7 @@ def load_old_model(
         return _saved_model(path, size_px), None
     if not path.exists():
         raise InputError(f"there is no model {path}", hint="check --arch file:PATH")
-    read_model_file(path)
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as problem:  # h5py and Keras raise many kinds
-        first = (str(problem).strip().splitlines() or [""])[0]
-        raise ModelError(f"cannot load the model {path}: {first}") from None
+    model = load_saved(path, "model")
     within = [layer for layer in model.layers if hasattr(layer, "layers")]
     scales = [layer for layer in model.layers if layer.name == scale_name]
     if len(within) == len(scales) == 1:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import InputError, ModelError
-from edge.files.model_file import read_model_file
 from trainer.console.quiet import quiet_native
 
 if TYPE_CHECKING:
@@ -46,16 +45,11 @@ def start_from_saved(model: keras.Model, path: Path) -> None:
     Raises `InputError` where there is no such file and `ModelError` where it cannot be loaded or
     its weights are of other shapes.
     """
-    import keras
+    from trainer.networks.legacy import load_saved
 
     if not path.is_file():
         raise InputError(f"there is no saved network {path}", hint="check --start-from")
-    read_model_file(path)
-    try:
-        saved = keras.models.load_model(path, compile=False)
-    except Exception as problem:  # h5py and Keras raise many kinds
-        first = (str(problem).strip().splitlines() or [""])[0]
-        raise ModelError(f"cannot load the network {path}: {first}") from None
+    saved = load_saved(path, "network")
     ours, theirs = ([tuple(w.shape) for w in one.weights] for one in (model, saved))
     if ours != theirs:
         raise ModelError(

@@ -95,13 +95,7 @@ def augment(
 
     geometry, light, chance = rng.random(8), rng.random(4), rng.random(2)
     matrix = _warp_matrix(len(crop), margin_px, size_px, settings, geometry)
-    picture = cv2.warpAffine(
-        crop,
-        matrix,
-        (size_px, size_px),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    picture = _warped(crop, matrix, (size_px, size_px))
     degraded = chance[0] < settings.degradation
     if degraded:
         picture = occlude(picture, settings.camera, rng)
@@ -125,13 +119,7 @@ def augment_picture(
     shift_px = settings.shift * size * rng.uniform(-1, 1, 2)
     middle = 0.5 * (size - 1)
     matrix = np.column_stack([linear, middle + shift_px - linear @ middle])
-    picture = cv2.warpAffine(
-        image_bgr,
-        matrix,
-        (width, height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    picture = _warped(image_bgr, matrix, (width, height))
     return np.asarray(cv2.LUT(picture, _light_table(settings, rng.random(4))))
 
 
@@ -161,6 +149,19 @@ def _warp_matrix(
     middle_of_crop, middle_of_result = 0.5 * (side_px - 1), 0.5 * (size_px - 1)
     offset = middle_of_crop + shift_px - linear @ np.full(2, middle_of_result)
     return np.column_stack([linear, offset])
+
+
+def _warped(image: np.ndarray, matrix: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    """The image of (width, height) whose pixels lie at `matrix` times theirs; edges repeat."""
+    import cv2
+
+    return cv2.warpAffine(
+        image,
+        matrix,
+        size_px,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def _linear(settings: Augmentation, drawn: np.ndarray) -> np.ndarray:
