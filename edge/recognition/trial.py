@@ -43,8 +43,8 @@ def try_bundle(
     """Run detector, alignment, embedder, base and heads of a bundle in a child process.
 
     They look at a drawn face and at the bundle's golden crops. public_key: as in `Bundle.open`.
-    everything: the alternative formats too; one that has no runtime here passes. on_wait: called a
-    few times a second, for whoever feeds a watchdog.
+    everything: the alternative formats too; one that has no runtime here passes. on_wait: called at
+    the start and a few times a second, for whoever feeds a watchdog.
     Raises `ModelError` with the part and the reason: the child ended by a signal, hung for
     `limit_s`, or a part refused.
     """
@@ -155,10 +155,9 @@ def _ended(
     """The exit code, None where it did not end in time."""
     started_s = time.monotonic()
     while time.monotonic() - started_s < limit_s:
-        try:
+        on_wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(_LOOK_S)
-        except subprocess.TimeoutExpired:
-            on_wait()
     return None
 
 
