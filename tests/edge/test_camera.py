@@ -102,7 +102,7 @@ def test_a_camera_by_number_gives_pictures(kernel: Kernel) -> None:
     shot = camera.read()
     assert shot is not None
     assert shot.image_bgr.shape == (120, 160, 3)
-    assert time.monotonic() - shot.captured_at_s == pytest.approx(0.02, abs=0.015)
+    assert 0.01 < time.monotonic() - shot.captured_at_s < 1
     assert camera.fps == 30.0
     camera.close()
     camera.close()
@@ -338,7 +338,7 @@ def test_csi(picamera2: type[Picamera2]) -> None:
     shot = camera.read()
     assert shot is not None
     assert np.array_equal(shot.image_bgr, picture(ADA))
-    assert time.monotonic() - shot.captured_at_s == pytest.approx(0.03, abs=0.015)
+    assert 0.02 < time.monotonic() - shot.captured_at_s < 1
     camera.close()
     (made,) = picamera2.made
     assert made.configuration["main"] == {"size": (640, 480), "format": "RGB888"}

@@ -298,7 +298,7 @@ def test_signals_unwind_and_end_with_0(number: signal.Signals) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err.strip()) == (0, "unwound\n", "")
 
 
