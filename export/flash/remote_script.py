@@ -79,10 +79,12 @@ point() {
 settle() { sync "$1" 2>/dev/null || sync; }
 
 # one at a time: two at once must leave one of them current
+locked=
 lock() {
     command -v flock >/dev/null 2>&1 || return 0
     { exec 9>"$1/.lock"; } 2>/dev/null || fail write "$1"
     flock -w LOCK_S 9 || fail busy
+    locked=1
 }
 # what is started now must not hold the lock
 unlock() { exec 9>&-; }

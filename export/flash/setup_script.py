@@ -54,11 +54,12 @@ for name in ("ensurepip", "picamera2"):
 EOF
 }
 
+# what others have left; whoever holds the lock is alone
 sweep() {
     for left in "$soft"/.parts-* "$soft"/env-*; do
         [ -d "$left" ] || continue
         case ${left##*/} in
-        .parts-*) [ -d "/proc/${left##*-}" ] || rm -rf "$left" ;;
+        .parts-*) { [ -n "$locked" ] || [ ! -d "/proc/${left##*-}" ]; } && rm -rf "$left" ;;
         *) [ -e "$left/.complete" ] || rm -rf "$left" ;;
         esac
     done

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bundle_factory import other_base
 from device_factory import answer, bare_home, call, write_two_people
 
 from edge.bundle.locate import shipped_bundle
@@ -17,7 +16,6 @@ from edge.faces.canonical import ARCFACE, ARCFACE_WHOLE
 from edge.faces.detector import Detector
 from edge.faces.keepsake import LARGEST_PX, keepsake_of
 from edge.files.image import read_picture
-from edge.heads.cohort import Cohort
 from edge.people.registry import open_register
 from edge.people.store import people_folder
 
@@ -34,19 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle whose base is another file: a TFLite file may have bytes after its end."""
-    path = tmp_path_factory.mktemp("new") / "new.edge"
-    with shipped_bundle() as bundle:
-        data = bundle.base_data + bytes(64)
-        sha256 = hashlib.sha256(data).hexdigest()
-        cohort = bundle.cohort()
-        assert cohort is not None
-        cohort = dataclasses.replace(cohort, embedder_sha256=sha256)
-        writer = BundleWriter.of(bundle, name="new", cohort=cohort)
-    network = dataclasses.replace(writer.base[0], sha256=sha256)
-    dataclasses.replace(writer, base=(network, data)).write(path)
-    assert isinstance(cohort, Cohort)
-    return path
+    return other_base(tmp_path_factory.mktemp("new") / "new.edge")
 
 
 def times_named(photos: Path, *words: str | Path) -> int:

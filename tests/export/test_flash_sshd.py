@@ -182,6 +182,19 @@ def test_upload_that_stops_midway_leaves_nothing(
     assert device.link("previous") == installed(bundle)
 
 
+def test_two_pushes_at_once_leave_one_of_them_current(
+    sshd: Sshd, device: Device, tmp_path: Path
+) -> None:
+    bundles = [make_bundle(tmp_path / f"{n}.edge", fill=n) for n in (1, 2)]
+    pushes = [start_push(sshd, bundle) for bundle in bundles]
+    for push in pushes:
+        errors = push.communicate(timeout=60)[1]
+        assert push.returncode == 0, errors
+    names = sorted(installed(bundle) for bundle in bundles)
+    assert device.bundles == names
+    assert sorted([device.link("current"), device.link("previous")]) == names
+
+
 def test_unknown_and_changed_host_key(
     sshd: Sshd, device: Device, bundle: Path, tmp_path: Path
 ) -> None:

@@ -12,15 +12,14 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from light_device import write_light_device
+from light_device import NOBODY, Pi, a_wheel, new_pi, write_light_device
 from packaging.requirements import Requirement
-from sshd_fixture import Device, Sshd, running_sshd
+from sshd_fixture import Sshd, running_sshd
 
 from edge import __version__
 from edge.bundle.locate import shipped_bundle
@@ -32,72 +31,11 @@ from export.flash.wheelhouse import write_listing
 
 pytestmark = pytest.mark.server
 
-NOBODY = 65534
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     with running_sshd(tmp_path_factory.mktemp("sshd")) as sshd:
         yield sshd
-
-
-@dataclass(frozen=True)
-class Pi:
-    """A device behind sshd. programs: on the front of its path."""
-
-    sshd: Sshd
-    home: Path
-    programs: Path
-    another_user: bool
-
-    @property
-    def soft(self) -> Path:
-        return self.home / ".local" / "lib" / "edge-recognize"
-
-    @property
-    def device(self) -> Device:
-        return Device(self.home)
-
-    @property
-    def asked(self) -> str:
-        path = self.home / "asked"
-        return path.read_text() if path.exists() else ""
-
-    def current(self) -> str:
-        return (self.soft / "current").resolve().name
-
-    def environments(self) -> list[str]:
-        return sorted(path.name for path in self.soft.iterdir() if path.name[0] != ".")
-
-    def at_login(self, **variables: str) -> None:
-        """As whom commands run, and with which variables."""
-        given = {"SYSTEMD_UNIT_PATH": str(self.home / "units"), **variables}
-        text = f'HOME="{self.home}"\nPATH="{self.programs}:/usr/bin:/bin"\nexport PATH\n'
-        text += "".join(f"{name}={value!r}\nexport {name}\n" for name, value in given.items())
-        if self.another_user:
-            words = f"--reuid={NOBODY} --regid={NOBODY} --clear-groups"
-            text += f'exec setpriv {words} sh -c "$SSH_ORIGINAL_COMMAND"\n'
-        self.sshd.at_login(text)
-
-    def flash(self, *words: object) -> Result:
-        given = [str(word) for word in words]
-        place = given.index("--") if "--" in given else len(given)
-        full = [*given[:place], *self.sshd.words(), *given[place:]]
-        return CliRunner().invoke(main, full, prog_name="edge-flash")
-
-    def done(self, *words: object) -> str:
-        result = self.flash(*words)
-        assert result.exit_code == 0, result.output + result.stderr
-        return result.stdout
-
-    def stop(self) -> None:
-        path = self.home / "pid"
-        if path.exists():
-            subprocess.run(["kill", path.read_text().strip()], capture_output=True, check=False)
-
-
-def another_user() -> bool:
-    return os.geteuid() == 0 and shutil.which("setpriv") is not None
 
 
 @pytest.fixture
@@ -108,28 +46,6 @@ def pi(server: Sshd) -> Iterator[Pi]:
         write_light_device(made.programs)
         yield made
         made.stop()
-
-
-def new_pi(server: Sshd, folder: Path) -> Pi:
-    folder.chmod(0o755)
-    home = folder / "home of pi"
-    (home / "units").mkdir(parents=True)
-    if another_user():
-        for path in (home, home / "units"):
-            os.chown(path, NOBODY, NOBODY)
-    made = Pi(server, home, folder / "programs", another_user())
-    made.programs.mkdir()
-    made.at_login()
-    return made
-
-
-def a_wheel(folder: Path, version: str = "0.1.0") -> Path:
-    """A wheel by name; a light device does not look into it."""
-    folder.mkdir(exist_ok=True)
-    path = folder / f"edge_recognize-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr("edge/__init__.py", f"__version__ = {version!r}\n")
-    return path
 
 
 @pytest.fixture

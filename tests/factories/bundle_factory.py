@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from edge.bundle.golden import Golden
+from edge.bundle.locate import shipped_bundle
 from edge.bundle.writer import BundleWriter
 from edge.faces.canonical import CELEBA, WIDE
 from edge.files.model_file import sha256_of
+from edge.heads.cohort import Cohort
 from edge.models.spec import Network, NetworkInput
 
 EMBEDDING_SIZE = 8
@@ -94,3 +96,22 @@ def with_alternative(writer: BundleWriter) -> BundleWriter:
     """The same with the base in a second format."""
     data = b"another format of the same base"
     return replace(writer, alternatives=((a_network(data, format="onnx-float32"), data),))
+
+
+def other_base(path: Path, *, people: int | None = None) -> Path:
+    """The shipped bundle with a base that is another file: a TFLite file may have bytes after its
+    end. people: that many strangers of its cohort alone."""
+    with shipped_bundle() as bundle:
+        data = bundle.base_data + bytes(64)
+        cohort = bundle.cohort()
+        assert cohort is not None
+        cohort = replace(fewer(cohort, people), embedder_sha256=sha256_of(data))
+        writer = BundleWriter.of(bundle, name="new", cohort=cohort)
+    network = replace(writer.base[0], sha256=sha256_of(data))
+    replace(writer, base=(network, data)).write(path)
+    return path
+
+
+def fewer(cohort: Cohort, people: int | None) -> Cohort:
+    """The first so many strangers of a cohort, all where it is None."""
+    return cohort if people is None else cohort.select(cohort.identity < people)
