@@ -1,17 +1,23 @@
-"""Many heads: how long a decision takes, and how much memory, by the number of people in a bundle.
+"""Many heads: how long a decision takes, and how much memory, by the number of people in a bundle;
+and how long it takes to enroll one more.
 
 python -m benchmarks.studies.many_heads
+python -m benchmarks.studies.many_heads --enrolling 1 100 1000
 """
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from statistics import median
 from time import process_time
 from typing import TYPE_CHECKING
 
 import click
 import numpy as np
+
+from edge.heads.threshold import ONE
 
 if TYPE_CHECKING:
     from edge.heads.cohort import Cohort
@@ -39,11 +45,64 @@ def some_heads(count: int, cohort: Cohort) -> list[Head]:
     return heads
 
 
+def enrolling_row(count: int) -> str:
+    """What one more person costs a device that knows `count`: thresholds of all, set again; what is
+    kept on the disk; and all of it, with the new head."""
+    from edge.bundle.locate import shipped_bundle
+    from edge.heads.calibration import recalibrate
+    from edge.heads.enrol import Album
+    from edge.people.encryption import Encryption
+    from edge.people.registry import Registry
+    from edge.people.store import People, Person, save_people
+
+    with shipped_bundle() as bundle, tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "people"
+        cohort = bundle.cohort()
+        assert cohort is not None
+        rng = np.random.default_rng(1)
+        nobody = np.zeros((0, cohort.size), np.float32), np.zeros(0, np.int64)
+
+        def album(seen: np.ndarray) -> Album:
+            looks = seen + 0.3 * rng.normal(size=(LOOKS, cohort.size)) / cohort.size**0.5
+            looks = (looks / np.linalg.norm(looks, axis=1, keepdims=True)).astype(np.float32)
+            varied = np.repeat(looks, 8, axis=0)
+            return Album(looks, np.arange(LOOKS), varied, np.repeat(np.arange(LOOKS), 8))
+
+        faces = cohort.vectors()
+        heads = recalibrate(some_heads(count, cohort), cohort)
+        persons = tuple(Person(head, album(faces[0]), *nobody) for head in heads)
+        save_people(folder, People(persons, bundle.embedder.sha256), Encryption())
+        Registry(bundle, folder=folder).settle()
+        before = {path.name for path in folder.iterdir()}
+        register = Registry(bundle, folder=folder)
+        register.cohort()
+        started = process_time()
+        people = register.with_looks("new", album(faces[1]), camera=ONE, one_sitting=True)
+        fitted = process_time()
+        register.keep(people)
+        kept = process_time()
+        recalibrate(register.heads, cohort)
+        again = process_time()
+        written = len({path.name for path in folder.iterdir()} - before)
+        return (
+            f"| {count:,} | {again - kept:.2f} | {kept - fitted:.2f} | {kept - started:.2f} | "
+            f"{written} |"
+        )
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--rounds", type=click.IntRange(1), default=30)
+@click.option("--enrolling", is_flag=True, help="Time what one more person costs.")
 @click.argument("counts", type=click.IntRange(1), nargs=-1)
-def main(rounds: int, counts: tuple[int, ...]) -> None:
+def main(rounds: int, enrolling: bool, counts: tuple[int, ...]) -> None:
     """Time the decision on one look for COUNTS heads, by default 1, 100, 1,000 and 10,000."""
+    if enrolling:
+        click.echo("Processor seconds:\n")
+        click.echo("| people here | thresholds | kept | the whole enrolment | files written |")
+        click.echo("|---|---|---|---|---|")
+        for count in counts or (1, 100, 1000):
+            click.echo(enrolling_row(count))
+        return
     from edge.heads.decision import HeadScore, decide
     from edge.heads.together import HeadsTogether
     from trainer.cohort.choose import find_cohort

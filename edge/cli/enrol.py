@@ -16,6 +16,7 @@ from edge.enrolment.samples import SampleSet
 from edge.enrolment.session import Patience, Voice, read_files, refuse_too_few, sit_for
 from edge.errors import RefusedError, TwoPeopleError, UsageError
 from edge.heads.calibration import rates_to_json
+from edge.heads.crowd import crowd_of
 from edge.heads.head import Head
 from edge.heads.threshold import ONE, SEVERAL
 from edge.people.registry import Registry, open_register
@@ -207,7 +208,11 @@ def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guid
         people=tuple(each.head.name for each in register.known()),
         sealed=register.vault.is_locked,
         kept=options.keep_crops or register.vault.is_locked,
-        warnings=(*map(str, already), *head.calibration["warnings"]),
+        warnings=(
+            *map(str, already),
+            *head.calibration["warnings"],
+            *crowd_of(register.heads).warnings,
+        ),
         known_already=int(known.sum()),
         left_out=_left_out(head, new) if new else (),
     )

@@ -259,18 +259,22 @@ def not_me(
 @json_option()
 def people(bundle: Path | None, key_file: Path | None, as_json: bool) -> None:
     """List the people of the bundle and those enrolled on this device."""
+    from edge.heads.crowd import crowd_of
     from edge.people.store import is_sealed, people_folder
     from edge.visits.camera_book import read_book
 
     with _register(bundle, key_file) as register:
         known = register.known()
+    crowd = crowd_of([each.head for each in known])
     sealed, book = is_sealed(people_folder()), read_book()
     if as_json:
         facts = [
             {**each.to_json(), "cameras": [bound.to_json() for bound in book.bounds(each.head)]}
             for each in known
         ]
-        emit_json({"schema": 1, "encrypted": sealed, "people": facts})
+        emit_json(
+            {"schema": 1, "encrypted": sealed, "people": facts, "crowd": crowd.to_json()},
+        )
         return
     for each in known:
         facts = each.to_json()
@@ -281,6 +285,8 @@ def people(bundle: Path | None, key_file: Path | None, as_json: bool) -> None:
             say(f"    {line}")
         for warning in facts["warnings"]:
             say(f"    warning: {warning}")
+    for warning in crowd.warnings:
+        say(f"warning: {warning}")
     if not known:
         say("nobody is known; enroll somebody: edge-recognize enrol --name ana --camera 0")
     if sealed is False:

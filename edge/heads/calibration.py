@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,25 @@ STRATEGY = "nearest group of strangers, camera effect and own held-out scores"
 FEWEST_IN_TAIL = 50
 """Strangers of a group below which nothing can be said of its tail; they count with everybody."""
 
+SET_TOGETHER = (
+    "strategy",
+    "heads",
+    "target_far",
+    "proof",
+    "stranger_bound",
+    "nearest_group",
+    "strangers",
+    "strangers_accepted",
+    "far_upper_95",
+    "far_alone",
+    "groups",
+    "groups_rejected",
+    "frr_upper_95",
+    "warnings",
+)
+"""Facts of a head that `recalibrate` finds anew whenever somebody joins or leaves; all others are
+of the head itself."""
+
 NEAREST = 64
 """Strangers with the highest scores that a head keeps, to be counted without scoring all again."""
 
@@ -57,7 +77,9 @@ class Scored:
         passing = {number for number, score in self.nearest if score >= threshold}
         return None if len(passing) == len(self.nearest) < self.people else passing
 
-    def to_json(self) -> dict[str, Any]:
+    @cached_property
+    def as_kept(self) -> dict[str, Any]:
+        """JSON values: what it was read from, or would be."""
         return {
             "cohort": self.cohort,
             "people": self.people,
@@ -68,12 +90,14 @@ class Scored:
     @classmethod
     def from_json(cls, data: Any) -> Scored:
         """Raises KeyError, TypeError or ValueError for what is no such description."""
-        return cls(
+        found = cls(
             tails=tuple(Tail(**tail) for tail in data["tails"]),
             nearest=tuple((int(number), float(score)) for number, score in data["nearest"]),
             people=int(data["people"]),
             cohort=str(data["cohort"]),
         )
+        found.__dict__["as_kept"] = data
+        return found
 
 
 def recalibrate(
@@ -104,8 +128,8 @@ def recalibrate(
         return ()
     asked = [h.calibration["target_far"] for h in heads if h.calibration["target_far"]]
     target = target_far if target_far is not None else min(asked, default=None)
-    hold = cohort.halves()[1]
-    proof = proof_of(target, hold.people, strict)
+    strangers = cohort.halves()[1].people
+    proof = proof_of(target, strangers, strict)
     scored = [scored_strangers(head, cohort) for head in heads]
     joint = None
     if target is not None:
@@ -118,14 +142,14 @@ def recalibrate(
         _accepted(head, each, threshold, cohort)
         for head, each, threshold in zip(heads, scored, thresholds, strict=True)
     ]
-    bundle = Rate(len(set().union(*accepted)), hold.people)
+    bundle = Rate(len(set().union(*accepted)), strangers)
     return tuple(
         _with_facts(
             head,
             threshold=threshold,
             proof=proof,
             target=target,
-            alone=Rate(len(passing), hold.people),
+            alone=Rate(len(passing), strangers),
             bundle=bundle,
             scored=each,
             heads=len(heads),
@@ -220,6 +244,19 @@ def shift_of(head: Head, cohort: Cohort) -> CameraShift:
     return shift_by_looks(head.calibration["looks"], cohort)
 
 
+def threshold_alone(head: Head) -> float | None:
+    """The threshold that a head would have if nobody else were known, by what it keeps of the
+    strangers; None where it does not say."""
+    facts = head.calibration
+    try:
+        scored = Scored.from_json(facts["scored"])
+        highest = np.full(scored.people, -np.inf)
+        highest[: len(scored.nearest)] = [score for _, score in scored.nearest]
+        return _threshold(head, scored.tails, highest, 1, facts["target_far"])
+    except (KeyError, TypeError, ValueError):
+        return None  # a head by an earlier version
+
+
 def rates_to_json(head: Head) -> dict[str, dict[str, Any]]:
     """`far` over strangers and `frr` over my own groups as thresholds were set, with exact bounds
     and beside what trivial answers give."""
@@ -300,7 +337,7 @@ def _with_facts(
         "proof": proof,
         "stranger_bound": round(stranger_reach(scored.tails, SEVERAL, heads, target), 5),
         "nearest_group": nearest_tail(scored.tails).group,
-        "scored": scored.to_json(),
+        "scored": scored.as_kept,
         "strangers": bundle.trials,
         "strangers_accepted": bundle.events,
         "far_upper_95": round(bundle.upper, 6),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
 
@@ -160,9 +161,10 @@ def false_accepts(scores: np.ndarray, identity: np.ndarray, threshold: float) ->
 
 def false_rejects(scores: np.ndarray, groups: np.ndarray, threshold: float) -> Rate:
     """Independent groups of my pictures of which most are rejected; float[N], int[N]."""
-    numbers = np.unique(groups)
-    lost = [float(np.mean(scores[groups == group] < threshold)) > 0.5 for group in numbers]
-    return Rate(int(sum(lost)), len(numbers))
+    numbers, order = np.unique(groups, return_inverse=True)
+    order = order.reshape(-1)
+    lost = np.bincount(order, scores < threshold) > 0.5 * np.bincount(order)
+    return Rate(int(lost.sum()), len(numbers))
 
 
 def level_for_heads(level: float, heads: int) -> float:
@@ -239,11 +241,17 @@ def stranger_reach(
 ) -> float:
     """The score that strangers before such a camera stay below, whatever group they are of: one in
     1,000 of the highest group passes, or `target_far` where that is less, at `heads` heads."""
+    level, effect = _stranger_level(heads, target_far), CAMERA_EFFECTS[camera]
+    return max(tail.reach(level, effect) for tail in tails)
+
+
+@lru_cache(maxsize=64)
+def _stranger_level(heads: int, target_far: float | None) -> float:
+    """In standard deviations of a normal distribution, what `stranger_reach` says."""
     level = STRANGER_LEVEL
     if target_far is not None:
         level = max(level, NormalDist().inv_cdf(1.0 - target_far))
-    level = level_for_heads(level, heads)
-    return max(tail.reach(level, CAMERA_EFFECTS[camera]) for tail in tails)
+    return level_for_heads(level, heads)
 
 
 def choose_threshold(evidence: Evidence, target_far: float | None = None) -> float:

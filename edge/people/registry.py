@@ -57,6 +57,10 @@ class Known:
     origin: str
     person: Person | None = None
 
+    @property
+    def name(self) -> str:
+        return self.head.name
+
     def to_json(self) -> dict[str, Any]:
         facts: Mapping[str, Any] = self.head.calibration
         return {
@@ -150,11 +154,14 @@ class Registry:
             return tuple(Known(head, BUNDLE) for head in self.bundle.heads)
         everybody = self._everybody(people.persons)
         if people.calibrated_for == self._fingerprint(people.persons):
-            thresholds = people.thresholds
+            thresholds, sha256_of_name = people.thresholds, self._sha256_by_name()
             return tuple(
                 known
                 if known.origin != BUNDLE
-                else replace(known, head=self._as_set(known.head, thresholds))
+                else replace(
+                    known,
+                    head=replace(known.head, threshold=thresholds[sha256_of_name[known.name]]),
+                )
                 for known in everybody
             )
         log.info("the bundle has changed: thresholds are set again for everybody")
@@ -318,7 +325,7 @@ class Registry:
         old = known.person
         others = (each for each in self.people.persons if each is not old)
         people = self._set_together([*others, person])
-        replaces = "" if known.origin == DEVICE else self._sha256_of(name)
+        replaces = "" if known.origin == DEVICE else self._sha256_by_name()[name]
         head = next(p.head for p in people.persons if (p.name, p.replaces) == (name, replaces))
         done = Correction(
             name=name,
@@ -355,7 +362,7 @@ class Registry:
         hard, hard_of = np.concatenate([not_me, vectors]), np.concatenate([not_me_of, numbers])
         if old is not None:
             return self._again(replace(old, not_me=hard, not_me_of=hard_of))
-        replaces = self._sha256_of(known.head.name)
+        replaces = self._sha256_by_name()[known.name]
         return self._again(Person(known.head, None, hard, hard_of, replaces))
 
     def _again(self, person: Person) -> Person:
@@ -418,15 +425,15 @@ class Registry:
             return People()
         everybody = self._everybody(persons)
         heads = recalibrate([known.head for known in everybody], self.cohort())
-        kept, thresholds = [], {}
+        kept, thresholds, sha256_of_name = [], {}, self._sha256_by_name()
         for known, head in zip(everybody, heads, strict=True):
             if known.person is not None:
-                replaces = self._sha256_of(head.name) if known.origin == CORRECTED else ""
+                replaces = sha256_of_name[head.name] if known.origin == CORRECTED else ""
                 kept.append(replace(known.person, head=head, replaces=replaces))
             else:
-                thresholds[self._sha256_of(head.name)] = float(head.threshold)
-        used = [known.person for known in everybody]
-        kept += [each for each in persons if not any(each is one for one in used)]
+                thresholds[sha256_of_name[head.name]] = float(head.threshold)
+        used = {id(known.person) for known in everybody}
+        kept += [each for each in persons if id(each) not in used]
         return People(tuple(kept), self.bundle.embedder.sha256, thresholds, self._fingerprint(kept))
 
     def _everybody(self, persons: Sequence[Person]) -> tuple[Known, ...]:
@@ -452,18 +459,15 @@ class Registry:
                 found.append(Known(head, BUNDLE))
         return (*found, *(Known(person.head, DEVICE, person) for person in here))
 
-    def _as_set(self, head: Head, thresholds: Mapping[str, float]) -> Head:
-        return replace(head, threshold=thresholds[self._sha256_of(head.name)])
-
-    def _sha256_of(self, name: str) -> str:
-        """Of the bundle's head of that name."""
-        return next(e.sha256 for e in self.bundle.manifest.heads if e.name == name)
+    def _sha256_by_name(self) -> dict[str, str]:
+        """Of the bundle's heads."""
+        return {entry.name: entry.sha256 for entry in self.bundle.manifest.heads}
 
     def _fingerprint(self, persons: Sequence[Person]) -> str:
         """Of everything that thresholds depend on: the bundle's heads, its cohort, who is here."""
         manifest = self.bundle.manifest
         cohort = manifest.members[manifest.cohort].sha256 if manifest.cohort else ""
-        here = sorted(sha256_of(person.to_bytes()) for person in persons)
+        here = sorted(person.content for person in persons)
         heads = sorted(entry.sha256 for entry in manifest.heads)
         return sha256_of("\n".join([cohort, *heads, "", *here]).encode())
 

@@ -1,7 +1,8 @@
 """People: who is enrolled on this device, kept in a folder beside the bundles.
 
-`state.json` names one file a person, by a random number and not by name; a change writes new files,
-then `state.json`, then removes the old ones, each flushed to the disk before the next, so that it
+`state.json` names one file a person, by a random number and not by name, and one with thresholds
+and what else is set for all together; a change writes new files of whatever is different, then
+`state.json`, then removes the old ones, each flushed to the disk before the next, so that it
 happens whole or not at all. What a kill or a power cut leaves besides is removed by the next
 command and at the next start. The files are encrypted where the vault has a key.
 """
@@ -9,11 +10,13 @@ command and at the next start. The files are encrypted where the vault has a key
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,7 @@ from edge.faces.keepsake import Keepsake
 from edge.files.atomic import atomic_file, flush_folder, make_folder, remove_files
 from edge.files.model_file import sha256_of
 from edge.files.platform import lock_now
+from edge.heads.calibration import SET_TOGETHER
 from edge.heads.enrol import Album
 from edge.heads.head import Head
 from edge.people.encryption import Encryption, key_missing
@@ -38,7 +42,7 @@ OTHER = "other_base"
 bundle; see `stage_people`."""
 BEFORE = "before"
 """Key of `state.json` under which the state lies that the last `not-me` can be taken back to."""
-SUFFIX = ".npz"
+SUFFIX, SUFFIX_TOGETHER = ".npz", ".json"
 _AGAIN = "restore the folder, or remove it and enroll again"
 
 
@@ -67,12 +71,53 @@ class Person:
         """Pictures of others that were given as hard negatives."""
         return len(np.unique(self.not_me_of))
 
+    @cached_property
+    def content(self) -> str:
+        """32 hexadecimal digits of all but what is set for everybody together: the same for another
+        threshold, another after anything else has changed."""
+        facts = dict(self.head.calibration)
+        own = {key: value for key, value in facts.items() if key not in (*SET_TOGETHER, "scored")}
+        scored = facts.get("scored")  # follows from head and cohort
+        cohort = scored.get("cohort") if isinstance(scored, dict) else None
+        said = [self.head.name, self.head.key, self.head.margin, cohort, self.replaces, own]
+        digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+        for key, array in self._arrays().items():
+            digest.update(f"{key} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:32]
+
+    def together(self) -> dict[str, Any]:
+        """What is set for everybody together, JSON values."""
+        facts = self.head.calibration
+        found = {key: facts[key] for key in SET_TOGETHER if key in facts}
+        return {"threshold": float(self.head.threshold), "facts": found}
+
+    def as_set(self, together: Mapping[str, Any] | None) -> Person:
+        """With what `together` said; the same where nothing was said, as by an earlier version."""
+        if together is None:
+            return self
+        facts = together["facts"]
+        head = replace(
+            self.head,
+            threshold=float(together["threshold"]),
+            calibration={**self.head.calibration, **facts},
+        )
+        return replace(self, head=head)
+
     def to_bytes(self) -> bytes:
         """As an `.npz` of stored arrays."""
         meta = {"schema": SCHEMA, "replaces": self.replaces}
         arrays: dict[str, np.ndarray] = {
             "meta": np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
             "head": np.frombuffer(self.head.to_bytes(), np.uint8),
+            **self._arrays(),
+        }
+        buffer = BytesIO()
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]
+        return buffer.getvalue()
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = {
             "not_me": np.asarray(self.not_me, np.float32),
             "not_me_of": np.asarray(self.not_me_of, np.int64),
         }
@@ -84,9 +129,7 @@ class Person:
                 arrays["varied_of"] = np.asarray(self.album.varied_of, np.int64)
             if self.album.pictures is not None:
                 arrays |= _arrays_of(self.album.pictures)
-        buffer = BytesIO()
-        np.savez(buffer, **arrays)  # type: ignore[arg-type]
-        return buffer.getvalue()
+        return arrays
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str) -> Person:
@@ -189,11 +232,9 @@ def save_people(folder: Path, people: People, vault: Encryption, *, can_undo: bo
         remove_people(folder)
         return
     make_folder(folder, private=True)
-    before = (_read_state(folder) or {"members": {}}) if can_undo else None
-    if before is not None:
-        before = _edition(before, people.embedder_sha256)
-    state = _written(folder, people, vault)
-    if before is not None:
+    before = _edition(_read_state(folder) or {"members": {}}, people.embedder_sha256)
+    state = _written(folder, people, vault, before)
+    if can_undo:
         state[BEFORE] = {k: value for k, value in before.items() if k not in (BEFORE, OTHER)}
     _write(folder / STATE, json.dumps(state, indent=1).encode())
     remove_files(_left_behind(folder, _named(state)))
@@ -285,8 +326,8 @@ def _tidy(folder: Path) -> None:
 def _named(state: Mapping[str, Any]) -> set[str]:
     """The files that a state names, those that it can be taken back to, and those of another
     base."""
-    others = (state.get(key, {"members": {}})["members"] for key in (BEFORE, OTHER))
-    return {*state["members"], *(name for members in others for name in members)}
+    editions = (state, *(state[key] for key in (BEFORE, OTHER) if key in state))
+    return {name for each in editions for name in (*each["members"], *each.get("together", {}))}
 
 
 def _edition(state: dict[str, Any], embedder_sha256: str) -> dict[str, Any]:
@@ -298,19 +339,68 @@ def _edition(state: dict[str, Any], embedder_sha256: str) -> dict[str, Any]:
     return state
 
 
-def _written(folder: Path, people: People, vault: Encryption) -> dict[str, Any]:
-    """Write a file for each person; the state that names them."""
+def _files_of(
+    folder: Path, state: Mapping[str, Any], vault: Encryption
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """By `Person.content` the files of a state that are there, as they would be written now, and
+    what the state says of each."""
+    if state.get("key_id", vault.key_id) != vault.key_id:
+        return {}
+    found = {}
+    for name, said in _together(folder, state, vault).items():
+        with contextlib.suppress(OSError, KeyError):
+            entry = state["members"][name]
+            if (folder / name).stat().st_size == entry["size_bytes"]:
+                found[str(said["content"])] = (name, entry)
+    return found
+
+
+def _together(folder: Path, state: Mapping[str, Any], vault: Encryption) -> dict[str, Any]:
+    """By file what is set for everybody together; nothing where an earlier version wrote the
+    state. Raises `PeopleError` where it is damaged, `FileNotFoundError` where it is gone."""
+    for name, entry in state.get("together", {}).items():
+        return dict(json.loads(vault.unseal(_read(folder, name, entry), name)))
+    return {}
+
+
+def _read(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes:
+    data = (folder / Path(name).name).read_bytes()
+    if sha256_of(data) != entry["sha256"]:
+        raise PeopleError(f"{folder / name} is not what was written", hint=_AGAIN)
+    return data
+
+
+def _sealed(
+    folder: Path, suffix: str, data: bytes, vault: Encryption
+) -> tuple[str, dict[str, Any]]:
+    """Write a file under a random name; the name, and what a state says of the file."""
+    name = secrets.token_hex(8) + suffix
+    sealed = vault.seal(data, name)
+    _write(folder / name, sealed)
+    return name, {"sha256": sha256_of(sealed), "size_bytes": len(sealed)}
+
+
+def _written(
+    folder: Path, people: People, vault: Encryption, before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write a file for each person who has none among those of `before`, a state that is in use;
+    the state that names them."""
     members: dict[str, dict[str, Any]] = {}
+    together: dict[str, dict[str, Any]] = {}
+    known = {} if before is None else _files_of(folder, before, vault)
     for person in people.persons:
-        name = secrets.token_hex(8) + SUFFIX
-        data = vault.seal(person.to_bytes(), name)
-        _write(folder / name, data)
-        members[name] = {"sha256": sha256_of(data), "size_bytes": len(data)}
+        name, entry = known.pop(person.content, ("", {}))
+        if not name:
+            name, entry = _sealed(folder, SUFFIX, person.to_bytes(), vault)
+        members[name] = entry
+        together[name] = {"content": person.content, **person.together()}
+    name, entry = _sealed(folder, SUFFIX_TOGETHER, json.dumps(together).encode(), vault)
     return {
         "schema": SCHEMA,
         "embedder_sha256": people.embedder_sha256,
         "key_id": vault.key_id,
         "members": members,
+        "together": {name: entry},
         "thresholds": dict(people.thresholds),
         "calibrated_for": people.calibrated_for,
     }
@@ -379,11 +469,11 @@ def _check_key(state: Mapping[str, Any], vault: Encryption) -> None:
 
 def _people_of(folder: Path, state: Mapping[str, Any], vault: Encryption) -> People:
     persons = []
+    together = _together(folder, state, vault)
     for name, entry in state["members"].items():
-        data = (folder / Path(name).name).read_bytes()
-        if sha256_of(data) != entry["sha256"]:
-            raise PeopleError(f"{folder / name} is not what was written", hint=_AGAIN)
-        persons.append(Person.from_bytes(vault.unseal(data, name), name))
+        data = _read(folder, name, entry)
+        person = Person.from_bytes(vault.unseal(data, name), name)
+        persons.append(person.as_set(together.get(name)))
     return People(
         persons=tuple(sorted(persons, key=lambda person: person.name)),
         embedder_sha256=str(state["embedder_sha256"]),

@@ -18,6 +18,7 @@ from edge.enrolment.session import FEWEST_GOOD_LOOKS, refuse_too_few
 from edge.errors import InputError
 from edge.files.atomic import atomic_file
 from edge.files.image import decode_picture
+from edge.heads.crowd import crowd_of
 from edge.heads.threshold import ONE, SEVERAL
 from edge.people.registry import open_register
 from edge.people.store import only_writer, people_folder
@@ -132,8 +133,9 @@ class Enrolments:
                     one_sitting=live,
                     add=sitting.add,
                 )
+                crowd = crowd_of(register.heads)
             self._sitting = None
-            warnings = list(head.calibration["warnings"])
+            warnings = [*head.calibration["warnings"], *crowd.warnings]
             looks = len(sitting.book.looks)
             return {"schema": 1, "name": sitting.name, "looks": looks, "warnings": warnings}
 

@@ -172,9 +172,11 @@ def _warnings(
         if len(heads) > 1:
             found.append("no cohort: each threshold is that of one person alone, not of the bundle")
     elif len(heads) > 1:
+        from edge.heads.crowd import crowd_of
         from edge.heads.same_face import same_faces_of
 
         found += same_faces_of(heads, cohort)
+        found += crowd_of(heads).warnings
     return tuple(dict.fromkeys(found))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from edge.bundle.manifest import SCHEMA, Manifest
 from edge.bundle.reader import Bundle
+from edge.heads.crowd import Crowd, crowd_of
 from edge.models.spec import Network
 
 
@@ -21,6 +22,7 @@ class Inspection:
     verified_by: str
     manifest: Manifest
     heads: tuple[dict[str, Any], ...]
+    crowd: Crowd
     cohort: dict[str, Any] | None = None
     golden: dict[str, Any] | None = None
     card: str = field(default="", repr=False)
@@ -32,6 +34,7 @@ class Inspection:
             "verified_by": self.verified_by,
             "manifest": self.manifest.to_json(),
             "heads": list(self.heads),
+            "crowd": self.crowd.to_json(),
             "cohort": self.cohort,
             "golden": self.golden,
         }
@@ -55,6 +58,7 @@ class Inspection:
         found += [f"also      {_described(entry.network)}" for entry in m.alternatives]
         found += [f"file      {entry.member} ({entry.kind})" for entry in m.files]
         found += [_person(head) for head in self.heads] or ["person    none is enrolled"]
+        found += [f"crowd     {self.crowd}"] if self.crowd.heads > 1 else []
         found += [self._cohort(), self._golden()]
         if m.base.network.attributes:
             found.append(f"attributes {', '.join(m.base.network.attributes)}")
@@ -96,6 +100,7 @@ def inspect(path: Path, public_key: Path | None = None) -> Inspection:
             verified_by=bundle.verified_by,
             manifest=bundle.manifest,
             heads=tuple(_head(head) for head in bundle.heads),
+            crowd=crowd_of(bundle.heads),
             cohort=None
             if cohort is None
             else {

@@ -22,6 +22,7 @@ from register_factory import (
 )
 
 from edge.errors import EncryptionError, InputError, PeopleError, RefusedError
+from edge.heads.calibration import recalibrate
 from edge.heads.head import Head, linear_layers
 from edge.heads.same_face import pictures_of, same_faces_of
 from edge.heads.threshold import ONE, POOR, SEVERAL
@@ -101,8 +102,6 @@ def test_the_thresholds_of_all_are_set_together(bundle: Path, folder: Path) -> N
     found.enrol("Ana", album_of(ANAS), **LIVE)
     both = heads_by_name(found)
     assert both["Ana"].calibration["heads"] == 2
-    from edge.heads.calibration import recalibrate
-
     alone = head_of("Ana", ANAS, COHORT)
     wanted = {h.name: h.threshold for h in recalibrate([BENS_HEAD, both["Ana"]], COHORT)}
     assert {name: head.threshold for name, head in both.items()} == wanted
@@ -319,8 +318,41 @@ def test_what_a_crash_left_is_removed_by_the_next_change(bundle: Path, ana: Path
     (ana / "0123.npz").write_bytes(b"half")
     assert register(bundle, ana).find("Ana")
     found.enrol("Eva", album_of(EVAS), **LIVE)
-    listed = json.loads((ana / "state.json").read_text())["members"]
+    state = json.loads((ana / "state.json").read_text())
+    listed = {**state["members"], **state["together"]}
     assert {path.name for path in ana.iterdir()} == {"state.json", *listed}
+
+
+def test_files_of_others_are_not_written_again(bundle: Path, ana: Path) -> None:
+    before = {path.name: path.read_bytes() for path in ana.glob("*.npz")}
+    alone = register(bundle, ana).find("Ana").head
+    register(bundle, ana).enrol("Eva", album_of(EVAS), **LIVE)
+    after = {path.name: path.read_bytes() for path in ana.glob("*.npz")}
+    assert len(after) == 2
+    assert before.items() < after.items()
+    found = register(bundle, ana)
+    wanted = {head.name: head for head in recalibrate(found.heads, COHORT)}
+    here = {known.head.name: known.head for known in found.known() if known.origin == DEVICE}
+    assert {name: head.to_bytes() for name, head in here.items()} == {
+        name: wanted[name].to_bytes() for name in ("Ana", "Eva")
+    }
+    assert here["Ana"].threshold > alone.threshold
+    assert (here["Ana"].calibration["heads"], alone.calibration["heads"]) == (3, 2)
+    found.correct("Ana", EVAS[:2], np.arange(2))
+    assert len({path.name for path in ana.glob("*.npz")} & set(after)) == 2, "one to take back"
+
+
+def test_what_an_earlier_version_wrote_is_read(bundle: Path, ana: Path) -> None:
+    expected = register(bundle, ana).find("Ana").head
+    state = json.loads((ana / "state.json").read_text())
+    (together,) = state.pop("together")
+    (ana / together).unlink()
+    (ana / "state.json").write_text(json.dumps({**state, "calibrated_for": "as it was then"}))
+    found = register(bundle, ana)
+    assert found.find("Ana").head.to_bytes() == expected.to_bytes()
+    found.settle()
+    assert register(bundle, ana).find("Ana").head.to_bytes() == expected.to_bytes()
+    assert "together" in json.loads((ana / "state.json").read_text())
 
 
 def test_one_command_at_a_time_changes_people(folder: Path) -> None:
@@ -358,11 +390,12 @@ def test_with_a_key_neither_names_nor_vectors_lie_open(bundle: Path, folder: Pat
     without_key = bytes_below(open_folder)
     assert all(piece in without_key for piece in pieces[1:]), "else the search finds nothing ever"
     assert b"Annabella" in without_key
+    assert b"nearest_group" in without_key
     found = register(bundle, folder, a_vault())
     found.enrol(name, album_of(ANAS), **LIVE)
     found.correct(name, EVAS[:2], np.arange(2))
     sealed = bytes_below(folder)
-    for piece in (*pieces, b"Annabella", EVAS[0].tobytes()):
+    for piece in (*pieces, b"Annabella", b"nearest_group", EVAS[0].tobytes()):
         assert piece not in sealed
     assert register(bundle, folder, a_vault()).find(name).origin == DEVICE
 
