@@ -117,7 +117,7 @@ class Person:
         return buffer.getvalue()
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             "not_me": np.asarray(self.not_me, np.float32),
             "not_me_of": np.asarray(self.not_me_of, np.int64),
         }
