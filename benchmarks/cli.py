@@ -16,6 +16,7 @@ from edge.console.commands import (
     json_option,
     out_option,
     quiet_option,
+    say,
     threads_option,
 )
 
@@ -190,14 +191,14 @@ def _share(report: BenchReport, block: Path | None, plot: Path | None) -> None:
 def _show_report(report: BenchReport, out: Path | None) -> None:
     for table in report.tables():
         _print(table)
-        click.echo()
+        say()
     _show_notes(report.notes, out)
 
 
 def _show_comparison(comparison: Comparison, out: Path | None) -> None:
     _print(comparison.table())
     how = "in turns" if comparison.alternated else "from saved results"
-    click.echo(f"\n{comparison.verdict} ({how}, {comparison.rounds} rounds)")
+    say(f"\n{comparison.verdict} ({how}, {comparison.rounds} rounds)")
     _show_notes(comparison.notes, out)
 
 
@@ -205,17 +206,17 @@ def _print(table: RenderableType) -> None:
     """By click: rich ends the process with 1 where whoever reads has gone."""
     from rich.console import Console
 
-    console = Console(markup=False, highlight=False)
+    console = Console(markup=False, highlight=False, color_system=None)
     with console.capture() as captured:
         console.print(table)
-    click.echo(captured.get(), nl=False)
+    say(captured.get(), nl=False)
 
 
 def _show_notes(notes: tuple[str, ...], out: Path | None) -> None:
     for note in notes:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")
     if out is not None:
-        click.echo(f"saved to {os.fspath(out)}")
+        say(f"saved to {os.fspath(out)}")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ def name_problem(name: str) -> str | None:
         return "it holds control characters"
     if name != name.strip():
         return "it begins or ends with a blank"
+    if not name.strip("."):
+        return "it stands for a folder"
     if name.startswith("-"):
         return "it begins with -, as options do"
     if name.casefold() in RESERVED:

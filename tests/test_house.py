@@ -247,6 +247,20 @@ def test_onnx_runtime_has_one_door() -> None:
     assert '"onnxruntime"' in (ROOT / "edge/models/onnx_runtime.py").read_text("utf-8")
 
 
+def test_what_is_printed_goes_through_one_door() -> None:
+    """`say` spells out what a terminal would obey, in names of files, bundles and devices."""
+    doors = ("edge/console/", "edge/cli/doctor.py")
+    for path in MODULES:
+        name = name_of(path)
+        tools = not name.startswith("benchmarks/") or name == "benchmarks/cli.py"
+        if not tools or name.startswith(doors):
+            continue
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("click.echo", "print"):
+                words = ast.unparse(node)
+                assert "for_terminal" in words or "json" in words or "…'" in words, (name, words)
+
+
 def loaded_by(code: str) -> set[str]:
     """Root names of the modules that a fresh interpreter has loaded after `code`."""
     script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"

@@ -116,9 +116,6 @@ class Enrolled:
 
 def run_enrol(options: EnrolOptions) -> Enrolled:
     """Look, gate, fit, and set all thresholds. Raises a `ToolkitError` for whatever cannot be."""
-    from edge.service.libraries import set_library_settings
-
-    set_library_settings()
     _check(options)
     with (
         logging_to_stderr(quiet=options.quiet),

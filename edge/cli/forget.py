@@ -54,7 +54,8 @@ def run_forget(
         pictures, kept = forget_pictures(name, events_folder)
         _, cached = forget_cached()
         written = forget_in_bundles(found, name, () if used is None else (used,))
-        _settle(bundle, vault, tuple(changed))
+        if device or changed or written:
+            _settle(bundle, vault, tuple(changed))
     paths = tuple(map(str, written))
     unreached = (*(f"{path} cannot be opened: {why}" for path, why in closed), *kept, *cached)
     done = Forgotten(name, device, paths, pictures, sum(changed.values()), visits, unreached)

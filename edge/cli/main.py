@@ -12,6 +12,7 @@ from edge.cli.self_test import self_test
 from edge.cli.service import service
 from edge.cli.visits import VISIT_COMMANDS
 from edge.console.commands import group
+from edge.service.libraries import set_library_settings
 
 EXAMPLES = """
 edge-recognize --camera 0
@@ -27,6 +28,7 @@ def main() -> None:
 
     The default sub-command is 'run': 'edge-recognize --camera 0' recognizes.
     """
+    set_library_settings()
 
 
 for _command in (

@@ -216,7 +216,7 @@ def not_me(
         if as_json:
             emit_json({"schema": 1, "undone": True, "people": list(names)})
         else:
-            click.echo("the last not-me is taken back")
+            say("the last not-me is taken back")
         return
     if visits:
         from edge.cli.ruling import rule

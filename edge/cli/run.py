@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from edge.console.commands import say
 from edge.errors import UsageError
-from edge.service.libraries import set_library_settings
 from edge.service.service import Notifier, Signals, SilentNotifier, logging_to_stderr
 
 if TYPE_CHECKING:
@@ -79,7 +78,6 @@ class RunOptions:
 def run(options: RunOptions) -> None:
     """Recognize until the source ends or a signal comes. Raises `ToolkitError`."""
     check_options(options)
-    set_library_settings()
     with logging_to_stderr(journal=options.systemd, quiet=options.quiet), Signals() as signals:
         _run(options, signals)
 

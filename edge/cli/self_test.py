@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from edge.cli.people import key_file_option
-from edge.console.commands import PATH, command, emit_json, json_option
+from edge.console.commands import PATH, command, emit_json, json_option, say
 
 
 @command(
@@ -72,4 +72,4 @@ def self_test(
         people = {"carried_over": list(carried.names), "dropped": list(carried.dropped)}
         emit_json({**done.to_json(), **people})
     else:
-        click.echo("\n".join(filter(None, [done.text(), carried.text()])))
+        say("\n".join(filter(None, [done.text(), carried.text()])))

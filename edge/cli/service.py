@@ -88,7 +88,7 @@ def _show(unit: Unit, text: str, where: Path | None, out: Path | None, as_json: 
 
         say(f"{where} runs edge-recognize {shlex.join(unit.words)}; enabled and started")
     elif out is None:
-        click.echo(text, nl=False)
+        say(text, nl=False)
 
 
 def _unit(words: Sequence[str], user: str | None, key_file: Path | None, *, install: bool) -> Unit:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import inspect
+import logging
 import os
 import select
 import shlex
@@ -27,7 +28,7 @@ import click
 from edge import __version__
 from edge.console.display_text import for_terminal, without_secrets_of
 from edge.console.json_text import emit_json
-from edge.console.verbosity import verbose_flag
+from edge.console.verbosity import ForTerminal, verbose_flag
 from edge.errors import ToolkitError
 
 DEBUG_VARIABLE = "EDGE_DEBUG"
@@ -308,6 +309,8 @@ def _option(*names_and_attrs: Any, **defaults: Any) -> Decorator[Any]:
 
 def _exit_code(run: Callable[[], Any], *, as_json: bool) -> int:
     """Run a command line to its end and say with which code the process should leave."""
+    if logging.lastResort is not None:  # prints warnings where a command has no handler of its own
+        logging.lastResort.setFormatter(ForTerminal("%(message)s"))
     try:
         with _terminable():
             code = run() or 0
@@ -335,7 +338,8 @@ def _exit_code(run: Callable[[], Any], *, as_json: bool) -> int:
 def _report(
     problem: BaseException, message: str, hint: str | None, code: int, as_json: bool
 ) -> int:
-    message, hint = _one_line(message), _one_line(hint) if hint else None
+    message = _one_line(without_secrets_of(message))
+    hint = _one_line(hint) if hint else None
     if as_json:
         kind = type(problem).__name__
         try:
@@ -367,10 +371,11 @@ def _one_line(text: str) -> str:
     return for_terminal(" ".join(str(text).split()))
 
 
-def say(text: str, *, err: bool = False) -> None:
+def say(text: str = "", *, err: bool = False, nl: bool = True) -> None:
     """Print a text for people, on standard error with `err`; what a terminal would obey in it, as
-    in the names of a bundle or the words of a device, is spelt out (`for_terminal`)."""
-    click.echo(for_terminal(text), err=err)
+    in the names of a bundle, of a file or in the words of a device, is spelt out
+    (`for_terminal`). Every command prints by it. nl: with a new line after it."""
+    click.echo(for_terminal(text), err=err, nl=nl)
 
 
 def _words_of_os_error(problem: OSError) -> tuple[str, str | None]:

@@ -11,6 +11,9 @@ HIDDEN = "***"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+?(?=[\"'),.:;>]*(?:\s|$))")
 """A URL in a sentence, without the marks that end it."""
 
+_AS_PATH = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{2,}):/(?=[^/\s])[^\s;,]+")
+"""A URL that was taken for a path, which makes one slash of two; `C:/` is none."""
+
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _FIRST_PART = re.compile(r"(?=(?:\D*\d){0,5}\D*$)[A-Za-z0-9][A-Za-z0-9_.-]{0,23}")
 """A first part of a path that is a word, as `live` or `h264Preview_01_main`: up to 24 letters and
@@ -54,6 +57,7 @@ def without_secrets_of(text: str, url: str = "") -> str:
     if url:
         text = text.replace(url, without_secrets(url))
     text = _URL.sub(lambda found: without_secrets(found[0]), text)
+    text = _AS_PATH.sub(lambda found: f"{found[1]}:/{HIDDEN}", text)
     for piece in sorted(set(_hidden_pieces(url)), key=len, reverse=True):
         if len(piece) >= _SHORT:
             text = text.replace(piece, HIDDEN)
@@ -66,11 +70,15 @@ def for_terminal(text: str) -> str:
     """A text as a terminal may get it: every control character, also of the C1 set, and everything
     that turns or hides letters, is spelt out, as `\\x1b`; new lines and tabs stay."""
     return "".join(
-        letter
-        if letter.isprintable() or letter in _PLAIN_TOO
-        else letter.encode("unicode_escape").decode("ascii")
+        letter if letter.isprintable() or letter in _PLAIN_TOO else _spelt_out(letter)
         for letter in text
     )
+
+
+def _spelt_out(letter: str) -> str:
+    """One character; a byte of a file's name that is no UTF-8 as such, as `\\xe9`."""
+    raw = letter.encode("utf-8", "surrogateescape") if "\udc80" <= letter <= "\udcff" else b""
+    return f"\\x{raw[0]:02x}" if raw else letter.encode("unicode_escape").decode("ascii")
 
 
 def _shown_path(after: str) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
 from typing import Any, TypeVar
 
+from edge.console.display_text import for_terminal
+
 Item = TypeVar("Item")
 
 BAR_AFTER_S = 2.0
@@ -59,7 +61,7 @@ class ProgressBar:
                 self._bar.update(self._task, completed=self.done, note=self._note)
         elif now >= self._line_at:
             self._line_at = now + LINE_EVERY_S
-            print(self._line(now), file=sys.stderr, flush=True)
+            print(for_terminal(self._line(now)), file=sys.stderr, flush=True)
 
     def _open_bar(self) -> None:
         from rich.console import Console

@@ -20,10 +20,16 @@ LOGGERS = ("edge", "trainer", "export", "benchmarks")
 _handlers: list[logging.Handler] = []
 
 
-class _Line(logging.Formatter):
+class ForTerminal(logging.Formatter):
+    """One message, without codes that a terminal would obey."""
+
     def format(self, record: logging.LogRecord) -> str:
-        name = record.name.rpartition(".")[2]
-        return for_terminal(f"[{name}] {super().format(record)}")
+        return for_terminal(super().format(record))
+
+
+class _Line(ForTerminal):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"[{record.name.rpartition('.')[2]}] {super().format(record)}"
 
 
 def is_verbose() -> bool:

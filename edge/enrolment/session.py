@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.console.display_text import for_terminal
 from edge.console.progress import progress_bar
 from edge.enrolment.guide import Guide
 from edge.enrolment.samples import SEEN_ALREADY, Offer, SampleSet
@@ -48,7 +49,7 @@ class Voice:
         if self._quiet or now_s - self._at_s < pause_s:
             return
         self._said, self._at_s = (words, count), now_s
-        print(f"[{count}/{wanted}] {words}", file=sys.stderr, flush=True)
+        print(for_terminal(f"[{count}/{wanted}] {words}"), file=sys.stderr, flush=True)
 
 
 def sit_for(

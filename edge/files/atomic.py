@@ -38,6 +38,8 @@ def atomic_file(target: Path, *, private: bool = False) -> Iterator[Path]:
         _flush_file(temporary, private=private)
         os.replace(temporary, target)
         flush_folder(target.parent)
+    except OSError as problem:
+        raise _about(problem, target) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -55,6 +57,8 @@ def atomic_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         publish_folder(temporary, target, replace=replace)
+    except OSError as problem:
+        raise _about(problem, target) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -160,6 +164,14 @@ def _flush_file(path: Path, *, private: bool) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _about(problem: OSError, target: Path) -> OSError:
+    """The problem with the name of the file where it has none: a write to a full disk does not
+    say which."""
+    if problem.filename is None and problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        problem.filename = str(target)
+    return problem
 
 
 def _create(path: Path, *, private: bool) -> None:

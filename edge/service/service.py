@@ -13,8 +13,7 @@ import time
 from types import FrameType, TracebackType
 from typing import Any
 
-from edge.console.display_text import for_terminal
-from edge.console.verbosity import is_verbose, spoken_for
+from edge.console.verbosity import ForTerminal, is_verbose, spoken_for
 
 LOG_SAME_EVERY_S = 60.0
 """The same message is logged at most this often."""
@@ -180,14 +179,7 @@ class RateLimit(logging.Filter):
         return True
 
 
-class _Plain(logging.Formatter):
-    """One message, without codes that a terminal would obey."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return for_terminal(super().format(record))
-
-
-class _Priority(_Plain):
+class _Priority(ForTerminal):
     """`<4>message`, as journald reads priorities from standard error."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -204,7 +196,7 @@ def logging_to_stderr(*, journal: bool = False, quiet: bool = False) -> Any:
     """
     logger = logging.getLogger("edge")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Priority("%(message)s") if journal else _Plain("%(message)s"))
+    handler.setFormatter(_Priority("%(message)s") if journal else ForTerminal("%(message)s"))
     handler.addFilter(RateLimit())
     level = logger.level
     usual = logging.ERROR if quiet else logging.INFO

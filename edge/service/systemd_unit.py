@@ -15,8 +15,9 @@ from edge.errors import UsageError
 from edge.files.platform import home_of
 from edge.sources.files import is_url
 
-NETWORK_OPTIONS = ("--serve", "--mqtt", "--webhook")
-"""Outputs that need the network; without any of them the service has none at all."""
+NETWORK_OPTIONS = ("--serve", "--mqtt", "--webhook", "--on-match", "--on-unknown", "--on-left")
+"""Outputs that need the network, or may need it, as the programs of users do; without any of them
+the service has none at all."""
 
 WATCHDOG_S = 30
 """Without progress for so long, the service is started again; a lost camera that is being looked

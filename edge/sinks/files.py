@@ -16,7 +16,7 @@ from edge.files.formats import encoder_of, printable, written_name
 from edge.files.image import write_picture
 from edge.sinks.base import Judged, Sink
 from edge.sources.files import FolderSource, Source
-from edge.sources.film import FALLBACK_FPS
+from edge.sources.film import FALLBACK_FPS, opencv_name
 
 VIDEO_CODECS = {".avi": "MJPG", ".mp4": "mp4v", ".m4v": "mp4v", ".mkv": "FFV1", ".webm": "VP80"}
 """Codec for each suffix, of those that the OpenCV wheels can write; FFV1 loses nothing."""
@@ -209,6 +209,7 @@ def saver_for(target: Path, source: Source) -> Sink:
         _check_suffix(target, encoder_of(target) is not None, "a picture", "NAME.png or NAME.jpg")
         return PictureSaver(target)
     _check_suffix(target, suffix in VIDEO_CODECS, "a video", f"NAME{', NAME'.join(VIDEO_CODECS)}")
+    opencv_name(target)
     return VideoSaver(target, source.fps, live=source.live)
 
 

@@ -16,7 +16,7 @@ from edge.errors import PictureError, SourceError, UsageError
 from edge.files.formats import READ_NAMES, PictureFormat, is_picture, printable
 from edge.files.image import picture_header, read_picture
 from edge.files.listing import list_folder
-from edge.sources.film import FALLBACK_FPS, Film, open_film
+from edge.sources.film import FALLBACK_FPS, Film, lacks_index, open_film
 
 URL_SCHEMES = ("http", "https", "rtsp", "rtsps")
 """Network sources that OpenCV's FFmpeg reads."""
@@ -201,10 +201,7 @@ class VideoSource(Source):
         self._waiting = None if self._film is None else self._film.read()
         if self._film is None or self._waiting is None:
             self.close()
-            raise SourceError(
-                f"{self.name} is neither a video nor a picture that can be read",
-                hint="give a video such as MP4, MKV, AVI or GIF, a picture, or a folder of them",
-            )
+            raise _unreadable_video(self.path)
         self.fps = self._film.fps or FALLBACK_FPS
         self.total = self._film.total
 
@@ -233,6 +230,22 @@ class VideoSource(Source):
             film.close()
 
 
+def _unreadable_video(path: Path) -> SourceError:
+    """Why a file is no video, as far as it can be told."""
+    name = printable(path)
+    if path.stat().st_size == 0:
+        return SourceError(f"{name} is empty", hint="copy it again")
+    if lacks_index(path):
+        return SourceError(
+            f"{name} was cut off: it lacks the index (moov) without which no frame can be found",
+            hint="copy it again, or let the recorder end before the file is taken",
+        )
+    return SourceError(
+        f"{name} is neither a video nor a picture that can be read",
+        hint="give a video such as MP4, MKV, AVI or GIF, a picture, or a folder of them",
+    )
+
+
 def is_url(text: str) -> bool:
     """Whether `text` names a network stream."""
     return text.partition("://")[0].lower() in URL_SCHEMES and "://" in text
@@ -246,9 +259,7 @@ def file_source(path: Path) -> Source:
     if path.is_dir():
         return FolderSource(path)
     if not path.exists():
-        raise SourceError(
-            f"there is no file or folder {printable(path)}", hint="check the path of --source"
-        )
+        raise SourceError(f"there is no file or folder {printable(path)}", hint="check the path")
     if not path.is_file():
         raise UsageError(
             f"{path} is neither a file nor a folder", hint="open devices with --camera instead"

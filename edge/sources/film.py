@@ -137,26 +137,52 @@ class Film:
         self._capture.release()
 
 
-def open_film(path: Path) -> Film | None:
-    """The film in a file, None where FFmpeg finds none. Raises `SourceError` for a name that OpenCV
-    cannot take and for frames that would not fit the memory."""
+def opencv_name(path: Path) -> str:
+    """The path as OpenCV takes it for videos. Raises `SourceError` for one that is not UTF-8, with
+    which OpenCV would end the process."""
     try:
-        name = str(path).encode("utf-8").decode()
-    except UnicodeEncodeError:  # OpenCV would end the process
+        return str(path).encode("utf-8").decode()
+    except UnicodeEncodeError:
         raise SourceError(
             f"the name of {printable(path)} is not UTF-8, and OpenCV opens no such video",
             hint="rename it",
         ) from None
+
+
+def open_film(path: Path) -> Film | None:
+    """The film in a file, None where FFmpeg finds none. Raises `SourceError` for a name that OpenCV
+    cannot take and for frames that would not fit the memory."""
+    name = opencv_name(path)
     capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
     if not capture.isOpened():
         capture.release()
         return None
     film = Film(capture, display_rotation(path))
-    if film.too_large is not None:
+    too_large = film.too_large
+    if too_large is not None:
         film.close()
-        width, height = film.too_large
-        raise SourceError(f"{name} has frames of {width}x{height} px, more than any camera")
+        width, height = too_large
+        raise SourceError(
+            f"{name} has frames of {width}x{height} px, more than the "
+            f"{MAX_PIXELS // 1_000_000} million that are decoded",
+            hint="make it smaller",
+        )
     return film
+
+
+def lacks_index(path: Path) -> bool:
+    """Whether a file begins as an MP4 or MOV does and has no whole index: it was cut off, or its
+    recorder never ended it (ISO/IEC 14496-12, 8.2.1)."""
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, 2)
+            stream.seek(0)
+            if stream.read(12)[4:8] not in (b"ftyp", b"wide", b"mdat"):
+                return False
+            indexes = [end for kind, _, end in boxes(stream, 0, None) if kind == b"moov"]
+    except (OSError, ValueError, struct.error):
+        return False
+    return not any(end <= size for end in indexes)
 
 
 def display_rotation(path: Path) -> int | None:

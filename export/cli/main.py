@@ -19,6 +19,7 @@ from edge.console.commands import (
     quiet_option,
     say,
 )
+from edge.service.libraries import set_library_settings
 
 FORMATS = ("auto", "all", "tflite-float32", "tflite-float16", "tflite-dynamic", "tflite-int8",
            "onnx-float32", "onnx-int8", "keras", "savedmodel")  # fmt: skip
@@ -53,6 +54,7 @@ log_option = click.option(
 )
 def main() -> None:
     """Make bundles from the runs of edge-train, and inspect them."""
+    set_library_settings()
 
 
 @main.command(

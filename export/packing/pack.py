@@ -14,6 +14,7 @@ from edge.bundle.signature import PrivateKey, PublicKey
 from edge.bundle.writer import BundleWriter
 from edge.errors import UsageError
 from edge.files.atomic import atomic_file
+from edge.files.formats import printable
 from export.console.noise import default_log, start_log
 from export.gate.candidate import DEPLOYED, Candidate, passed, reason, table
 from export.heads.gather import Persons, gather
@@ -190,6 +191,10 @@ def _check_out(out: Path) -> None:
         raise UsageError(f"{out} is no bundle's name", hint=f"give -o NAME{SUFFIX}")
     if out.is_dir():
         raise UsageError(f"{out} is a folder", hint=f"give -o NAME{SUFFIX}")
+    if not out.stem.isprintable():
+        raise UsageError(
+            f"a bundle cannot be called {printable(out.stem)}", hint=f"give another -o NAME{SUFFIX}"
+        )
 
 
 def _serial(options: PackOptions) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,13 @@ def test_what_was_there_stays_when_something_fails(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no"):
         fail()
     assert target.read_text() == "old"
+
+    def fill() -> None:
+        with atomic_file(target), open("/dev/full", "wb", buffering=0) as full:
+            full.write(b"x")
+
+    with pytest.raises(OSError, match=rf"No space left on device: '{re.escape(str(target))}'"):
+        fill()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "old").touch()
     with pytest.raises(FileNotFoundError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -62,6 +64,16 @@ def test_no_part_of_a_secret_is_shown(place: str, secret: str) -> None:
 )
 def test_what_is_shown(url: str, shown: str) -> None:
     assert without_secrets(url) == shown
+
+
+def test_a_url_that_was_taken_for_a_path_shows_no_secret() -> None:
+    said = f"there is no file or folder {Path('http://me:s3cret@10.0.0.2/live')}; check the path"
+    assert without_secrets_of(said) == "there is no file or folder http:/***; check the path"
+    assert without_secrets_of("C:/me and a:/b, not read") == "C:/me and a:/b, not read"
+
+
+def test_bytes_of_a_name_that_are_no_utf8_are_spelt_out() -> None:
+    assert for_terminal(os.fsdecode(b"caf\xe9.jpg")) == "caf\\xe9.jpg"
 
 
 def test_short_secrets_are_hidden_as_words() -> None:

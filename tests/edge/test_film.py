@@ -105,6 +105,49 @@ def test_a_whole_video_is_no_oddity(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert not caplog.records
 
 
+def avi(frame: bytes, size_px: tuple[int, int], count: int) -> bytes:
+    """An AVI of MJPEG as a camera writes it, whose header says `size_px` (AVI RIFF, OpenDML)."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+    (width, height), area = size_px, size_px[0] * size_px[1]
+    main = struct.pack("<14I", 40_000, 0, 0, 16, count, 0, 1, 0, width, height, 0, 0, 0, 0)
+    head = b"vidsMJPG" + struct.pack("<IHH8I4h", 0, 0, 0, 0, 1, 25, 0, count, 0, 0, 0, 0, 0, 0, 0)
+    form = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 24, b"MJPG", 3 * area, 0, 0, 0, 0)
+    streams = chunk(b"LIST", b"strl" + chunk(b"strh", head) + chunk(b"strf", form))
+    frames = b"movi" + chunk(b"00dc", frame) * count
+    heads = chunk(b"LIST", b"hdrl" + chunk(b"avih", main) + streams)
+    return chunk(b"RIFF", b"AVI " + heads + chunk(b"LIST", frames))
+
+
+def test_frames_that_would_not_fit_are_refused(tmp_path: Path) -> None:
+    """Whatever the file's header says of them."""
+    side = 8000
+    large = cv2.imencode(".jpg", np.zeros((side, side), np.uint8))[1].tobytes()
+    for number, size in enumerate([(side, side), (320, 240)]):
+        path = tmp_path / f"{number}.avi"
+        path.write_bytes(avi(large, size, 2))
+        with pytest.raises(SourceError, match=f"frames of {side}x{side} px, more than the 50 mill"):
+            file_source(path).open()
+    (tmp_path / "small.avi").write_bytes(avi(jpeg(0), SIZE, 3))
+    with file_source(tmp_path / "small.avi") as source:
+        assert len(list(source)) == 3
+
+
+def test_a_file_without_its_index_says_so(tmp_path: Path) -> None:
+    """As a recorder that lost its power leaves it, and as the first part of a copy."""
+    whole = write_mjpeg(tmp_path / "whole.mp4", 30, "mp4v")
+    (tmp_path / "sent.mp4").write_bytes(faststart(whole)[:500])
+    (tmp_path / "lost.mp4").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    for name in ("sent.mp4", "lost.mp4"):
+        with pytest.raises(SourceError, match=f"{name} was cut off: it lacks the index"):
+            file_source(tmp_path / name).open()
+    (tmp_path / "empty.mp4").touch()
+    with pytest.raises(SourceError, match=r"empty.mp4 is empty"):
+        file_source(tmp_path / "empty.mp4").open()
+
+
 class Tape:
     """A capture with time stamps as told; OpenCV writes none that jump."""
 

@@ -128,6 +128,16 @@ def test_the_last_one_takes_the_folder_along() -> None:
     assert not people_folder().exists()
 
 
+def test_who_is_not_known_changes_nothing() -> None:
+    """Thresholds of the device stay set for the bundle in use, whichever would be found now."""
+    path = install([HEADS["Eva"]])
+    enrolled(path, "Benedikt", BENS)
+    before = bytes_below(people_folder())
+    install([])
+    assert call("forget", "Nobody-here").exit_code == 1
+    assert bytes_below(people_folder()) == before
+
+
 def test_what_was_kept_of_them_against_others() -> None:
     """Benedikt was taken for Ana, and that was taken back: his pictures lie in her file."""
     path = install([])

@@ -22,7 +22,7 @@ from trainer.cli.main import main as edge_train
 
 BAD = [
     "", "  ", "unknown", "Unknown", "UNCERTAIN", "somebody unknown", "--x", "-", "a/b", "../b",
-    "a#", "+", "a\nb", "a\x1b[2Jb", "a\u202eb", " ana", "ana ", "x" * 121,
+    "a#", "+", "a\nb", "a\x1b[2Jb", "a\u202eb", " ana", "ana ", "x" * 121, ".", "..", "caf\udce9",
 ]  # fmt: skip
 GOOD = [
     "ana",

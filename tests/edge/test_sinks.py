@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import stat
 import sys
 import threading
@@ -20,7 +21,7 @@ import numpy as np
 import pytest
 from faked import ADA, BEN, BLURRED, NOBODY, STRANGER, picture, result, write_video
 
-from edge.errors import InputError, RefusedError, SinkError, UsageError
+from edge.errors import InputError, RefusedError, SinkError, SourceError, UsageError
 from edge.people.event_pictures import event_pictures, kept_faces, pictures_of
 from edge.sinks import files as saving
 from edge.sinks import window
@@ -396,12 +397,11 @@ def test_a_full_disk_ends_a_video_and_keeps_it(tmp_path: Path) -> None:
     sink = VideoSaver(target, 10.0, live=False)
 
     def run() -> None:
-        with FanOut([sink]) as fan:
+        with FanOut([sink], lossless=True) as fan:
             for frame in range(saving._SPACE_EVERY + 20):
                 if frame == 50:
                     sink._spare_bytes = 10**18
                 fan.put(judged(ADA, frame=frame))
-                time.sleep(0.002)
 
     with pytest.raises(RefusedError, match="ends here: the disk"):
         run()
@@ -474,6 +474,8 @@ def test_what_cannot_be_saved_so(tmp_path: Path) -> None:
         (folder, "one.png", "is a file"),
         (folder, "full/inside", "lies in the folder"),
     ]
+    with pytest.raises(SourceError, match=r"x\\xe9.mkv is not UTF-8"):
+        saver_for(tmp_path / os.fsdecode(b"x\xe9.mkv"), video)  # OpenCV would end the process
     for source, name, words in refused:
         with pytest.raises(UsageError, match=words):
             saver_for(tmp_path / name, source)

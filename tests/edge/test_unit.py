@@ -50,6 +50,8 @@ def test_what_it_runs_and_how_it_is_watched() -> None:
         (("--camera", "0", "--webhook", "https://example.org"), True),
         (("--camera", "rtsp://10.0.0.2/live"), True),
         (("--source=http://10.0.0.2/x.mjpg",), True),
+        (("--camera", "0", "--on-match", "curl -s http://192.0.2.1/hello"), True),
+        (("--camera", "0", "--on-left=mosquitto_pub -h door -t x -m y"), True),
     ],
 )
 def test_no_network_unless_something_needs_it(words: tuple[str, ...], network: bool) -> None:

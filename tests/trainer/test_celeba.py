@@ -15,6 +15,7 @@ from edge.errors import DataError, InputError
 from edge.faces.canonical import ARCFACE, ARCFACE_WHOLE, CELEBA, WIDE
 from trainer.data.celeba import read_faces, read_folder
 from trainer.data.crops import crop_array
+from trainer.data.label_files import read_numbers
 from trainer.data.landmarks import assumed_points, find_landmarks
 from trainer.data.table import FIRST_OWN_IDENTITY, concat
 from trainer.drawn.dataset import write_celeba
@@ -127,6 +128,29 @@ def test_lists_as_spreadsheets_write_them(
     assert table.attributes == tuple(NAMES)
     assert np.array_equal(table.labels, labels)
     assert table.identity.tolist() == [8, 9, 10, 11, 12, 13]
+
+
+@pytest.mark.parametrize(
+    ("on", "off"), [("TRUE", "FALSE"), ("WAHR", "FALSCH"), ("1,0", "0,0"), ("1.0", "-1.0")]
+)
+def test_labels_as_spreadsheets_change_them(tmp_path: Path, on: str, off: str) -> None:
+    labels = celeba(tmp_path)
+    (tmp_path / "list_attr_celeba.txt").unlink()
+    rows = [[f"{n:06d}.jpg", *(on if v else off for v in r)] for n, r in enumerate(labels, start=1)]
+    text = "\r\n".join(";".join(row) for row in [["image_id", *NAMES], *rows])
+    (tmp_path / "list_attr_celeba.csv").write_bytes(text.encode("utf-16-le"))
+    assert np.array_equal(read_faces(tmp_path).labels, labels)
+
+
+def test_numbers_as_pandas_and_r_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "identity_CelebA.csv"
+    path.write_text("image_id;identity\na.jpg;7.0\nb.jpg;8,0\n")
+    assert read_numbers(path) == {"a.jpg": 7, "b.jpg": 8}
+    (tmp_path / "r.txt").write_text('"a.jpg" "7"\n"b.jpg" "8"\n')
+    assert read_numbers(tmp_path / "r.txt") == {"a.jpg": 7, "b.jpg": 8}
+    path.write_text("image_id,identity\na.jpg,anna\nb.jpg,ben\n")
+    with pytest.raises(DataError, match="line 2: 'anna' is no number"):
+        read_numbers(path)
 
 
 def test_lines_of_spreadsheets_are_counted_as_they_stand(tmp_path: Path) -> None:

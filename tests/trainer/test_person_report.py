@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -19,6 +20,7 @@ from edge.heads.head import Head
 from trainer.cli.main import main as edge_train
 from trainer.drawn import DrawnPerson
 from trainer.drawn.dataset import write_photos
+from trainer.report.page import page, paragraph
 from trainer.report.person_plot import det, heads_chart, histogram, strangers_of
 
 PNG = re.compile(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]*)"')
@@ -89,6 +91,10 @@ def test_names_are_escaped(run: Path) -> None:
     page = (run / "report.html").read_text()
     assert "Is it Zoë &lt;b&gt;&amp;amp;?" in page
     assert NAME not in page
+
+
+def test_names_that_are_no_utf8_are_spelt_out() -> None:
+    assert "fol\\xe9/a.jpg" in page("x", [paragraph(os.fsdecode(b"fol\xe9/a.jpg"))])
 
 
 def test_the_confusion_stands_beside_the_trivial_answers(run: Path) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
+from edge.console.commands import say
 from edge.errors import InputError, RefusedError, UsageError
 from edge.files.atomic import publish_folder
 from trainer.base.settings import CHECKPOINT, SETTINGS_JSON, BaseSettings
@@ -77,7 +77,7 @@ def train_base(settings: BaseSettings, command: str) -> BaseResult:
         data.lessons(),
         data.part(VALIDATION),
         settings.working_folder,
-        report=lambda line: None if settings.quiet else click.echo(line, err=True),
+        report=lambda line: None if settings.quiet else say(line, err=True),
         on_epoch=_tensorboard(settings.tensorboard),
         start=_start(settings, data, teacher),
         quiet=settings.quiet,
@@ -121,7 +121,7 @@ def _export(settings: BaseSettings, data: Any) -> None:
         quiet=settings.quiet,
     )
     if not settings.quiet:
-        click.echo(f"wrote {count} augmented pictures to {settings.export_augmented}", err=True)
+        say(f"wrote {count} augmented pictures to {settings.export_augmented}", err=True)
 
 
 def _start(settings: BaseSettings, data: Any, teacher: Any) -> Any:

@@ -16,6 +16,7 @@ from edge.console.commands import (
     names_option,
     out_option,
     quiet_option,
+    say,
     seed_option,
     threads_option,
 )
@@ -334,4 +335,4 @@ def attributes_command(context: click.Context, **options: Any) -> None:
     if as_json:
         emit_json(result.to_json())
     else:
-        click.echo(result.text())
+        say(result.text())

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from edge.console.commands import PATH, command, emit_json, json_option, quiet_option, seed_option
+from edge.console.commands import (
+    PATH,
+    command,
+    emit_json,
+    json_option,
+    quiet_option,
+    say,
+    seed_option,
+)
 
 
 @command(
@@ -48,4 +56,4 @@ def audit_command(
     if as_json:
         emit_json(found.to_json())
     else:
-        click.echo(describe(found))
+        say(describe(found))

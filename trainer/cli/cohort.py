@@ -15,6 +15,7 @@ from edge.console.commands import (
     names_option,
     out_option,
     quiet_option,
+    say,
     seed_option,
     threads_option,
 )
@@ -130,17 +131,15 @@ def cohort_command(
             }
         )
         return
-    click.echo(
+    say(
         f"{out}: {len(cohort.embeddings)} embeddings of {counts.people} people, "
         f"{counts.pictures} pictures as {', '.join(plan.variants)}"
     )
     if len(groups) > 1:
         parts = [f"{name} {people}" for name, people in cohort.people_of_groups.items()]
-        click.echo(f"groups: {', '.join(parts)}")
+        say(f"groups: {', '.join(parts)}")
     if counts.unusable or counts.repeated:
-        click.echo(
-            f"left out: {counts.unusable} pictures without a face, {counts.repeated} repeated ones"
-        )
+        say(f"left out: {counts.unusable} pictures without a face, {counts.repeated} repeated ones")
 
 
 def named_groups(words: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:

@@ -16,6 +16,7 @@ from edge.console.commands import (
     out_option,
     person_name_option,
     quiet_option,
+    say,
     seed_option,
     threads_option,
 )
@@ -142,4 +143,4 @@ def direct_command(**options: Any) -> None:
     if settings.as_json:
         emit_json(result.to_json())
     else:
-        click.echo(result.text())
+        say(result.text())

@@ -15,6 +15,7 @@ from edge.console.commands import (
     json_option,
     names_option,
     quiet_option,
+    say,
     seed_option,
     threads_option,
 )
@@ -110,7 +111,7 @@ def evaluate_base_command(
     if as_json:
         emit_json(result)
     else:
-        click.echo("\n".join(_lines(result)))
+        say("\n".join(_lines(result)))
 
 
 def _measure(

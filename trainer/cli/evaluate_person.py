@@ -15,6 +15,7 @@ from edge.console.commands import (
     emit_json,
     json_option,
     quiet_option,
+    say,
     threads_option,
 )
 from edge.errors import UsageError
@@ -120,4 +121,4 @@ def evaluate_person_command(
         emit_json({"run": str(run), "name": evaluation.head.name, **evaluation.figures()})
         return
     for line in evaluation.lines():
-        click.echo(line)
+        say(line)

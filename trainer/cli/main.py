@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge.console.commands import group
+from edge.service.libraries import set_library_settings
 from trainer.cli.attributes import attributes_command
 from trainer.cli.audit import audit_command
 from trainer.cli.cohort import cohort_command
@@ -22,6 +23,7 @@ from trainer.cli.person import person_command
 )
 def main() -> None:
     """Train bases and heads on a workstation, for a Raspberry Pi."""
+    set_library_settings()
 
 
 main.add_command(audit_command)

@@ -18,6 +18,7 @@ from edge.console.commands import (
     out_option,
     person_name_option,
     quiet_option,
+    say,
     seed_option,
     threads_option,
 )
@@ -186,7 +187,7 @@ def person_command(
     if settings.as_json:
         emit_json(result.to_json())
     else:
-        click.echo(result.text())
+        say(result.text())
 
 
 def _export(
@@ -226,7 +227,7 @@ def _export(
         seed=settings.seed,
         quiet=settings.quiet,
     )
-    click.echo(f"wrote {count} augmented pictures to {folder}", err=True)
+    say(f"wrote {count} augmented pictures to {folder}", err=True)
 
 
 def _check_task(

@@ -15,8 +15,11 @@ import numpy as np
 from edge.errors import DataError
 from trainer.data.table import UNKNOWN, UNLABELLED
 
-_DELIMITERS = (",", ";", "\t", "|")
+_DELIMITERS = (",", ";", "\t", "|", " ")
 _SEPARATOR = re.compile(r"\s*sep=(?P<delimiter>[,;|\t])\r?\n", re.IGNORECASE)
+_WHOLE = re.compile(r"([+-]?\d{1,19})(?:[.,]0+)?")
+"""A whole number; a spreadsheet or pandas writes `7222.0` where a cell of the column was empty."""
+
 _SNIFFED = 20
 """Lines at the beginning that tell the delimiter."""
 
@@ -76,8 +79,8 @@ def read_labels(path: Path) -> LabelFile:
 def spreadsheet_rows(text: str) -> list[tuple[int, list[str]]]:
     """Line numbers from 1 and cells, without spaces around them, of the lines that are not blank.
 
-    The delimiter is whichever of comma, semicolon, tab and bar makes the first lines the same
-    width; a line `sep=;`, as Excel writes it, says so itself.
+    The delimiter is whichever of comma, semicolon, tab, bar and blank makes the first lines as wide
+    as each other; a line `sep=;`, as Excel writes it, says so itself.
     """
     named = _SEPARATOR.match(text)
     if named:
@@ -87,9 +90,16 @@ def spreadsheet_rows(text: str) -> list[tuple[int, list[str]]]:
     before = 1 if named else 0
     rows = [(before + reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     rows = [(line, cells) for line, cells in rows if any(cells)]
-    while rows and len(rows[0][1]) > 1 and not any(cells[-1] for _, cells in rows):
-        rows = [(line, cells[:-1]) for line, cells in rows]
-    return rows
+    widest = max((_filled(cells) for _, cells in rows), default=0)
+    wide = max(widest, 1)
+    return [(line, cells[:wide]) for line, cells in rows]
+
+
+def _filled(cells: list[str]) -> int:
+    """How many cells there are up to the last one that is not empty."""
+    if cells[-1:] > [""]:
+        return len(cells)
+    return max((n for n, cell in enumerate(cells, start=1) if cell), default=0)
 
 
 def read_text(path: Path) -> str:
@@ -99,8 +109,9 @@ def read_text(path: Path) -> str:
     except OSError as problem:
         raise DataError(f"cannot read {path}: {problem.strerror}") from None
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    narrow = "utf-16-le" if data[1:2] == b"\0" else "utf-8-sig"  # names of pictures are ASCII
     try:
-        return data.decode("utf-16" if wide else "utf-8-sig")
+        return data.decode("utf-16" if wide else narrow)
     except UnicodeDecodeError:
         raise DataError(
             f"{path} is no text in UTF-8", hint="save it again as CSV in UTF-8, or fetch it again"
@@ -128,15 +139,20 @@ def read_numbers(path: Path) -> dict[str, int]:
     Raises `DataError` with the line number for a line of another form.
     """
     result: dict[str, int] = {}
-    for line, cells in _lines(path):
-        if not result and len(cells) == 2 and not _is_integer(cells[1]):
-            continue  # a header
-        if len(cells) == 1 and not result and _is_integer(cells[0]):
-            continue  # a count
+    lines = _lines(path)
+    if lines and len(lines[0][1]) == 1 and _is_integer(lines[0][1][0]):
+        lines = lines[1:]  # a count
+    if lines and len(lines[0][1]) == 2 and not _is_integer(lines[0][1][1]):
+        lines = lines[1:]  # a header
+    for line, cells in lines:
         if len(cells) != 2:
             raise DataError(f"{path}, line {line}: expected a picture name and a number")
         result[cells[0]] = _integer(path, line, cells[1])
     return result
+
+
+_WORDS = {"TRUE": "1", "FALSE": "0", "WAHR": "1", "FALSCH": "0", "VERDADERO": "1", "FALSO": "0"}
+"""What spreadsheets write for 1 and 0 in English, German and Spanish."""
 
 
 class _Negative:
@@ -155,11 +171,13 @@ class _Negative:
             return [self.label(cell, line) for cell in cells]
 
     def label(self, cell: str, line: int) -> int:
-        if cell in ("1", "+1", "1.0"):
+        value = _WORDS.get(cell.upper(), _WHOLE.sub(r"\1", cell))
+        if value in ("1", "+1"):
+            self._known[cell] = 1
             return 1
-        if cell == "":
+        if value == "":
             return UNLABELLED
-        value = {"0": "0", "0.0": "0", "-1": "-1", "-1.0": "-1"}.get(cell)
+        value = value if value in ("0", "-1") else None
         if value is None:
             raise DataError(
                 f"{self.path}, line {line}: '{cell}' is no label",
@@ -222,15 +240,11 @@ def _no_repeats(path: Path, names: list[str]) -> None:
 def _integer(path: Path, line: int, cell: str) -> int:
     if not _is_integer(cell):
         raise DataError(f"{path}, line {line}: '{cell}' is no number")
-    return int(cell)
+    return int(_WHOLE.sub(r"\1", cell))
 
 
 def _is_integer(cell: str) -> bool:
-    try:
-        int(cell)
-    except ValueError:
-        return False
-    return True
+    return _WHOLE.fullmatch(cell) is not None
 
 
 def _is_number(cell: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
+from edge.files.formats import printable
 from trainer.run_folder import Run, installed_versions
 
 HARDEST = 8
@@ -28,8 +29,9 @@ font-size:.8rem} img{max-width:100%} figure img{width:112px;image-rendering:auto
 
 
 def page(title: str, parts: Sequence[str]) -> str:
-    """A whole page of parts that are HTML already."""
-    return (
+    """A whole page of parts that are HTML already; bytes of file names that are no UTF-8 are
+    spelt out."""
+    return printable(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>"
