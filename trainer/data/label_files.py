@@ -177,8 +177,7 @@ class _Negative:
             return 1
         if value == "":
             return UNLABELLED
-        value = value if value in ("0", "-1") else None
-        if value is None:
+        if value not in ("0", "-1"):
             raise DataError(
                 f"{self.path}, line {line}: '{cell}' is no label",
                 hint="labels are -1 and 1, or 0 and 1",
