@@ -7,6 +7,7 @@ from edge.cli.data import data
 from edge.cli.device_id import device_id_command
 from edge.cli.doctor import doctor
 from edge.cli.people import COMMANDS
+from edge.cli.rename import rename_command
 from edge.cli.run_command import run_command
 from edge.cli.self_test import self_test
 from edge.cli.service import service
@@ -36,6 +37,7 @@ for _command in (
     doctor,
     *COMMANDS,
     *VISIT_COMMANDS,
+    rename_command,
     adapt,
     data,
     self_test,

@@ -180,7 +180,7 @@ def enrol(as_json: bool, **options: Any) -> None:
 @click.option(
     "--undo",
     is_flag=True,
-    help="Undo the last not-me or name, if nothing has changed since.",
+    help="Undo the last not-me, name or rename, if nothing has changed since.",
 )
 @bundle_option(help="Use this bundle; by default the one that 'edge-recognize run' uses.")
 @key_file_option
@@ -212,7 +212,7 @@ def not_me(
             )
         from edge.visits.rulings import take_back_last
 
-        names = take_back_last(options["key_file"])
+        names = take_back_last(options["key_file"], options["bundle"])
         if as_json:
             emit_json({"schema": 1, "undone": True, "people": list(names)})
         else:

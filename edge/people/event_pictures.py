@@ -25,6 +25,9 @@ _NUMBERED = re.compile(rf"{PREFIX}(?:(\d{{8}})-)?(\d{{8}}T[0-9.]+)-(.*)")
 NOBODY = "unknown"
 """What stands in an event's name for who was not recognized."""
 
+LONGEST_WHO = 80
+"""Letters of who came, in an event's name."""
+
 AROUND = 0.75
 """What is kept around a face, in sizes of its box, to each side: enough to find it again."""
 
@@ -96,6 +99,25 @@ def pictures_of(folder: Path, person: str) -> tuple[Path, ...]:
         if stem in stems or slug(person) in _who(stem).split("-"):
             found.append(path)
     return tuple(found)
+
+
+def rename_pictures(folder: Path, old: str, new: str) -> int:
+    """Give the files of events that show or name somebody their new name; how many. What is drawn
+    into annotated pictures stays."""
+    stems = {path.name.removesuffix(PICTURE) for path in pictures_of(folder, old)}
+    stems = {stem.removesuffix(FACE).rpartition("=")[0] or stem for stem in stems}
+    count = 0
+    for stem in sorted(stems):
+        who = [slug(new) if each == slug(old) else each for each in _who(stem).split("-")]
+        fresh = stem.removesuffix(_who(stem)) + "-".join(who)[:LONGEST_WHO]
+        for path in (*folder.glob(f"{stem}=*{FACE}"), folder / (stem + PICTURE)):
+            key = path.name.removesuffix(FACE).rpartition("=")[2]
+            key = person_key(new) if key == person_key(old) else key
+            ending = f"={key}{FACE}" if path.name.endswith(FACE) else PICTURE
+            if path.exists() and path.name != fresh + ending:
+                path.replace(folder / (fresh + ending))
+                count += 1
+    return count
 
 
 def pictures_of_anybody(folder: Path) -> tuple[Path, ...]:

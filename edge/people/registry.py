@@ -71,6 +71,7 @@ class Known:
             "far_upper_95": facts.get("far_upper_95"),
             "groups": facts.get("groups"),
             "groups_rejected": facts.get("groups_rejected"),
+            "frr_upper_95": facts.get("frr_upper_95"),
             "not_me": 0 if self.person is None else self.person.mistaken,
             "warnings": list(facts.get("warnings", [])),
         }
@@ -174,9 +175,19 @@ class Registry:
         other.people = people
         return other
 
-    def keep(self, people: People) -> None:
+    def keep(self, people: People, *, can_undo: bool = True) -> None:
         """Let these people be known from now on, in a way that can be taken back once."""
-        self._keep(people, can_undo=True)
+        self._keep(people, can_undo=can_undo)
+
+    def renamed(self, old: str, new: str) -> People:
+        """Who would be known, were somebody enrolled here called otherwise; thresholds stay."""
+        persons = tuple(
+            replace(p, head=replace(p.head, name=new)) if (p.name, p.replaces) == (old, "") else p
+            for p in self.people.persons
+        )
+        settled = self.people.calibrated_for == self._fingerprint(self.people.persons)
+        known_for = self._fingerprint(persons) if settled else ""
+        return replace(self.people, persons=persons, calibrated_for=known_for)
 
     def fitted(self, albums: Sequence[tuple[Person, Album]]) -> People:
         """People of another base, with what their pictures are on this one; nothing is written.

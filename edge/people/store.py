@@ -196,6 +196,14 @@ def stage_people(folder: Path, people: People, vault: Encryption) -> None:
     remove_files(_left_behind(folder, _named(_read_state(folder) or state)))
 
 
+def state_sha256(folder: Path) -> str:
+    """Of who is known on this device, "" where nobody is."""
+    try:
+        return sha256_of((folder / STATE).read_bytes())
+    except FileNotFoundError:
+        return ""
+
+
 def is_sealed(folder: Path) -> bool | None:
     """Whether the people of a folder are encrypted; None where nobody is known."""
     state = _read_state(folder)

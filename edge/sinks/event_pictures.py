@@ -11,6 +11,7 @@ from edge.files.atomic import make_folder, remove_files
 from edge.files.image import write_picture
 from edge.people.event_pictures import (
     FACE,
+    LONGEST_WHO,
     NOBODY,
     PICTURE,
     PREFIX,
@@ -50,7 +51,7 @@ class EventPictures(Sink):
             return
         time = re.sub(r"[^0-9T.]", "", arrivals[0].at.partition("+")[0])
         who = "-".join(slug(event.person or NOBODY) for event in arrivals)
-        stem = f"{PREFIX}{next_number(self._folder):08d}-{time}-{who[:80]}"
+        stem = f"{PREFIX}{next_number(self._folder):08d}-{time}-{who[:LONGEST_WHO]}"
         for face in judged.result.faces:
             person = face.decision.person
             if person is not None:

@@ -7,6 +7,7 @@ import logging
 import os
 import select
 import socket
+import statistics
 import threading
 import time
 from collections import deque
@@ -21,11 +22,11 @@ from urllib.parse import parse_qs, urlsplit
 import cv2
 
 from edge.errors import SinkError, UsageError
-from edge.recognition.result import FrameResult
+from edge.recognition.result import FrameResult, Latency
 from edge.sinks.base import Judged, Sink
 from edge.sinks.exchange import Answer, Request, Site
 from edge.sinks.guard import Guard, Verdict, is_loopback
-from edge.sinks.preview_page import LOGIN, PAGE
+from edge.sinks.login_page import LOGIN
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ _BOUNDARY = "picture"
 
 _POLICY = (
     "default-src 'none'; img-src 'self' blob:; connect-src 'self'; style-src 'self' {inline}; "
-    "script-src 'self' {inline}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
@@ -98,10 +99,10 @@ class Address:
 
 
 class Preview(Sink):
-    """Serves the page; pictures are encoded only while somebody watches.
+    """Serves the pictures, and a site beside them; encoded is only while somebody watches.
 
-    sources: labels of several sources; the page shows each of them. site: what is served beside the
-    pictures. read_only: whether nothing can be changed.
+    sources: labels of several sources; the page shows each of them. site: the page and what else is
+    served beside the pictures. read_only: whether nothing can be changed.
     """
 
     name = "preview"
@@ -169,6 +170,7 @@ class Preview(Sink):
             view.result = judged.result
             if not judged.result.latency.only_followed:
                 view.looked_ms = judged.result.latency.total_ms
+                view.stages.append(judged.result.latency)
             self._events.extendleft(event.to_json() for event in judged.events)
             wanted = self._watchers > 0 and now_s - view.encoded_at_s >= SHOWN_EVERY_S
         image = judged.annotated_bgr if wanted else None
@@ -236,7 +238,8 @@ class Preview(Sink):
 @dataclass
 class _View:
     """The newest of one source. jpeg: the picture last encoded, the `sequence`-th, at
-    `encoded_at_s`. times_s: when the last results came."""
+    `encoded_at_s`. times_s: when the last results came. stages: of those that networks looked
+    at."""
 
     jpeg: bytes = b""
     sequence: int = 0
@@ -245,6 +248,7 @@ class _View:
     looked_ms: float | None = None
     frames: int = 0
     times_s: deque[float] = field(default_factory=lambda: deque(maxlen=30))
+    stages: deque[Latency] = field(default_factory=lambda: deque(maxlen=30))
 
     def state(self) -> dict[str, Any]:
         result, times_s = self.result, list(self.times_s)
@@ -254,10 +258,19 @@ class _View:
             "error": result.error if result else None,
             "faces": [face.to_json() for face in result.faces] if result else [],
             "latency_ms": self.looked_ms,
+            "latency_stages_ms": _medians_ms(self.stages),
             "frame_age_ms": result.frame_age_ms if result else None,
             "rate": (len(times_s) - 1) / span_s if span_s > 0 else None,
             "frames": self.frames,
         }
+
+
+def _medians_ms(stages: Sequence[Latency]) -> dict[str, float] | None:
+    """The median of each stage; None where networks have not looked yet."""
+    if not stages:
+        return None
+    every = [{k: v for k, v in each.to_json().items() if k != "total"} for each in stages]
+    return {key: statistics.median(one[key] for one in every) for key in every[0]}
 
 
 class _Server(ThreadingHTTPServer):
@@ -362,12 +375,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET" and path == "/state.json":
             self._give(Answer.json(preview.state()))
             return
-        answer = None
-        if preview.site is not None:
-            answer = self._ask(preview.site, path, query)
-        elif self.command == "GET" and path == "/":
-            self._send(200, "text/html; charset=utf-8", PAGE.encode(), inline=True)
-            return
+        answer = None if preview.site is None else self._ask(preview.site, path, query)
         self._give(answer or Answer.problem(404, f"there is nothing under {path[:80]}"))
 
     def _ask(self, site: Site, path: str, query: dict[str, str]) -> Answer | None:

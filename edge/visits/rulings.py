@@ -16,16 +16,23 @@ import numpy as np
 from edge.enrolment.samples import SHORTEST_GAP_S
 from edge.enrolment.session import FEWEST_GOOD_LOOKS
 from edge.errors import InputError, PeopleError, RefusedError
-from edge.files.model_file import sha256_of
 from edge.heads.enrol import Album
 from edge.heads.head import Head
 from edge.heads.threshold import ONE
 from edge.people.corrections import run_undo
 from edge.people.encryption import Encryption
-from edge.people.registry import DEVICE, Known, Registry
-from edge.people.store import STATE, People, load_people, only_writer, people_folder, undo_people
+from edge.people.registry import DEVICE, Known, Registry, open_register
+from edge.people.store import (
+    People,
+    load_people,
+    only_writer,
+    people_folder,
+    state_sha256,
+    undo_people,
+)
 from edge.person_name import checked_person_name
 from edge.visits.camera_book import book_path, changing_book, is_stranger, read_book
+from edge.visits.renaming import WORD, take_back_rename
 from edge.visits.replay import Foresight, foresee
 from edge.visits.store import VisitStore
 from edge.visits.visit import Visit
@@ -90,7 +97,7 @@ def propose(register: Registry, store: VisitStore, ruling: Ruling) -> Proposal:
         raise InputError("no visit is named", hint="edge-recognize visits lists them")
     visits = tuple(store.find(number) for number in dict.fromkeys(ruling.visits))
     notes: list[str] = []
-    state = _state_sha256(register.folder)
+    state = state_sha256(register.folder)
     if ruling.says == IS_NOT:
         people = _denied(register, visits, ruling.name, notes)
         written = tuple(_with_denial(visit, ruling.name) for visit in visits)
@@ -115,7 +122,7 @@ def apply(register: Registry, store: VisitStore, proposal: Proposal) -> None:
 
     Raises `RefusedError` where somebody has changed who is known since.
     """
-    if _state_sha256(register.folder) != proposal.state_sha256:
+    if state_sha256(register.folder) != proposal.state_sha256:
         raise RefusedError(
             "who is known has changed since this was proposed", hint="look again what it changes"
         )
@@ -129,7 +136,7 @@ def apply(register: Registry, store: VisitStore, proposal: Proposal) -> None:
         {
             "visits": [[visit.number, visit.named, list(visit.denied)] for visit in before],
             "people": proposal.people is not None,
-            "state": _state_sha256(register.folder),
+            "state": state_sha256(register.folder),
         }
     )
 
@@ -148,10 +155,10 @@ def take_back(
     """
     folder = folder or people_folder()
     word = store.last_word()
-    if word is None:
+    if word is None or WORD in word:
         raise PeopleError("there is nothing to take back: only the last word can be, once")
     if word["people"]:
-        if word["state"] != _state_sha256(folder):
+        if word["state"] != state_sha256(folder):
             raise PeopleError("who is known has changed since, so that it cannot be taken back")
         undo_people(folder, vault)
     kept = {visit.number: visit for visit in store.visits()}
@@ -164,14 +171,18 @@ def take_back(
     return tuple(visit.number for visit in then)
 
 
-def take_back_last(key_file: Path | None) -> tuple[str, ...]:
-    """Take back the last ruling, where that was what changed who is known last, else the last
-    `not-me`; who is enrolled or corrected here then. Raises `PeopleError`."""
+def take_back_last(key_file: Path | None, bundle: Path | None = None) -> tuple[str, ...]:
+    """Take back the last ruling or renaming, where that was what changed who is known last, else
+    the last `not-me`; who is enrolled or corrected here then. Raises `PeopleError`."""
     vault = Encryption.open(key_file)
     store = VisitStore(vault=vault)
     word = store.last_word()
-    if word is None or (word["people"] and word["state"] != _state_sha256(people_folder())):
+    if word is None or (word["people"] and word["state"] != state_sha256(people_folder())):
         return run_undo(key_file)
+    if WORD in word:
+        with only_writer(people_folder()), open_register(bundle, key_file) as register:
+            take_back_rename(register, store)
+            return tuple(person.name for person in register.people.persons)
     with only_writer(people_folder()):
         take_back(store, vault)
         return tuple(person.name for person in load_people(people_folder(), vault).persons)
@@ -281,11 +292,3 @@ def _with_name(visit: Visit, name: str) -> Visit:
 def _with_denial(visit: Visit, name: str) -> Visit:
     named = None if visit.named == name else visit.named
     return replace(visit, named=named, denied=tuple(dict.fromkeys((*visit.denied, name))))
-
-
-def _state_sha256(folder: Path) -> str:
-    """Of who is known on this device, "" where nobody is."""
-    try:
-        return sha256_of((folder / STATE).read_bytes())
-    except FileNotFoundError:
-        return ""

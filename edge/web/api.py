@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from edge.errors import InputError, PeopleError, RefusedError, ToolkitError, UsageError
 from edge.sinks.exchange import Answer, Request
@@ -122,9 +123,14 @@ def _undo(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
     return Answer.json(desk.undo())
 
 
-def _forget(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
-    from urllib.parse import unquote
+def _rename(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
+    name = fields_of(request).get("name")
+    if not isinstance(name, str):
+        raise InputError("name is a text")
+    return Answer.json(desk.rename(unquote(values["name"]), name))
 
+
+def _forget(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
     return Answer.json(desk.forget(unquote(values["name"])))
 
 
@@ -180,6 +186,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/unknown", "Unknown visitors, in groups who look the same.", _unknown),
     Route("GET", "/api/people", "Who is known, and what visits prove.", _people),
     Route("DELETE", "/api/people/{name}", "Forget somebody.", _forget),
+    Route("POST", "/api/people/{name}/name", "Call somebody otherwise: name.", _rename,
+          "application/json"),
     Route("GET", "/api/health", "What the doctor finds, and the last errors.", _health),
     Route("GET", "/api/events", "Who comes and goes, as server-sent events.", _events,
           gives="text/event-stream"),

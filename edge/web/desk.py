@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 import time
@@ -23,6 +24,7 @@ from edge.recognition.recognizer import Recognizer
 from edge.sinks.base import Judged, Sink
 from edge.visits.camera_book import read_book
 from edge.visits.groups import grouped
+from edge.visits.renaming import rename, take_back_rename
 from edge.visits.rulings import Proposal, Ruling, apply, propose, take_back
 from edge.visits.store import VisitStore
 from edge.web.enrolments import Enrolments
@@ -76,6 +78,7 @@ class Desk(Sink):
         self._proposals: OrderedDict[str, _Held] = OrderedDict()
         self._recognizer: Recognizer | None = None
         self._recognizing = threading.Lock()
+        self._used = time.monotonic(), time.process_time()
         self._vault = Encryption.open(options.key_file)
         self._store = VisitStore(vault=self._vault)
         self.enrolments = Enrolments(options.bundle, options.key_file, options.detector_model)
@@ -193,13 +196,25 @@ class Desk(Sink):
         return {"schema": 1, "encrypted": sealed, "people": people, "can_undo": word}
 
     def health(self) -> dict[str, Any]:
-        """The doctor's quick findings, and the last errors."""
+        """The doctor's quick findings, the last errors, and how busy the processor is."""
         patient = Patient(bundle=self.options.bundle)
         findings = [finding.to_json() for finding in examine(patient, QUICK_CHECKS)]
         with self._news:
             errors = list(self._errors)
         line = locate(self.options.bundle).line
-        return {"schema": 1, "bundle": line, "findings": findings, "errors": errors}
+        facts = {"bundle": line, "findings": findings, "errors": errors}
+        return {"schema": 1, **facts, **self._processor()}
+
+    def _processor(self) -> dict[str, Any]:
+        """processor_share: of one core, that this program has used since this was asked before.
+        load_1min: of the machine, None where it does not tell."""
+        now = time.monotonic(), time.process_time()
+        with self._news:
+            before, self._used = self._used, now
+        share = (now[1] - before[1]) / max(now[0] - before[0], 1e-3)
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+        cores = os.cpu_count() or 1
+        return {"processor_share": round(share, 3), "cores": cores, "load_1min": load}
 
     def propose(self, ruling: Ruling) -> dict[str, Any]:
         """What a ruling would change, and the number to do it by. Raises `ToolkitError`."""
@@ -228,13 +243,25 @@ class Desk(Sink):
         return {"schema": 1, "done": True, **held.proposal.to_json()}
 
     def undo(self) -> dict[str, Any]:
-        """Take the last ruling back. Raises `PeopleError` where there is none."""
+        """Take the last ruling or renaming back. Raises `PeopleError` where there is none."""
         with only_writer(people_folder()):
             with open_register(self.options.bundle, self.options.key_file) as register:
+                renamed = take_back_rename(register, self._store)
                 heads = register.heads
-            numbers = take_back(self._store, self._vault, heads=heads)
+            numbers = () if renamed else take_back(self._store, self._vault, heads=heads)
         self.options.changed()
         return {"schema": 1, "undone": True, "visits": list(numbers)}
+
+    def rename(self, old: str, new: str) -> dict[str, Any]:
+        """Call somebody enrolled here otherwise. Raises `ToolkitError`."""
+        options = self.options
+        with (
+            only_writer(people_folder()),
+            open_register(options.bundle, options.key_file) as register,
+        ):
+            done = rename(register, self._store, old, new)
+        self.options.changed()
+        return done.to_json()
 
     def finish_enrolment(self, key: str) -> dict[str, Any]:
         """Enrol who has sat for it, or was shown. Raises `ToolkitError`."""

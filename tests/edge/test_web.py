@@ -120,6 +120,21 @@ def test_a_word_is_shown_done_and_taken_back(bundle: Path, wrong: Visit) -> None
         assert len(reloads) == 2
 
 
+def test_somebody_is_called_otherwise_and_it_is_taken_back(bundle: Path, wrong: Visit) -> None:
+    reloads: list[int] = []
+    with served(bundle, changed=lambda: reloads.append(1)) as (url, _):
+        code, done, _ = post(f"{url}/api/people/Ana/name", {"name": "Zoë <b>"})
+        assert (code, done["new"], done["visits"], len(reloads)) == (200, "Zoë <b>", 1, 1)
+        assert ask(f"{url}/api/people")[1]["people"][0]["name"] == "Zoë <b>"
+        assert ask(f"{url}/api/visits")[1]["visits"][0]["person"] == "Zoë <b>"
+        assert post(f"{url}/api/people/Ana/name", {"name": "Eva"})[0] == 400
+        again = post(f"{url}/api/people/Zo%C3%AB%20%3Cb%3E/name", {"name": "Zoë <b>"})
+        assert again[0] == 409
+        assert ask(f"{url}/api/people")[1]["can_undo"] is True
+        assert post(f"{url}/api/undo", {})[0] == 200
+        assert ask(f"{url}/api/people")[1]["people"][0]["name"] == "Ana"
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -1,7 +1,7 @@
 // Enrolling: consent first, then photos that are dropped, or a sitting before the camera.
 import { get, post, send } from "./api.js";
 import { button, closeDialog, failed, make, openDialog, toast } from "./dom.js";
-import { say } from "./words.js";
+import { say, translated } from "./words.js";
 
 export async function enrol(after) {
   const { text } = await get("api/consent").catch(() => ({ text: null }));
@@ -72,7 +72,7 @@ function photos(sitting, after) {
     for (const file of files) {
       try {
         const state = await send(`api/enrolments/${sitting.enrolment}/photos`, file, file.type || "image/jpeg");
-        list.append(make("li", { className: state.taken ? "ok" : "warning" }, `${file.name}: ${state.taken ? "✓" : state.reason}`));
+        list.append(make("li", { className: state.taken ? "ok" : "warning" }, `${file.name}: ${state.taken ? "✓" : translated(state.reason)}`));
         show(state);
       } catch (problem) {
         list.append(make("li", { className: "problem" }, `${file.name}: ${problem.message}`));
@@ -90,7 +90,7 @@ function photos(sitting, after) {
 
 function sit(sitting, after) {
   const { progress, count, done, show } = parts(sitting, after);
-  const words = make("p", { className: "who", role: "status", "aria-live": "assertive", id: "words" }, sitting.words);
+  const words = make("p", { className: "who", role: "status", "aria-live": "assertive", id: "words" }, translated(sitting.words));
   const dialog = openDialog(sitting.name, make("div", { className: "changes" },
     make("img", { src: "stream.mjpg", alt: say("seen") }), words, progress, count,
     make("div", { className: "row" }, done, button(say("cancel"), closeDialog))));
@@ -98,7 +98,7 @@ function sit(sitting, after) {
     if (!dialog.open || !dialog.contains(words)) return;
     try {
       const state = await get(`api/enrolments/${sitting.enrolment}`);
-      words.textContent = state.words;
+      if (words.textContent !== translated(state.words)) words.textContent = translated(state.words);
       show(state);
       setTimeout(again, 500);
     } catch (problem) {

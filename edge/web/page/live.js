@@ -1,16 +1,19 @@
-// What the camera sees now: picture, faces, figures, events.
+// What the camera sees now: picture, orders of a challenge, faces, figures, events.
 import { get } from "./api.js";
 import { button, make } from "./dom.js";
-import { say } from "./words.js";
+import { clock, count, say, translated } from "./words.js";
 
-const ms = (value) => value === null ? "–" : `${Math.round(value)} ms`;
+const CHALLENGE = "challenge for ";
+export const ms = (value) => value === null ? "–" : `${Math.round(value)} ms`;
+export const stages = (found) => Object.entries(found || {})
+  .map(([key, value]) => make("div", { className: "soft" }, `${say(`stage_${key}`)} ${ms(value)}`));
 const track = (number) => number === null ? [] : [make("span", { className: "soft" }, `#${number}`)];
 
 export function live(view) {
   const pictures = make("div", { className: "side", id: "pictures" });
   const faces = make("ul", { className: "plain", id: "faces" });
   const events = make("ul", { className: "plain", id: "events" });
-  const figures = Object.fromEntries(["latency", "rate", "age", "frames"].map((key) => [key, make("dd", { id: key }, "–")]));
+  const figures = Object.fromEntries(["latency", "stages", "rate", "age", "frames"].map((key) => [key, make("dd", { id: key }, "–")]));
   const list = make("dl", {}, ...Object.entries(figures).flatMap(([key, value]) => [make("dt", {}, say(key)), value]));
   let [held, labels] = [false, null];
   const hold = button(say("hold"), () => {
@@ -38,7 +41,15 @@ export function live(view) {
       make("canvas", { hidden: true }), make("figcaption", { className: "soft" }, label))));
   };
   show([]);
-  view.replaceChildren(make("div", { className: "live" }, make("div", {}, pictures, make("p", {}, hold)),
+  const prompts = make("ul", { className: "plain prompts", id: "prompts", role: "status", "aria-live": "assertive", "aria-label": say("prompt") });
+  let told = "";
+  const order = (faces) => {
+    const words = faces.map((face) => face.reason || "").filter((reason) => reason.startsWith(CHALLENGE));
+    if (words.join() === told) return;
+    told = words.join();
+    prompts.replaceChildren(...words.map((text) => make("li", {}, translated(text))));
+  };
+  view.replaceChildren(make("div", { className: "live" }, make("div", {}, prompts, pictures, make("p", {}, hold)),
     make("div", { className: "side" },
       make("section", {}, make("h2", {}, say("in_picture")), faces),
       make("section", {}, make("h2", {}, say("figures")), list),
@@ -46,10 +57,12 @@ export function live(view) {
   const update = (state) => {
     if (held) return;
     show((state.sources || []).map((source) => source.label));
+    order(state.faces);
     figures.latency.textContent = ms(state.latency_ms);
+    figures.stages.replaceChildren(...stages(state.latency_stages_ms));
     figures.rate.textContent = state.rate === null ? "–" : state.rate.toFixed(1);
     figures.age.textContent = ms(state.frame_age_ms);
-    figures.frames.textContent = state.frames.toLocaleString();
+    figures.frames.textContent = count(state.frames);
     faces.replaceChildren(...(state.faces.length ? state.faces.map(faceRow) : [make("li", { className: "soft" }, say("nobody"))]));
     events.replaceChildren(...(state.events.length ? state.events.map(eventRow) : [make("li", { className: "soft" }, say("none_yet"))]));
   };
@@ -57,7 +70,9 @@ export function live(view) {
 }
 
 function faceRow(face) {
-  const who = face.person || face.reason || say(`state_${face.decision}`);
+  const waits = (face.reason || "").startsWith(CHALLENGE);
+  const reason = face.reason && !waits ? translated(face.reason) : null;
+  const who = face.person || reason || say(`state_${face.decision}`);
   const score = face.score === null ? "" : face.score.toFixed(2);
   const shown = (face.shown || [])
     .map((name) => make("span", { className: "soft" }, name.replaceAll("_", " ").toLowerCase()));
@@ -69,7 +84,7 @@ function faceRow(face) {
 
 function eventRow(event) {
   const words = say(event.event === "arrived" ? "come" : "gone", { who: event.person || say("somebody") });
-  return make("li", { className: "row" }, make("time", { className: "soft" }, new Date(event.at).toLocaleTimeString()),
+  return make("li", { className: "row" }, make("time", { className: "soft" }, clock(event.at)),
     make("span", {}, words), ...track(event.track));
 }
 

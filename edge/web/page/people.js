@@ -34,10 +34,32 @@ function card(person, again) {
   if (person.far_upper_95 !== null && person.far_upper_95 !== undefined) {
     lines.push(say("far", { percent: (100 * person.far_upper_95).toPrecision(2) }));
   }
+  if (person.frr_upper_95 !== null && person.frr_upper_95 !== undefined) {
+    lines.push(say("frr", { rejected: person.groups_rejected, groups: person.groups, percent: (100 * person.frr_upper_95).toPrecision(2) }));
+  }
   const warnings = person.warnings.map((text) => make("li", { className: "warning" }, text));
   return make("li", {}, make("article", {}, make("h2", { className: "who" }, person.name),
     make("ul", { className: "plain soft" }, ...[...lines, ...person.words].map((text) => make("li", {}, text)), ...warnings),
-    make("div", { className: "row" }, button(say("forget"), () => forget(person.name, again), "bad"))));
+    make("div", { className: "row" }, button(say("rename"), () => rename(person.name, again)),
+      button(say("forget"), () => forget(person.name, again), "bad"))));
+}
+
+function rename(old, again) {
+  const name = make("input", { id: "new-name", required: true, maxLength: 120, value: old, "aria-label": say("name"), autocomplete: "off" });
+  const form = make("form", { className: "changes", onsubmit: async (event) => {
+    event.preventDefault();
+    try {
+      const done = await post(`api/people/${encodeURIComponent(old)}/name`, { name: name.value.trim() });
+      toast(say("renamed", { old, name: done.new }));
+      closeDialog();
+      again();
+    } catch (problem) {
+      failed(problem);
+    }
+  } }, name, make("div", { className: "row" }, make("button", { className: "act" }, say("rename")),
+    button(say("cancel"), closeDialog)));
+  openDialog(say("rename_who", { name: old }), form);
+  name.select();
 }
 
 function forget(name, again) {
