@@ -32,7 +32,13 @@ class Figures:
     refused: int
 
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "pairs": self.pairs.to_json(), "people": self.people.to_json()}
+        return {**vars(self), "pairs": vars(self.pairs), "people": vars(self.people)}
+
+    @classmethod
+    def of_json(cls, said: dict[str, Any]) -> Figures:
+        """What `to_json` gave."""
+        rates = {name: Rate(**said[name]) for name in ("pairs", "people")}
+        return cls(**{**said, **rates, "frames": tuple(said["frames"])})
 
 
 def figures_of(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+Language = Literal["python", "node"]
 
 RUNNERS = Path(__file__).parent / "runners"
 
@@ -12,10 +15,10 @@ RUNNERS = Path(__file__).parent / "runners"
 class PeerKind:
     """One peer.
 
-    packages: what pip installs into its environment. alone: of these, without their dependencies
-    (a package that asks for one that must be compiled). threshold: the score from which it accepts
-    by default, and source: where that stands. needs: weights that must be at hand, option to file
-    name.
+    packages: what pip or npm installs into its environment. alone: of these, without their
+    dependencies (a package that asks for one that must be compiled). threshold: the score from
+    which it accepts by default, and source: where that stands. needs: weights that must be at hand,
+    option to file name. language: what its users write.
     """
 
     name: str
@@ -25,17 +28,21 @@ class PeerKind:
     source: str
     alone: tuple[str, ...] = ()
     needs: tuple[tuple[str, str], ...] = ()
+    language: Language = "python"
 
     @property
     def runner(self) -> Path:
         """The script that is run in its environment."""
-        return RUNNERS / f"{self.name}_peer.py"
+        return RUNNERS / f"{self.name}_peer.{'py' if self.language == 'python' else 'js'}"
 
     @property
     def lines(self) -> int:
         """That a user writes: those between the marks of the runner, without blank ones."""
         text = self.runner.read_text("utf-8")
-        inside = text.split("# user's lines: begin\n")[1].split("# user's lines: end")[0]
+        mark = "#" if self.language == "python" else "//"
+        inside = text.split(f"{mark} user's lines: begin\n")[1].split(f"{mark} user's lines: end")[
+            0
+        ]
         return sum(bool(line.strip()) for line in inside.splitlines())
 
 
@@ -66,6 +73,23 @@ PEERS = (
         ("numpy", "opencv-contrib-python-headless>=4.10,<5"),
         -100.0,
         "distance 100 of the tutorials",
+    ),
+    PeerKind(
+        "human",
+        "human 3.3 under node",
+        ("@vladmandic/human@3.3", "@tensorflow/tfjs@4", "@tensorflow/tfjs-core@4",
+         "@tensorflow/tfjs-converter@4", "@tensorflow/tfjs-backend-wasm@4"),
+        0.5,
+        "similarity 0.5 of match.similarity",
+        language="node",
+    ),
+    PeerKind(
+        "face_api",
+        "face-api 1.7 under node",
+        ("@vladmandic/face-api@1.7", "@tensorflow/tfjs@4", "@tensorflow/tfjs-backend-wasm@4"),
+        -0.6,
+        "distance 0.6 of FaceMatcher",
+        language="node",
     ),
 )  # fmt: skip
 

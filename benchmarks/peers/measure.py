@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.environment import install, run, size_mb
+from benchmarks.peers.environment import Environment, install, run
 from benchmarks.peers.figures import figures_of
 from benchmarks.peers.kinds import AS_DEVICE, EVERY_FRAME, OURS, RUNNERS, PeerKind
 from benchmarks.peers.pictures import PictureSet
@@ -42,20 +42,22 @@ def measure_peer(
         if not path.is_file():
             raise ToolkitError(f"there is no {name} in {weights}")
         options[option] = str(path.absolute())
-    python = install(kind, folder / "environments")
+    environment = install(kind, folder / "environments")
     found = []
     facts: dict[str, Any] = {}
+    first_s: float | None = None
     runs = folder / "runs" / kind.name
     for one in chosen:
         media = [medium.path for medium in one.media]
         enrolments = [list(enrolment.media) for enrolment in one.enrolments]
         out = runs / one.name.replace(" ", "-")
-        ran = run(python, kind.runner, media, enrolments, options, out)
+        ran = run(environment, kind.runner, media, enrolments, options, out)
         limits = np.full(len(enrolments), kind.threshold)
         found.append(figures_of(one, ran.scores, ran.media, limits))
-        facts = ran.facts if ran.facts["clip_frames"] else facts
-    photo = chosen[-1].media[0].path
-    first = run(python, kind.runner, [photo], [[0]], options, runs / "first")
+        if ran.facts["clip_frames"]:
+            facts = ran.facts
+            alone = {**options, "frames": 1}
+            first_s = run(environment, kind.runner, media[:1], [[0]], alone, runs / "first").cpu_s
     return PeerResult(
         kind.title,
         tuple(found),
@@ -63,8 +65,8 @@ def measure_peer(
         judge_ms=facts.get("judge_ms"),
         decode_ms=facts.get("decode_ms"),
         peak_mib=facts.get("peak_mib"),
-        first_s=first.cpu_s,
-        size_mb=size_mb(python),
+        first_s=first_s,
+        size_mb=environment.size_mb,
         lines=kind.lines,
     )
 
@@ -89,9 +91,10 @@ def measure_ours(
             continue
         head.save(folder / "head.npz")
         options = {"head": str((folder / "head.npz").absolute())}
-        python, runner = Path(sys.executable), RUNNERS / "ours_device_peer.py"
-        facts = run(python, runner, clips, [[0]], options, folder / "runs" / OURS).facts
-        first_s = run(python, runner, clips[:1], [[0]], {**options, "frames": 1},
+        here = Environment.of_python(Path(sys.executable))
+        runner = RUNNERS / "ours_device_peer.py"
+        facts = run(here, runner, clips, [[0]], options, folder / "runs" / OURS).facts
+        first_s = run(here, runner, clips[:1], [[0]], {**options, "frames": 1},
                       folder / "runs" / "ours-first").cpu_s  # fmt: skip
         each_ms = each_frame_ms(head, clips[0])
     size = _own_size_mb()

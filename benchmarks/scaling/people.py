@@ -6,14 +6,15 @@ frame, by detector, gate and the deployed file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.scaling.heads import any_head
-from benchmarks.studies.person_data import Bench, Trial
+from benchmarks.scaling.plot import Series
+from benchmarks.studies.person_data import CMU_SCALED, Bench, Trial, trials_of
 from benchmarks.studies.person_figures import given
 from benchmarks.studies.person_strategies import STRATEGIES
 from edge.errors import RefusedError
@@ -21,8 +22,14 @@ from edge.heads.cohort import Cohort
 from edge.heads.head import Head
 from edge.heads.threshold import Rate, upper_bound
 
-PHOTOS = (3, 5, 7, 10)
+PHOTOS = (3, 4, 5, 7, 10)
 """As many as all of these people have to spare; more are not at hand."""
+
+ROOM_PHOTOS = (3, 5, 7, 10, 15, 20)
+DRAWN_PHOTOS = (3, 5, 7, 10, 15, 20, 30, 50)
+DRAWN_PEOPLE = 12
+DRAWN_TESTS = 10
+_FIRST_DRAWN = 900
 
 STRANGERS = (50, 100, 250, 500, 1000, 2000, 4000)
 HEADS = (1, 5, 10, 20, 40, 80)
@@ -119,16 +126,50 @@ def fewer(cohort: Cohort, people: int) -> Cohort:
     return cohort.select(np.isin(cohort.identity, chosen))
 
 
-def photo_rows(people: People) -> list[tuple[str, ...]]:
+def by_photos(people: People, counts: Sequence[int]) -> dict[int, Judging]:
     """How many photos enrol, against FRR and FAR."""
-    return [_row(str(count), people.judged(photos=count)) for count in PHOTOS]
+    return {count: people.judged(photos=count) for count in counts}
 
 
-def stranger_rows(people: People) -> list[tuple[str, ...]]:
+def by_strangers(people: People) -> dict[int, Judging]:
     """How many strangers heads are made against."""
     known = len(np.unique(people.cohort.identity))
     counts = [count for count in STRANGERS if count < known] + [known]
-    return [_row(f"{count:,}", people.judged(strangers=count)) for count in counts]
+    return {count: people.judged(strangers=count) for count in counts}
+
+
+def room_trials(bench: Bench, shared: Path) -> list[Trial]:
+    """People of one gray room; up to 20 of the pictures of each enrol, drawn at random."""
+    folders = [p for p in sorted((shared / "data" / "cmu-faces").iterdir()) if p.is_dir()]
+    files = [
+        (folder, path)
+        for folder in folders
+        for path in sorted(folder.glob("*.pgm"))
+        if not CMU_SCALED.search(path.name)
+    ]
+    return list(trials_of(bench, files, "one room", _at_random(max(ROOM_PHOTOS)), fewest=25))
+
+
+def drawn_trials(bench: Bench, folder: Path) -> list[Trial]:
+    """People whom nobody is, each photographed 60 times in 60 places; ten test."""
+    from trainer.drawn import DrawnPerson
+    from trainer.drawn.dataset import write_photos
+
+    files = []
+    for number in range(DRAWN_PEOPLE):
+        own, shots = folder / str(number), max(DRAWN_PHOTOS) + DRAWN_TESTS
+        person = DrawnPerson.draw(_FIRST_DRAWN + number)
+        written = write_photos(own, person, shots=shots, seed=number, size_px=320)
+        files += [(own, path) for path in written]
+    return list(trials_of(bench, files, "drawn", lambda own: own[: max(DRAWN_PHOTOS)]))
+
+
+def _at_random(count: int) -> Callable[[list[int]], list[int]]:
+    def chosen(own: list[int]) -> list[int]:
+        order = np.random.default_rng(0).permutation(len(own))[:count]
+        return [own[k] for k in order]
+
+    return chosen
 
 
 def head_rows(judging: Judging) -> list[tuple[str, ...]]:
@@ -193,6 +234,26 @@ def equality(a: Rate, b: Rate) -> str:
     if low_a > b.upper or low_b > a.upper:
         return "different"
     return f"neither shown equal nor different: {a.trials} and {b.trials} people do not carry it"
+
+
+def rows_of(found: dict[int, Judging], more: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Rows of a table, with `more` before the count."""
+    return [(*more, *_row(f"{count:,}", judging)) for count, judging in found.items()]
+
+
+def rejected(name: str, found: dict[int, Judging]) -> Series:
+    """Own pictures rejected, in percent, with exact bounds at 95 % on each side."""
+    made = [(count, one.frr) for count, one in found.items() if one.owners]
+    points = tuple((float(count), 100 * rate.value) for count, rate in made)
+    lowest = [1.0 - upper_bound(rate.trials - rate.events, rate.trials) for _, rate in made]
+    bars = tuple((100 * low, 100 * rate.upper) for low, (_, rate) in zip(lowest, made, strict=True))
+    return Series(name, points, bars)
+
+
+def passed(name: str, found: dict[int, Judging]) -> Series:
+    """Strangers' pictures accepted, in percent."""
+    made = [(count, one.far) for count, one in found.items() if one.owners]
+    return Series(name, tuple((float(count), 100 * far) for count, far in made))
 
 
 def _row(label: str, judging: Judging) -> tuple[str, ...]:

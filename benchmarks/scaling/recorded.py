@@ -1,4 +1,4 @@
-"""Recorded tables: what a study measured, as JSON, from which RESULTS.md is written.
+"""Recorded tables: what a study measured, as JSON; of it RESULTS.md and the docs' plots are made.
 
 No figure there is typed by hand: `make bench` puts each table between its marks,
 `<!-- recorded: NAME -->` and `<!-- end of NAME -->`.
@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.scaling.plot import Plot
 from edge.errors import InputError
 from edge.files.atomic import atomic_file
 
 SCHEMA = 1
 RECORDED = Path(__file__).parents[1] / "recorded"
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
+PLOTS = Path(__file__).parents[2] / "docs" / "images"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class RecordedTable:
     """name: of its file and its marks. command: by which it is made. base: start of the SHA-256 of
     the base that was measured, empty where none was. tuned_on: what was looked at while levels were
     chosen, of the data measured. columns, rows: as they are shown. notes: below the table.
+    plot: of the same figures, in the docs as NAME.png.
     """
 
     name: str
@@ -36,9 +39,11 @@ class RecordedTable:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    plot: Plot | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"schema": SCHEMA, **vars(self)}
+        shown = {} if self.plot is None else {"plot": self.plot.to_json()}
+        return {"schema": SCHEMA, **vars(self), **shown}
 
     def save(self, folder: Path = RECORDED) -> Path:
         """Write it under its name; returns where."""
@@ -56,7 +61,9 @@ class RecordedTable:
                 raise ValueError("another schema")
             rows = tuple(tuple(str(cell) for cell in row) for row in said.pop("rows"))
             columns, notes = tuple(said.pop("columns")), tuple(said.pop("notes"))
-            return cls(columns=columns, rows=rows, notes=notes, **said)
+            drawn = said.pop("plot")
+            plot = None if drawn is None else Plot.of_json(drawn)
+            return cls(columns=columns, rows=rows, notes=notes, plot=plot, **said)
         except (OSError, ValueError, KeyError, TypeError) as problem:
             raise InputError(f"{path} is no recorded table: {problem!r}") from None
 
@@ -83,6 +90,16 @@ def with_tables(text: str, tables: Sequence[RecordedTable]) -> str:
         made = f"{begin}\n{one.markdown()}\n{end}"
         text = text[: found.start()] + made + text[found.end() :]
     return text
+
+
+def draw(tables: Sequence[RecordedTable], folder: Path = PLOTS) -> list[Path]:
+    """The plot of each table that has one; returns where."""
+    made = []
+    for one in tables:
+        if one.plot is not None:
+            made.append(folder / f"{one.name}.png")
+            one.plot.save(made[-1])
+    return made
 
 
 def recorded_tables(folder: Path = RECORDED) -> list[RecordedTable]:

@@ -193,7 +193,7 @@ def photo_trials(
     """As `people`, from any folder that holds one folder of .jpg files for each person."""
     folders = [p for p in sorted(people_folder.iterdir()) if p.is_dir() and wanted(p.name)]
     files = [(folder, path) for folder in folders for path in sorted(folder.glob("*.jpg"))]
-    yield from _photo_trials(bench, files, "people", enrolling=lambda own: own[:ENROLLING])
+    yield from trials_of(bench, files, "people", enrolling=lambda own: own[:ENROLLING])
 
 
 def folder_trials(
@@ -203,7 +203,7 @@ def folder_trials(
     pictures to enrol with is left out."""
     folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir()]
     files = [(folder, path) for folder in folders for path in sorted(folder.iterdir())]
-    for trial in _photo_trials(bench, files, root.name, enrolling=enrolling, fewest=fewest):
+    for trial in trials_of(bench, files, root.name, enrolling=enrolling, fewest=fewest):
         if len(trial.looks.kept) >= fewest:
             yield trial
 
@@ -217,16 +217,20 @@ def cmu_faces(bench: Bench, shared: Path) -> Iterator[Trial]:
         for path in sorted(folder.glob("*.pgm"))
         if not CMU_SCALED.search(path.name)
     ]
-    yield from _photo_trials(bench, files, "cmu", enrolling=lambda own: own[::3][:ENROLLING])
+    yield from trials_of(bench, files, "cmu", enrolling=lambda own: own[::3][:ENROLLING])
 
 
-def _photo_trials(
+def trials_of(
     bench: Bench,
     files: list[tuple[Path, Path]],
     label: str,
     enrolling: Callable[[list[int]], list[int]],
     fewest: int = ENROLLING + 2,
 ) -> Iterator[Trial]:
+    """As `people`, from pictures and the folders whose names say whose they are. enrolling: which
+    of a person's pictures enrol. fewest: pictures with a face that a person must have.
+    """
+
     def pictures() -> Iterator[Shown]:
         for folder, path in files:
             try:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from benchmarks.peers.environment import Environment, run
 from benchmarks.peers.figures import figures_of
-from benchmarks.peers.kinds import PEERS
+from benchmarks.peers.kinds import AS_DEVICE, EVERY_FRAME, PEERS
 from benchmarks.peers.pictures import Enrolment, Medium, PictureSet, picture_sets
-from benchmarks.peers.table import PeerResult, markdown, picture
+from benchmarks.peers.table import PeerResult, tables
+from benchmarks.scaling.recorded import draw
+from edge.errors import ToolkitError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,25 +72,79 @@ def test_who_enrols_is_not_judged(tmp_path: Path) -> None:
     assert not sets["people"].media
 
 
-def test_the_table_says_who_was_skipped(tmp_path: Path) -> None:
+def a_result(title: str, judge_ms: float | None = None) -> PeerResult:
     scores = np.array([[1, 0.9, 0.8, 0.2, 0.7, 0.1], [0.1, 0.2, 0.3, 1, 0.9, 0.8]])
     found = figures_of(a_set(), scores, np.arange(6), np.array([0.6, 0.6]))
-    results = [
-        PeerResult("ours", (found,), threshold="own", judge_ms=2.5, decode_ms=1.0, lines=4),
-        PeerResult("another", skipped="no wheel for this machine"),
-    ]
-    text = markdown(results)
-    assert "another: skipped, no wheel for this machine" in text
-    assert "| ours | own | 2.5 | 3.5 | – | – | – | 4 |" in text
-    assert "1 of 2 (95 % bound" in text
-    picture(results, "drawn", tmp_path / "a.png")
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    return PeerResult(title, (found,), threshold="own", judge_ms=judge_ms, decode_ms=1.0, lines=4)
+
+
+def test_the_tables_say_who_was_skipped(tmp_path: Path) -> None:
+    none = PeerResult("another", skipped="no wheel for this machine")
+    accepted, cost = tables([a_result("ours", 2.5), none], "python -m x", "2026-11-27", "0123")
+    assert accepted.notes == ("another: skipped, no wheel for this machine",)
+    assert "1 of 2 (95 % bound" in accepted.rows[0][3]
+    assert cost.rows == (("ours", "own", "2.5", "3.5", "–", "–", "–", "4"),)
+    assert accepted.plot is not None
+    (series,) = accepted.plot.series
+    assert series.points == ((2.5, 16.67),)  # one of three strangers' frames, and none
+    (drawn,) = draw([accepted, cost], tmp_path)
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_the_device_runs_is_drawn_where_each_frame_alone_stands() -> None:
+    device = PeerResult(AS_DEVICE, threshold="own", judge_ms=1.5)
+    accepted, _ = tables([a_result(EVERY_FRAME, 2.5), device], "python -m x", "2026-11-27", "0123")
+    assert accepted.plot is not None
+    assert [one.points for one in accepted.plot.series] == [((2.5, 16.67),), ((1.5, 16.67),)]
+
+
+def test_a_set_that_is_measured_again_replaces_its_row() -> None:
+    earlier = PeerResult.of_json(json.loads(json.dumps(a_result("x", 2.5).to_json())))
+    assert earlier == a_result("x", 2.5)
+    again = replace(a_result("x"), sets=(replace(earlier.sets[0], tar=0.5),))
+    both = again.beside(replace(earlier, sets=(replace(earlier.sets[0], set_name="more"),)))
+    assert [one.set_name for one in both.sets] == ["more", "drawn"]
+    assert both.judge_ms == 2.5
+    (only,) = again.beside(earlier).sets
+    assert only.tar == 0.5
+
+
+RUNNER = """
+const { run } = require(PROTOCOL);
+const look = ({ pixels }) => (pixels[0] ? [[pixels[0], pixels[2]]] : []);
+run(look, (face, known) => -Math.min(...known.map((one) => Math.abs(one[0] - face[0]))));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node on this machine")
+def test_a_runner_in_javascript_is_sent_all_frames(tmp_path: Path) -> None:
+    """Of any size, also larger than what a pipe holds; RGB; a frame without a face has no score."""
+    levels = (0, 40, 50, 250)
+    media = []
+    for number, level in enumerate(levels):
+        image = np.zeros((200 + number, 300, 3), np.uint8)
+        image[0, 0] = (7, 8, level)
+        media.append(tmp_path / f"{number}.png")
+        cv2.imwrite(str(media[-1]), image)
+    runner = tmp_path / "runner.js"
+    protocol = ROOT / "benchmarks" / "peers" / "runners" / "protocol.js"
+    runner.write_text(RUNNER.replace("PROTOCOL", json.dumps(str(protocol))))
+    node = Environment(Path(str(shutil.which("node"))), tmp_path, node=True)
+    ran = run(node, runner, media, [[1], [0]], {}, tmp_path / "out")
+    assert ran.media.tolist() == [0, 1, 2, 3]
+    np.testing.assert_array_equal(ran.scores[0], [NAN, 0, -10, -210])
+    assert np.isnan(ran.scores[1]).all()
+    assert ran.facts["peak_mib"] > 1
+    runner.write_text("throw new Error('no such model');")
+    with pytest.raises(ToolkitError, match="no such model"):
+        run(node, runner, media, [[1]], {}, tmp_path / "out")
 
 
 def test_what_a_user_writes_is_counted() -> None:
     lines = {kind.name: kind.lines for kind in PEERS}
     assert lines["haar_lbph"] < lines["yunet_mobilefacenet"]
     assert all(kind.runner.is_file() for kind in PEERS)
+    assert all(kind.lines > 2 for kind in PEERS)
 
 
 def test_our_runner_on_a_clip(ana: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,16 @@ from benchmarks.scaling.people import (
     fewer,
     group_rows,
     mostly_rejected,
+    passed,
+    rejected,
+    rows_of,
 )
+from benchmarks.scaling.plot import Plot
 from benchmarks.scaling.recorded import (
     RECORDED,
     RESULTS,
     RecordedTable,
+    draw,
     recorded_tables,
     with_tables,
 )
@@ -50,6 +56,8 @@ def test_errors_are_counted_over_pictures_pairs_and_people() -> None:
     assert accepted_as_others(found) == {"a": False, "b": True, "c": False}
     share, strangers = any_head(found.accepted, WHOSE, found.owners, 2)
     assert (share, strangers.events, strangers.trials) == (0.0, 0, 1)
+    (row,) = rows_of({1000: found}, ("many",))
+    assert row[:4] == ("many", "1,000", "2 (1 refused)", "0.600 (3 of 5)")
 
 
 def test_groups_are_called_equal_only_where_numbers_carry_it() -> None:
@@ -108,6 +116,22 @@ def test_a_table_is_kept_and_written_between_its_marks(tmp_path: Path) -> None:
     path.write_text(json.dumps({"schema": 2}))
     with pytest.raises(InputError, match="no recorded table"):
         RecordedTable.load(path)
+
+
+def test_a_plot_is_kept_with_its_table_and_drawn(tmp_path: Path) -> None:
+    found = {5: judging(), 10: judging()}
+    series = (rejected("a, b", found), passed("strangers", found))
+    assert series[0].points == ((5.0, 60.0), (10.0, 60.0))
+    (low, high), _ = series[0].bars
+    assert low < 60 < high
+    assert series[1].points[0][1] == pytest.approx(100 / 6)
+    table = replace(a_table(), plot=Plot("Photos", "photos", "rejected (%)", series))
+    assert RecordedTable.load(table.save(tmp_path)) == table
+    drawn = draw([table, a_table("strangers")], tmp_path)
+    assert [path.name for path in drawn] == ["photos.png"]
+    first = drawn[0].read_bytes()
+    assert first.startswith(b"\x89PNG")
+    assert draw([table], tmp_path)[0].read_bytes() == first
 
 
 def test_results_hold_what_is_recorded() -> None:

@@ -5,7 +5,7 @@ in `media`; `options`, the peer's own, `frames`, after which to stop, and `every
 frame in that many is judged. The result is
 `scores.npz` with `scores`, float32[E, F]: how alike the best face of each frame of all media is to
 each enrolment, larger is more alike, NaN without a face; `media`, int32[F], the place of each
-frame's medium; and `facts.json`.
+frame's medium; and `facts.json`. Runners in JavaScript are sent the frames, see `protocol.js`.
 """
 
 from __future__ import annotations
@@ -49,9 +49,14 @@ class Task:
     def from_command_line(cls) -> Task:
         """Of `runner.py task.json OUT`."""
         cv2.setNumThreads(1)
-        said = json.loads(Path(sys.argv[1]).read_text())
+        return cls.of(Path(sys.argv[1]), Path(sys.argv[2]))
+
+    @classmethod
+    def of(cls, file: Path, out: Path) -> Task:
+        """Of a task.json, with a folder for the result."""
+        said = json.loads(file.read_text())
         media = [Path(one) for one in said["media"]]
-        return cls(media, said["enrolments"], said["options"], Path(sys.argv[2]))
+        return cls(media, said["enrolments"], said["options"], out)
 
     def frames(self) -> Iterator[tuple[int, np.ndarray]]:
         """The place of each medium and its frames, uint8[H, W, 3] BGR; unreadable ones are left
