@@ -6,7 +6,7 @@
 #   make test-plain  the tests of edge/ on the plain install, by another PYTHON=…
 #   make wheel     the wheel, with a bill of its materials (CycloneDX) for each target
 #   make docs      the documentation site, in build/docs
-#   make bench     RESULTS.md anew from what is recorded
+#   make bench     RESULTS.md and the docs' plots anew from what is recorded
 #   make seeds     five historical systems beside ours, on drawn people (SEEDS="5 --cmu DIR")
 #   make peers     other face recognizers beside ours, on the data that EDGE_SHARED names
 # PYTHON=… picks the interpreter for the environment in .venv, JOBS=… the number of test processes.
