@@ -23,7 +23,7 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export GRPC_VERBOSITY := ERROR
 export PYTHONUNBUFFERED := 1
 
-.PHONY: demo test test-all test-arm test-plain lint docs wheel constraints format clean help bench seeds peers
+.PHONY: demo test test-all test-arm test-camera test-plain lint docs wheel constraints format clean help bench seeds peers
 
 help:
 	@sed -n '2,13s/^# //p' Makefile
@@ -61,6 +61,10 @@ test-plain:
 # aarch64 wheels, doctor, golden crops and a clip on emulated Raspberry Pis; needs apt-get download
 test-arm: $(VENV)/.ready-test
 	@$(IN_VENV) -m benchmarks.studies.on_arm
+
+# edge-recognize before the kernel's test camera, in a qemu guest; says which programs it needs
+test-camera: $(VENV)/.ready-test
+	@$(IN_VENV) -m benchmarks.studies.on_camera
 
 lint: $(VENV)/.ready-test
 	$(IN_VENV) -m ruff check .

@@ -123,6 +123,7 @@ def check_options(options: RunOptions) -> None:
 def _run(options: RunOptions, signals: Signals) -> None:
     from edge.bundle.locate import locate
     from edge.cli.visiting import Visiting
+    from edge.service.about import STATUS, about
     from edge.service.loop import Loop
     from edge.service.probation import proved
     from edge.sinks.base import FanOut, Teller
@@ -142,13 +143,19 @@ def _run(options: RunOptions, signals: Signals) -> None:
     names = [head.name for head in recognizer.heads if not head.is_task]
     sinks = open_sinks(options, streams, names, signals)
     visiting = Visiting(visit_options(options), recognizer, signals.ask_reload)
-    visiting.tell += [sink.tell for sink in sinks if isinstance(sink, Teller)]
+    tellers = [sink.tell for sink in sinks if isinstance(sink, Teller)]
+    visiting.tell += tellers
+    labels = [stream.label for stream in streams]
+    for tell in tellers:
+        tell(STATUS, about(located, recognizer, labels))
     sinks += visiting.sinks(sources)
 
     def again() -> Recognizer:
         found = proved(locate(options.bundle), fall_back=False, on_wait=notifier.progress)
         reloaded = open_recognizer(found, options)
         visiting.heads = reloaded.heads
+        for tell in tellers:
+            tell(STATUS, about(found, reloaded, labels))
         return reloaded
 
     with contextlib.ExitStack() as opened:

@@ -25,6 +25,11 @@ from edge.console.commands import PATH, command, emit_json, json_option, say
     is_flag=True,
     help="Enroll the people of this device again on its base, from the pictures that were kept.",
 )
+@click.option(
+    "--map-people",
+    is_flag=True,
+    help="Map people without pictures to its base even if they are recognized less well then.",
+)
 @click.option("--drop-people", is_flag=True, help="Let go of whom it cannot know.")
 @click.option(
     "--allow-older", is_flag=True, help="Take a signed bundle with a smaller serial number, too."
@@ -32,7 +37,7 @@ from edge.console.commands import PATH, command, emit_json, json_option, say
 @key_file_option
 @json_option()
 def self_test(
-    bundle: Path | None, carry_over: bool, drop_people: bool, allow_older: bool,
+    bundle: Path | None, carry_over: bool, map_people: bool, drop_people: bool, allow_older: bool,
     key_file: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run a bundle once and report whether it may replace the current one.
@@ -46,7 +51,6 @@ def self_test(
     """
     from edge.bundle.locate import current_link, locate
     from edge.bundle.signature import KEY_VARIABLE
-    from edge.people.carry_over import CarriedOver
     from edge.people.carry_over import carry_over as carry
     from edge.people.encryption import KEY_FILE_VARIABLE, Encryption
     from edge.recognition.self_test import refuse_older, shipped_test
@@ -58,18 +62,22 @@ def self_test(
         os.environ.setdefault(KEY_VARIABLE, service[KEY_VARIABLE])
     current = locate().path if bundle is None or current_link().is_file() else None
     path = current if bundle is None else bundle
-    carried = CarriedOver()
-    if path is None:
-        done = shipped_test()
-    else:
-        done = run(path)
-        if current is not None and not allow_older:
-            refuse_older(path, current)
-        named = service.get(KEY_FILE_VARIABLE)
-        vault = Encryption.open(key_file or (Path(named) if named else None))
-        carried = carry(path, vault, drop=drop_people, dry_run=not carry_over)
+    done = shipped_test() if path is None else run(path)
+    if path is not None and current is not None and not allow_older:
+        refuse_older(path, current)
+    named = service.get(KEY_FILE_VARIABLE)
+    vault = Encryption.open(key_file or (Path(named) if named else None))
+    carried = carry(
+        path, vault, current=locate().path, drop=drop_people, map_people=map_people,
+        dry_run=not carry_over,
+    )  # fmt: skip
     if as_json:
-        people = {"carried_over": list(carried.names), "dropped": list(carried.dropped)}
+        people = {
+            "carried_over": list(carried.names),
+            "mapped": list(carried.mapped),
+            "likeness": carried.likeness,
+            "dropped": list(carried.dropped),
+        }
         emit_json({**done.to_json(), **people})
     else:
         say("\n".join(filter(None, [done.text(), carried.text()])))

@@ -192,15 +192,14 @@ class Registry:
     def fitted(self, albums: Sequence[tuple[Person, Album]]) -> People:
         """People of another base, with what their pictures are on this one; nothing is written.
 
-        Their hard negatives stay behind: of these no pictures are kept. Raises as `enrol`.
+        Their hard negatives have to be of this base, too. Raises as `enrol`.
         """
-        not_me, not_me_of = self._nobody()
         made = []
         for person, album in albums:
-            facts = person.head.calibration
+            facts, hard = person.head.calibration, (person.not_me, person.not_me_of)
             given = (facts["camera"], facts["one_sitting"], facts["target_far"])
-            head = self._fitted(person.name, album, not_me, not_me_of, *given)
-            made.append(Person(head, album, not_me, not_me_of))
+            head = self._fitted(person.name, album, *hard, *given)
+            made.append(Person(head, album, *hard))
         return self._set_together(made)
 
     def cohort(self) -> Cohort:

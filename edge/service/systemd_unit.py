@@ -23,6 +23,10 @@ WATCHDOG_S = 30
 """Without progress for so long, the service is started again; a lost camera that is being looked
 for is progress."""
 
+RESTART_S = 3
+"""Pause before a new start. 'edge-flash push' looks each second whether the service lives on, and
+makes the bundle before current again within this time, so that the next start has it."""
+
 STEPS_SINCE, STEPS, LONGEST_PAUSE_S = 254, 8, 300
 """From this version of systemd on the pause before a new start grows in so many steps to so long.
 It never gives up, as nobody is there to start it again, but for wrong usage (exit code 2)."""
@@ -98,7 +102,7 @@ class Unit:
             f"User={self.user}",
             "SupplementaryGroups=video",
             "Restart=always",
-            "RestartSec=5",
+            f"RestartSec={RESTART_S}",
             *(slower if self.systemd >= STEPS_SINCE else []),
             "RestartPreventExitStatus=2",
             f"WatchdogSec={WATCHDOG_S}",

@@ -111,7 +111,8 @@ class Mqtt(Sink):
 
     `availability` (`online`, `offline`, also by last will), `state` (JSON), `person/<slug>`
     (`ON`, `OFF`) for everybody in `people` and whoever appears, `event` (JSON, as a webhook gets
-    it), `bounds` (JSON, what strangers' visits prove). With several sources also
+    it), `bounds` (JSON, what strangers' visits prove), `status` (JSON, which software and bundle
+    run, see `edge.service.about`). With several sources also
     `source/<slug>/person/<slug>`, and who is where in `state`. sources: their labels. A broker that
     is away is looked for in the background; what could not be said is counted, and the state is
     made good when it is back. What the broker still keeps of people who are known no longer is
@@ -129,6 +130,7 @@ class Mqtt(Sink):
         self._there: dict[str, set[str]] = {name: set() for name in (*people, UNKNOWN)}
         self._sources = _slugs_of(sources)
         self._slugs: dict[str, str] = {}
+        self._told: dict[str, str] = {}
         self._at = self._reason = ""
         self._lock = threading.RLock()
         self._client: Any = None
@@ -179,7 +181,9 @@ class Mqtt(Sink):
 
     def tell(self, topic: str, facts: Any) -> None:
         """Publish facts as JSON under a topic of ours; the broker keeps them."""
-        self._publish(self._topic(topic), json_text(facts))
+        with self._lock:
+            self._told[topic] = json_text(facts)
+            self._publish(self._topic(topic), self._told[topic])
 
     def know(self, people: Sequence[str]) -> None:
         with self._lock:
@@ -270,6 +274,8 @@ class Mqtt(Sink):
             for name in self._there:
                 self._say_person(name)
             self._say_state()
+            for topic, text in self._told.items():
+                self._publish(self._topic(topic), text)
         configs = self._config_topic("binary_sensor", "+")
         places = [self._topic("person/+"), self._topic("source/+/person/+")]
         client.subscribe([(topic, 0) for topic in (*places, configs)])

@@ -70,6 +70,10 @@ for _command in COMMANDS:
     "the previous bundle if it ends.",
 )
 @click.option(
+    "--map-people", is_flag=True,
+    help="Map people without pictures to its base even if they are recognized less well then.",
+)  # fmt: skip
+@click.option(
     "--drop-people", is_flag=True,
     help="Let go of people enrolled there on another base whose pictures were not kept.",
 )  # fmt: skip
@@ -84,15 +88,16 @@ for _command in COMMANDS:
 @json_option()
 @quiet_option()
 def push_command(
-    bundle: Path, hosts: tuple[str, ...], keep: int, reload: bool, watch_s: int, drop_people: bool,
-    allow_older: bool, jobs: int, canary: int, dry_run: bool, as_json: bool, quiet: bool,
-    **ssh_words: Any,
+    bundle: Path, hosts: tuple[str, ...], keep: int, reload: bool, watch_s: int, map_people: bool,
+    drop_people: bool, allow_older: bool, jobs: int, canary: int, dry_run: bool, as_json: bool,
+    quiet: bool, **ssh_words: Any,
 ) -> None:  # fmt: skip
     """Check a bundle, upload it, and make it the current one.
 
     Before it switches, the device checks the upload by its SHA-256 and runs it once with its own
     software (edge-recognize self-test). People enrolled there on another base are enrolled again
-    from the pictures that were kept of them, or the push stops and names them. The previous bundle
+    from the pictures that were kept of them, or mapped to its base where that costs little, or the
+    push stops and names them. The previous bundle
     stays there for 'rollback'. A bundle that is there already is not uploaded again. With --canary
     each device's service is asked to load the bundle (--reload), and the other devices wait until
     the first ones were watched.
@@ -108,7 +113,8 @@ def push_command(
             hosts,
             lambda host: push(
                 checked, host, ssh, keep=keep, reload=reload, watch_s=watch_s,
-                drop_people=drop_people, allow_older=allow_older, dry_run=dry_run,
+                map_people=map_people, drop_people=drop_people,
+                allow_older=allow_older, dry_run=dry_run,
                 on_sent=lambda count_bytes: meters.sent(host, count_bytes),
             ),
             as_json, bundle=checked.to_json(), asked=reload, jobs=jobs, canary=canary,

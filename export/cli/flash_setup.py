@@ -68,6 +68,10 @@ _wheel_option = click.option(
     help="Watch the service for this time, and undo an update if its service " "ends.",
 )  # fmt: skip
 @click.option(
+    "--drop-people", is_flag=True,
+    help="Let go of people enrolled there on another shipped base whose pictures were not kept.",
+)  # fmt: skip
+@click.option(
     "--uninstall", is_flag=True, help="Remove software, bundles and people from the device."
 )
 @click.option("--yes", is_flag=True, help="With --uninstall: do not ask for confirmation.")
@@ -80,8 +84,8 @@ _wheel_option = click.option(
 @click.pass_context
 def setup_command(
     ctx: click.Context, hosts: tuple[str, ...], wheelhouse: Path | None, wheel: Path | None,
-    service: bool, watch_s: int, uninstall: bool, yes: bool, jobs: int, canary: int, dry_run: bool,
-    as_json: bool, quiet: bool, **ssh_words: Any,
+    service: bool, watch_s: int, drop_people: bool, uninstall: bool, yes: bool, jobs: int,
+    canary: int, dry_run: bool, as_json: bool, quiet: bool, **ssh_words: Any,
 ) -> None:  # fmt: skip
     """Install edge-recognize on a device and let it run as a service; or update it.
 
@@ -111,7 +115,8 @@ def setup_command(
                 hosts,
                 lambda host: set_up(
                     software, host, ssh, words=words, service=service, watch_s=watch_s,
-                    dry_run=dry_run, on_note=lambda text: meters.note(host, text),
+                    drop_people=drop_people, dry_run=dry_run,
+                    on_note=lambda text: meters.note(host, text),
                     on_sent=lambda count_bytes: meters.sent(host, count_bytes),
                 ),
                 as_json, jobs=jobs, canary=canary,

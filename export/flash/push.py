@@ -110,6 +110,7 @@ def push(
     keep: int = KEEP,
     reload: bool = False,
     watch_s: int = WATCH_S,
+    map_people: bool = False,
     drop_people: bool = False,
     allow_older: bool = False,
     dry_run: bool = False,
@@ -122,6 +123,7 @@ def push(
 
     keep: bundles that stay. reload: ask a running `edge-recognize` to load it. watch_s: seconds for
     which that one must then live on; where it ends, the bundle before becomes current again.
+    map_people: map people without pictures to the bundle's base even where that is poor.
     drop_people: let go of people enrolled there whom the bundle's base cannot know. allow_older:
     take a signed bundle with a smaller serial number than the current one's.
     on_sent: told how many more bytes went to ssh.
@@ -137,9 +139,10 @@ def push(
         changed = current != bundle.installed
         sent = 0 if there else bundle.size_bytes
         return Switched(host, bundle.installed, current, sent, changed, dry_run=True)
-    also = " ".join(
-        [*(["--drop-people"] if drop_people else []), *(["--allow-older"] if allow_older else [])]
-    )
+    words = {
+        "--map-people": map_people, "--drop-people": drop_people, "--allow-older": allow_older,
+    }  # fmt: skip
+    also = " ".join(word for word, given in words.items() if given)
     if there:
         answer = _ask(host, ssh, "switch", bundle.installed, keep, int(reload), watch_s, also)
     else:

@@ -97,6 +97,12 @@ free_space() {
     esac
 }
 
+# what became of the people: the second line of a self-test that passed
+tell() {
+    said=$(echo "$1" | tail -n +2 | head -n 1)
+    [ -z "$said" ] || say "people $said"
+}
+
 # standard input into a file: bytes and SHA-256 must be those that were sent
 receive() {
     (: >"$1") 2>/dev/null || fail write "${1%/*}"
@@ -135,11 +141,6 @@ recognizer() {
         case $place in /*) [ -x "$place" ] && echo "$place" && return ;; esac
     done
     return 1
-}
-# what became of the people: the second line of a self-test that passed
-tell() {
-    said=$(echo "$1" | tail -n +2 | head -n 1)
-    [ -z "$said" ] || say "people $said"
 }
 # runs the bundle with the software of this device; status 2 is that of one without the command
 prove() {

@@ -6,7 +6,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,8 @@ class Facts:
 @dataclass(frozen=True)
 class SetUp:
     """What was done, or would be. environment: what is current now. left: what a person still has
-    to do. doctor: what `edge-recognize doctor` said there. steps: of a dry run.
+    to do. doctor: what `edge-recognize doctor` said there. steps: of a dry run. people: what became
+    of those enrolled there, "" where nothing.
     """
 
     host: str
@@ -153,7 +154,7 @@ class SetUp:
     doctor: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     dry_run: bool = False
-    facts: dict[str, Any] = field(default_factory=dict)
+    people: str = ""
 
     def to_json(self) -> dict[str, Any]:
         lists = {name: list(getattr(self, name)) for name in ("left", "doctor", "steps")}
@@ -167,6 +168,7 @@ class SetUp:
         lines = [
             f"{self.host}: {self.environment} is current{was if self.changed else ', as before'}"
         ]
+        lines += [f"  people of {self.host}: {self.people}"] if self.people else []
         lines += [f"  {self.service}"] if self.service else []
         lines += [f"  {line}" for line in self.doctor if line.strip()]
         lines += [f"  left to do: {line}" for line in self.left]
@@ -181,6 +183,7 @@ def set_up(
     words: Sequence[str] = (),
     service: bool = True,
     watch_s: int = 20,
+    drop_people: bool = False,
     dry_run: bool = False,
     on_note: Callable[[str], None] = lambda text: None,
     on_sent: Callable[[int], None] = lambda count: None,
@@ -190,7 +193,8 @@ def set_up(
     The environment is built beside the one that is current, tests itself there, and becomes the
     current one by one rename. words: options of the service; without any it keeps its own, or looks
     at the camera that is connected. watch_s: so long the service must live on, else the
-    environment before is current again. Raises `RefusedError` where the device cannot run it, and
+    environment before is current again. drop_people: let go of people enrolled there whom a new
+    shipped base cannot know. Raises `RefusedError` where the device cannot run it, and
     `RemoteError` as `export.flash.push.push`.
     """
     facts = Facts.of(asked(host, ssh, farside.command("facts")))
@@ -201,8 +205,11 @@ def set_up(
         steps = _steps(software, facts, name, words, release, service)
         return SetUp(host, name, facts.current, facts.current != name, steps=steps, dry_run=True)
     changed = facts.current != name
+    people = ""
     if changed:
-        _build(software, host, ssh, name, facts, release, on_note, on_sent)
+        also = "--drop-people" if drop_people else ""
+        answer = _build(software, host, ssh, name, facts, release, also, on_note, on_sent)
+        people = answer.first("people") or ""
     left: list[str] = []
     said = ""
     if service:
@@ -217,7 +224,7 @@ def set_up(
     doctor = asked(host, ssh, farside.command("doctor")).all("doctor")
     if facts.taken:
         left.append(f"{facts.taken} is something else; edge-recognize is in ~/{_HANDY}")
-    return SetUp(host, name, facts.current, changed, said, tuple(left), doctor)
+    return SetUp(host, name, facts.current, changed, said, tuple(left), doctor, people=people)
 
 
 def undo_software(host: str, ssh: Ssh, *, dry_run: bool = False) -> SetUp:
@@ -306,23 +313,24 @@ def _build(
     name: str,
     facts: Facts,
     release: str,
+    also: str,
     on_note: Callable[[str], None],
     on_sent: Callable[[int], None],
-) -> None:
+) -> Answer:
     with tempfile.TemporaryDirectory() as folder:
         parcel = Path(folder) / "parcel.tar"
         pack_parcel(software.wheel, software.wheelhouse, constraints_for(release), parcel)
         site, offline = int("picamera2" in facts.has), int(software.wheelhouse is not None)
         command = farside.command(
             "build", name, sha256_of(parcel.read_bytes()), parcel.stat().st_size, site, offline,
-            software.wheel.requirement,
+            software.wheel.requirement, also,
         )  # fmt: skip
         on_note("uploading")
         said = ssh.run(
             host, command, upload=parcel, on_sent=on_sent, on_line=_noted(on_note),
             limit_s=BUILD_LIMIT_S,
         )  # fmt: skip
-    read_answer(host, said)
+    return read_answer(host, said)
 
 
 def pack_parcel(

@@ -68,7 +68,7 @@ discard() {
     rm -rf "$parts"
     [ -e "$fresh/.complete" ] || rm -rf "$fresh"
 }
-# NAME SHA256 BYTES SITE OFFLINE WHEEL[EXTRAS]
+# NAME SHA256 BYTES SITE OFFLINE WHEEL[EXTRAS] ALSO
 build() {
     can_digest
     mkdir -p "$soft" 2>/dev/null && [ -w "$soft" ] || fail write "$soft"
@@ -90,13 +90,16 @@ build() {
     said=$(python3 -m venv $site "$fresh" 2>&1) || fail venv "$(last_of "$said")"
     step made
     wheel=$6
+    also=$7
     if [ "$5" = 1 ]; then set -- --no-index --find-links "$parts"; else set --; fi
     said=$("$fresh/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
         --only-binary=:all: "$@" -c "$parts/constraints.txt" "$parts/$wheel" 2>&1) ||
         fail pip "$(last_of "$said")"
     rm -rf "$parts"
     step installed
-    said=$("$fresh/bin/APPLICATION" self-test 2>&1) || fail unproved "$(last_of "$said")"
+    said=$("$fresh/bin/APPLICATION" self-test --carry-over $also 2>&1) ||
+        fail unproved "$(last_of "$said")"
+    tell "$said"
     step tested
     : >"$fresh/.complete"
     sync -f "$soft" 2>/dev/null || sync
@@ -238,7 +241,7 @@ def setup_script() -> str:
 def command(verb: str, *arguments: object) -> str:
     """The command line for ssh.
 
-    `facts`, `build NAME SHA256 BYTES SITE OFFLINE WHEEL` (a tar on standard input), `service WATCH
-    UPDATED [WORDS]`, `doctor`, `undo DRY`, `uninstall DRY`, `status`.
+    `facts`, `build NAME SHA256 BYTES SITE OFFLINE WHEEL ALSO` (a tar on standard input), `service
+    WATCH UPDATED [WORDS]`, `doctor`, `undo DRY`, `uninstall DRY`, `status`.
     """
     return command_of(setup_script(), verb, *arguments)

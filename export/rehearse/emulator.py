@@ -21,6 +21,7 @@ from edge.errors import ToolkitError
 from edge.files.atomic import atomic_folder
 from export.flash.wheel import make_wheel
 from export.flash.wheelhouse import Wheelhouse, collect
+from export.rehearse.counter import Counter, open_counter
 
 Model = Literal["pi4", "pi5"]
 MODELS: tuple[Model, ...] = get_args(Model)
@@ -74,29 +75,40 @@ PROCESSORS: dict[Model, Processor] = {
 
 @dataclass(frozen=True)
 class Emulator:
-    """A Pi's Python with edge-recognize. root: of its system. site: unpacked wheels."""
+    """A Pi's Python with edge-recognize. root: of its system. site: unpacked wheels. counter: a
+    qemu that counts instructions, None where that cannot be; uncounted: why not."""
 
     model: Model
     release: Release
     qemu: Path
     root: Path
     site: Path
+    counter: Counter | None = None
+    uncounted: str = ""
 
-    def command(self, *words: str) -> list[str]:
+    def command(self, *words: str, count_into: Path | None = None) -> list[str]:
         """The command line of its Python."""
         python = self.root / "usr" / "bin" / f"python{PYTHON[self.release]}"
-        return [str(self.qemu), "-L", str(self.root), str(python), *words]
+        qemu = [str(self.qemu)]
+        if self.counter is not None and count_into is not None:
+            qemu = self.counter.words(count_into)
+        return [*qemu, "-L", str(self.root), str(python), *words]
 
-    def run(self, *words: str, home: Path) -> subprocess.CompletedProcess[str]:
-        """Run its Python in a home folder, whatever it ends with."""
+    def run(
+        self, *words: str, home: Path, count_into: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run its Python in a home folder, whatever it ends with. count_into: a file for the number
+        of instructions, see `export.rehearse.counter`."""
         variables = {
             "HOME": str(home), "PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8",
             "QEMU_CPU": PROCESSORS[self.model].qemu, "PYTHONHOME": str(self.root / "usr"),
             "PYTHONPATH": str(self.site), "PYTHONDONTWRITEBYTECODE": "1",
+            **({} if self.counter is None or count_into is None else self.counter.variables),
         }  # fmt: skip
         return subprocess.run(
-            self.command(*words), env=variables, cwd=home, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, errors="replace", check=False,
+            self.command(*words, count_into=count_into), env=variables, cwd=home,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            check=False,
         )  # fmt: skip
 
 
@@ -123,15 +135,24 @@ def open_emulator(
     (root / "proc" / "device-tree").mkdir(parents=True, exist_ok=True)
     (root / "proc" / "cpuinfo").write_text(processor.cpuinfo(), "utf-8")
     (root / "proc" / "device-tree" / "model").write_text(processor.board, "utf-8")
-    return Emulator(model, release, qemu, root, site)
+    counter, uncounted = None, ""
+    try:
+        counter = open_counter(folder, _fetch)
+    except ToolkitError as problem:
+        uncounted = problem.message
+    return Emulator(model, release, qemu, root, site, counter, uncounted)
+
+
+def _fetch(names: tuple[str, ...], folder: Path) -> None:
+    _apt("download", *names, cwd=folder)
+    _unpack(folder, folder)
 
 
 def _qemu(folder: Path) -> Path:
     program = folder / "qemu" / "usr" / "bin" / "qemu-aarch64-static"
     if not program.exists():
         with atomic_folder(folder / "qemu") as temporary:
-            _apt("download", "qemu-user-static", cwd=temporary)
-            _unpack(temporary, temporary)
+            _fetch(("qemu-user-static",), temporary)
     return program
 
 

@@ -27,7 +27,8 @@ class Rehearsal:
     """What was found. site_mb: of unpacked wheels. golden_identical: the golden embeddings are
     those of this machine, bit for bit; None without golden crops. differing: frames on which faces
     or decisions differ by more than scores move between machines. worst_box_px, worst_score: over
-    all faces. healthy: what doctor says there.
+    all faces. healthy: what doctor says there. instructions: millions a frame, by stage, None where
+    they were not counted; uncounted: why not.
     """
 
     model: str
@@ -44,6 +45,8 @@ class Rehearsal:
     worst_score: float
     healthy: bool
     doctor: tuple[str, ...]
+    instructions: dict[str, float] | None = None
+    uncounted: str = ""
 
     @property
     def passed(self) -> bool:
@@ -74,9 +77,16 @@ class Rehearsal:
                 f"  wheels alone, {self.site_mb:.0f} MB unpacked; {self.runtime}",
                 f"  {golden}; {same}, {self.faces} faces, boxes within "
                 f"{self.worst_box_px:.2g} px, scores within {self.worst_score:.2g}",
+                f"  {self._cost()}",
                 *(f"  {line}" for line in self.doctor if line[:1] in ("✗", "!")),
             ]
         )
+
+    def _cost(self) -> str:
+        if self.instructions is None:
+            return f"instructions were not counted: {self.uncounted}"
+        stages = ", ".join(f"{name} {count:.1f}" for name, count in self.instructions.items())
+        return f"millions of instructions a frame: {stages}"
 
 
 def rehearse(
@@ -103,7 +113,11 @@ def rehearse(
             "this machine",
         )  # fmt: skip
         on_note(f"running it on the emulated {pi.model}")
-        there = _probed(pi.run(*words, home=home), f"the emulated {pi.model}")
+        counted = None if pi.counter is None else home / "instructions"
+        more = () if counted is None else (str(counted),)
+        there = _probed(
+            pi.run(*words, *more, home=home, count_into=counted), f"the emulated {pi.model}"
+        )
         on_note("doctor")
         said = pi.run(
             "-m", "edge.cli.main", "doctor", "--bundle", str(bundle.absolute()), home=home
@@ -116,7 +130,7 @@ def rehearse(
         None if theirs is None else mine["embeddings"] == theirs["embeddings"],
         None if theirs is None else float(theirs["cosine_worst"]),
         len(there["frames"]), faces, differing, box_px, score, said.returncode == 0,
-        tuple(said.stdout.splitlines()),
+        tuple(said.stdout.splitlines()), there.get("instructions"), pi.uncounted,
     )  # fmt: skip
 
 

@@ -270,7 +270,9 @@ def test_a_real_broker_hears_who_is_there(tmp_path: Path) -> None:
     sink = Mqtt(MqttConfig.from_url(f"mqtt://127.0.0.1:{port}/home/door"), ["Ada", "Ben"])
     with mosquitto(tmp_path, port), listening(port) as last:
         with sink:
+            sink.tell("status", {"software": "9.9"})  # before there is a connection
             wait_until(lambda: last.get("home/door/availability") == "online")
+            wait_until(lambda: last.get("home/door/status") == '{"software": "9.9"}')
             wait_until(lambda: last.get("home/door/person/ben") == "OFF")
             sink.write(judged(ARRIVAL))
             wait_until(lambda: last.get("home/door/person/ada") == "ON")

@@ -34,6 +34,7 @@ from export.flash.push import BundleFile
 pytestmark = pytest.mark.server
 
 KILLS = int(os.environ.get("EDGE_KILLS", "1"))
+SOON_S = 1.0
 STRANGERS = 300
 """Of the cohort, so that enrolling is quick."""
 
@@ -64,10 +65,18 @@ def kill_far_side(sshd: Sshd) -> int:
     return len(found)
 
 
-def killed_at(sshd: Sshd, after_s: float, action: Callable[[], object]) -> bool:
-    """Do something with the device, which dies meanwhile; whether it did before the end."""
+def killed_at(
+    sshd: Sshd,
+    after_s: float,
+    action: Callable[[], object],
+    since: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Do something with the device, which dies so long after something was done there; whether it
+    did before the end."""
     thread = threading.Thread(target=action)
     thread.start()
+    while thread.is_alive() and not since():
+        time.sleep(0.005)
     time.sleep(after_s)
     killed = kill_far_side(sshd)
     thread.join()
@@ -121,9 +130,17 @@ def test_a_push_killed_at_random_times(
     chance, device = random.Random(16), Device(home)
     contents = {path.read_bytes(): path.stem for path in (old, new)}
     found = {"old": 0, "new": 0, "killed": 0}
-    for _ in range(KILLS):
+    state = device.root / "people" / "state.json"
+    enrolled = (whole / state.relative_to(home)).read_bytes()
+    for number in range(KILLS):
         put_back()
-        found["killed"] += killed_at(server, chance.uniform(0.0, longest_s), push)
+        if number % 2:  # at any time, most of which goes into the self-test
+            found["killed"] += killed_at(server, chance.uniform(0.0, longest_s), push)
+        else:  # around the switch, which comes soon after people are enrolled again
+            soon_s = chance.uniform(0.0, SOON_S)
+            found["killed"] += killed_at(
+                server, soon_s, push, lambda: state.read_bytes() != enrolled
+            )
         found[contents[(device.root / "current").read_bytes()]] += 1
         variables = {**os.environ, "HOME": str(home)}
         variables.pop("XDG_DATA_HOME", None)

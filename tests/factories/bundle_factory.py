@@ -98,14 +98,19 @@ def with_alternative(writer: BundleWriter) -> BundleWriter:
     return replace(writer, alternatives=((a_network(data, format="onnx-float32"), data),))
 
 
-def other_base(path: Path, *, people: int | None = None) -> Path:
+def other_base(
+    path: Path,
+    *,
+    people: int | None = None,
+    of_cohort: Callable[[Cohort], Cohort] = lambda cohort: cohort,
+) -> Path:
     """The shipped bundle with a base that is another file: a TFLite file may have bytes after its
-    end. people: that many strangers of its cohort alone."""
+    end. people: that many strangers of its cohort alone. of_cohort: what becomes of these."""
     with shipped_bundle() as bundle:
         data = bundle.base_data + bytes(64)
         cohort = bundle.cohort()
         assert cohort is not None
-        cohort = replace(fewer(cohort, people), embedder_sha256=sha256_of(data))
+        cohort = replace(of_cohort(fewer(cohort, people)), embedder_sha256=sha256_of(data))
         writer = BundleWriter.of(bundle, name="new", cohort=cohort)
     network = replace(writer.base[0], sha256=sha256_of(data))
     replace(writer, base=(network, data)).write(path)
