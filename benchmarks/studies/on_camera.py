@@ -134,11 +134,7 @@ def _initrd(system: Path, folder: Path) -> Path:
 
 
 def _prepare(system: Path, out: Path) -> None:
-    """What the guest runs, and the bundle that it looks with."""
-    from edge.bundle.locate import shipped_bundle
-    from edge.bundle.writer import BundleWriter
-
-    BundleWriter.of(shipped_bundle(), name="base").write(out / "base.edge")
+    """What the guest runs."""
     (out / "home").mkdir()
     root = Path(__file__).resolve().parents[2]
     modules = " ".join(str(path) for path in _modules(system, "vivid"))
@@ -155,7 +151,7 @@ def _boot(system: Path, initrd: Path, out: Path, limit_s: int) -> None:
     say(f"booting Linux {release}", err=True)
     shared = "security_model=none,multidevs=remap"
     words = [
-        "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "Nehalem", "-smp", "2",
+        "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "Nehalem", "-smp", "1",
         "-m", str(MEMORY_MIB), "-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio",
         "-kernel", str(system / "boot" / f"vmlinuz-{release}"), "-initrd", str(initrd),
         "-append", "console=ttyS0 quiet panic=-1 mitigations=off",
