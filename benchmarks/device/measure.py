@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.device.compare import Comparison, compare_rounds
 from benchmarks.device.device_facts import DeviceFacts, device_facts, peak_memory_mib, temperature_c
+from benchmarks.device.eyes import EyeTime, eyes_note, fastest_eye, time_eyes
 from benchmarks.device.formats import FormatTime, fastest, time_formats
 from benchmarks.device.pictures import Pictures, open_pictures
 from benchmarks.device.plain_loop import PlainLoop
@@ -89,7 +90,9 @@ def measure(path: Path | None, settings: Settings) -> BenchReport:
         lasting = _sustained(ours, pictures, settings)
         formats: tuple[FormatTime, ...] = ()
         threads: tuple[ThreadTime, ...] = ()
+        eyes: tuple[EyeTime, ...] = ()
         if settings.pick:
+            eyes = time_eyes(bundle, pictures, rounds=settings.rounds)
             formats = time_formats(bundle, threads=settings.used_threads)
             threads = _threads(bundle, pictures, settings)
     plain = None
@@ -115,7 +118,8 @@ def measure(path: Path | None, settings: Settings) -> BenchReport:
         processor_s_per_1000=processor_s,
         notes=(
             *_notes(facts, pictures, rounds, formats),
-            *_choice_note(located.path, threads, facts),
+            *eyes_note(eyes),
+            *_choice_note(located.path, threads, eyes, facts),
         ),
         when=now(),
     )
@@ -209,13 +213,17 @@ def _threads(bundle: Bundle, pictures: Pictures, settings: Settings) -> tuple[Th
 
 
 def _choice_note(
-    path: Path | None, threads: tuple[ThreadTime, ...], facts: DeviceFacts
+    path: Path | None,
+    threads: tuple[ThreadTime, ...],
+    eyes: tuple[EyeTime, ...],
+    facts: DeviceFacts,
 ) -> tuple[str, ...]:
     """Write down what was found best, beside the bundle."""
     if path is None or not threads:
         return ()
     best = best_threads(threads)
-    choice = Choice(bundle_sha256(path), best.threads, best.milliseconds.p50, facts.name)
+    choice = Choice(bundle_sha256(path), best.threads, best.milliseconds.p50, facts.name,
+                    fastest_eye(eyes))  # fmt: skip
     plural = "" if best.threads == 1 else "s"
     try:
         written = choice.save(path)

@@ -1,4 +1,5 @@
-"""What was found out about a bundle on this device: how many threads serve it best.
+"""What was found out about a bundle on this device: how many threads, and which runtime of the face
+detector, serve it best.
 
 `edge-bench run NAME.edge --pick` measures it and writes `NAME.edge.choice.json` beside the bundle;
 `edge-recognize` takes what stands there wherever `--threads` is not given. It belongs to one file:
@@ -10,8 +11,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from edge.console.json_text import json_text
+from edge.faces.yunet import Runtime
 from edge.files.atomic import atomic_file
 from edge.files.model_file import sha256_of
 
@@ -23,13 +26,14 @@ MOST_THREADS = 256
 @dataclass(frozen=True)
 class Choice:
     """bundle_sha256: of the bundle's file. threads: of the runtime. median_ms: of a picture with
-    so many. device: in a few words, where that was measured.
+    so many. device: in a few words, where that was measured. detector: what runs it.
     """
 
     bundle_sha256: str
     threads: int
     median_ms: float
     device: str
+    detector: Runtime = "best"
 
     def save(self, bundle: Path) -> Path:
         """Write it beside the bundle; returns where."""
@@ -62,8 +66,10 @@ def read_choice(bundle: Path | None) -> Choice | None:
             int(said["threads"]),
             float(said["median_ms"]),
             str(said["device"]),
+            said.get("detector", "best"),
         )
-        fits = said["schema"] == SCHEMA and 1 <= choice.threads <= MOST_THREADS
+        known = choice.detector in get_args(Runtime)
+        fits = known and said["schema"] == SCHEMA and 1 <= choice.threads <= MOST_THREADS
         return choice if fits and choice.bundle_sha256 == bundle_sha256(bundle) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -167,8 +167,10 @@ def _gather(options: EnrolOptions, book: SampleSet) -> Guide:
 def _turning(options: EnrolOptions) -> tuple[CameraOptions, Direction]:
     from edge.service.watch import turning
     from edge.sources.v4l2 import CameraOptions
+    from edge.tracking.direction import EAGER
 
-    return turning(options.camera, CameraOptions(), rotate=options.rotate, mirror=options.mirror)
+    rotate, mirror = options.rotate, options.mirror
+    return turning(options.camera, CameraOptions(), rotate=rotate, mirror=mirror, config=EAGER)
 
 
 def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guide) -> Enrolled:

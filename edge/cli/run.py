@@ -327,7 +327,9 @@ def open_tracker(
     votes = VoteConfig() if options.votes is None else VoteConfig(*options.votes)
     times = ScheduleConfig() if options.fps is None else ScheduleConfig().at_most(options.fps)
     schedule = Schedule(times, budget if source.live else None)
-    follower = Follower(Tracks(votes=votes, numbers=numbers), schedule)
+    follower = Follower(
+        Tracks(votes=votes, numbers=numbers), schedule, every_landmark=options.challenge
+    )
     if not options.challenge:
         return follower
     from edge.tracking.challenge import Challenger

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
@@ -10,18 +9,12 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from edge.console.native_output import stderr_hidden
 from edge.errors import ModelError, RuntimeMissing
+from edge.files.interpreter import TFLITE_MODULES, open_interpreter
 from edge.files.onnx_weights import refuse_external
 from edge.models.onnx_runtime import onnx_runtime
 
 log = logging.getLogger(__name__)
-
-TFLITE_MODULES = {
-    "ai-edge-litert": "ai_edge_litert.interpreter",
-    "tflite-runtime": "tflite_runtime.interpreter",
-}
-"""Distributions that bring a TFLite interpreter, best first, and the module that holds it."""
 
 
 class Model(Protocol):
@@ -41,11 +34,8 @@ class TFLiteModel:
     """A TFLite file under LiteRT or tflite-runtime."""
 
     def __init__(self, data: bytes, distribution: str, threads: int) -> None:
-        module = importlib.import_module(TFLITE_MODULES[distribution])
         self.runtime = f"{distribution} {_version(distribution)}"
-        with stderr_hidden():
-            self._interpreter = module.Interpreter(model_content=data, num_threads=threads)
-            self._interpreter.allocate_tensors()
+        self._interpreter = open_interpreter(TFLITE_MODULES[distribution], data, threads)
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
         self.input_shape = tuple(int(n) for n in self._input["shape"])

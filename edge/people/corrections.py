@@ -15,7 +15,7 @@ from edge.people.encryption import Encryption
 from edge.people.event_pictures import events_folder, kept_faces
 from edge.people.registry import Correction, Registry, open_register
 from edge.people.store import only_writer, people_folder, undo_people
-from edge.tracking.direction import Direction
+from edge.tracking.direction import EAGER, Direction
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _others(options: CorrectionOptions, bundle: Bundle, name: str) -> SampleSet:
     """The usable faces of others. Raises `InputError` when there is none."""
     paths = options.photos or _kept(options, name)
     book = SampleSet.open(bundle, options.detector_model, options.threads)
-    read_files(paths, book, Direction, quiet=options.quiet)
+    read_files(paths, book, lambda: Direction(config=EAGER), quiet=options.quiet)
     if not book.looks:
         reasons = ", ".join(sorted(book.refused)) or "no pictures"
         raise InputError(

@@ -71,8 +71,12 @@ class Observer(Protocol):
     def detect(self, image_bgr: np.ndarray) -> tuple[Face, ...]:
         """All faces of a picture, uint8[H, W, 3] BGR, largest first."""
 
+    def settled(self, image_bgr: np.ndarray, face: Face) -> Face:
+        """A face that was found in this picture, with the landmarks that it is to be looked at
+        by."""
+
     def look(self, image_bgr: np.ndarray, face: Face) -> Observation:
-        """One face of a picture through gate, alignment, embedding and heads."""
+        """One settled face of a picture through gate, alignment, embedding and heads."""
 
 
 def latency_of(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.errors import InputError, ModelError
-from edge.faces.detector import Detector, DetectorConfig
+from edge.faces.detector import Detector, DetectorConfig, detector_bytes
 from edge.faces.face import Face
 from edge.faces.quality import QualityGate
+from edge.faces.yunet import Runtime
 from edge.heads.decision import Decision, HeadScore, TaskAnswer, decide
 from edge.heads.head import Head
 from edge.heads.together import HeadsTogether
@@ -66,6 +67,7 @@ class Recognizer:
         threads: int = 1,
         attributes: bool = True,
         heads: Sequence[Head] | None = None,
+        detector_runtime: Runtime = "best",
     ) -> Recognizer:
         """A recognizer with the networks and heads of a bundle.
 
@@ -74,9 +76,10 @@ class Recognizer:
         Args:
             bundle: An open bundle, or the path of one, which is opened and closed again.
             detector_model: YuNet's file in place of the bundle's detector.
-            threads: Threads of the runtime.
+            threads: Threads of the runtimes.
             attributes: Whether to compute attributes, too.
             heads: In place of the bundle's heads.
+            detector_runtime: "litert" or "opencv"; by default the faster one that runs it.
 
         Raises:
             BundleError: The file is no bundle, damaged, or not signed as this machine requires.
@@ -93,13 +96,16 @@ class Recognizer:
                     threads=threads,
                     attributes=attributes,
                     heads=heads,
+                    detector_runtime=detector_runtime,
                 )
         entry = bundle.manifest.detector
+        config: DetectorConfig | None = None
         if detector_model is not None or entry is None:
-            detector = Detector.open(detector_model)
+            data = detector_bytes(detector_model)
         else:
             config = DetectorConfig(score_threshold=entry.score_threshold)
-            detector = Detector(bundle.read(entry.member), config)
+            data = bundle.read(entry.member)
+        detector = Detector(data, config, threads=threads, runtime=detector_runtime)
         embedder = Embedder(bundle.embedder, bundle.embedder_data, threads=threads)
         base: Embedder | None = None
         if attributes:
@@ -132,7 +138,8 @@ class Recognizer:
             ModelError: The recognizer is closed, or its network returns nonsense.
         """
         started = perf_counter()
-        faces = self.detect(image_bgr)
+        self._require_open()
+        faces = self.detector.detect(image_bgr)
         detected = perf_counter()
         looks = [self.look(image_bgr, face) for face in faces]
         results = tuple(look.result() for look in looks)
@@ -140,10 +147,18 @@ class Recognizer:
         return FrameResult(faces=results, latency=latency)
 
     def detect(self, image_bgr: np.ndarray) -> tuple[Face, ...]:
-        """All faces of an image, uint8[H, W, 3] BGR, largest first."""
+        """All faces of an image, uint8[H, W, 3] BGR, largest first; see `settled`."""
+        self._require_open()
+        return self.detector.found(image_bgr)
+
+    def settled(self, image_bgr: np.ndarray, face: Face) -> Face:
+        """A face that `detect` has found in this image, as it is to be looked at: where the
+        detector is not sure, with the landmarks that a second look finds for a tilted head."""
+        return self.detector.settled(image_bgr, face)
+
+    def _require_open(self) -> None:
         if self._closed:
             raise ModelError("this recognizer is closed", hint="open it again")
-        return self.detector.detect(image_bgr)
 
     def look(self, image_bgr: np.ndarray, face: Face) -> Observation:
         """One detected face. One that does not pass the quality gate is not embedded."""

@@ -99,7 +99,7 @@ def run_parts(
 
 def _face_in(bundle: Bundle, image_bgr: Any) -> Face:
     """The drawn face by the bundle's own detector; by hand where it brings none."""
-    from edge.faces.detector import Detector, DetectorConfig
+    from edge.faces.detector import APART_PX, Detector, DetectorConfig, furthest_px
     from edge.faces.face import Face
 
     entry = bundle.manifest.detector
@@ -109,7 +109,15 @@ def _face_in(bundle: Bundle, image_bgr: Any) -> Face:
         landmarks = tuple((x * width, y * height) for x, y in points)
         return Face((0.2 * width, 0.15 * height, 0.6 * width, 0.7 * height), landmarks, 1.0)
     config = DetectorConfig(score_threshold=entry.score_threshold)
-    faces = Detector(bundle.read(entry.member), config).detect(image_bgr)
+    detector = Detector(bundle.read(entry.member), config)
+    faces = detector.detect(image_bgr)
+    if not detector.runtime.startswith("opencv"):
+        other = Detector(bundle.read(entry.member), config, runtime="opencv")
+        if furthest_px(faces, other.detect(image_bgr)) > APART_PX:
+            raise DetectorError(
+                f"{detector.runtime} finds another face than {other.runtime}",
+                hint="pip install -U ai-edge-litert",
+            )
     if not faces:
         raise DetectorError(
             f"it finds no face in a drawn one, from a score of {entry.score_threshold:g} on",

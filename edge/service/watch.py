@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.bundle.choice import read_choice
+from edge.bundle.choice import Choice, read_choice
 from edge.bundle.locate import Located, locate
 from edge.errors import UsageError
 from edge.heads.head import Head
@@ -22,7 +22,7 @@ from edge.sources.files import Source
 from edge.sources.opener import open_source, shared_turn
 from edge.sources.turn import QUARTERS_DEG, Turn
 from edge.sources.v4l2 import CameraOptions
-from edge.tracking.direction import Direction
+from edge.tracking.direction import Direction, DirectionConfig
 from edge.tracking.follower import Follower
 from edge.tracking.schedule import Schedule, ScheduleConfig
 from edge.visits.camera_book import Adapt, learn_expected, read_book
@@ -88,14 +88,19 @@ def watch(
 
 
 def turning(
-    camera: int | str | None, options: CameraOptions, *, rotate: int | None, mirror: bool
+    camera: int | str | None,
+    options: CameraOptions,
+    *,
+    rotate: int | None,
+    mirror: bool,
+    config: DirectionConfig | None = None,
 ) -> tuple[CameraOptions, Direction]:
     """What a camera is to be asked for, and what turns its frames besides; rotate: degrees, None
-    where the frames have to tell. Raises `UsageError`."""
+    where the frames have to tell; config: how they do. Raises `UsageError`."""
     if rotate not in (None, *QUARTERS_DEG):
         raise UsageError(f"{rotate} degrees are no quarter turn", hint="give 0, 90, 180 or 270")
     options, turn = shared_turn(camera, options, Turn(rotate or 0, mirror))
-    return options, Direction(turn, search=rotate is None)
+    return options, Direction(turn, search=rotate is None, config=config)
 
 
 def open_recognizer(
@@ -113,6 +118,7 @@ def open_recognizer(
     whether visits are counted from now on, see `edge.visits.camera_book`. Raises `ToolkitError`.
     """
     tidy_people(people_folder())
+    choice = _chosen(located)
     with located.open() as bundle:
         registry = Registry(bundle, Encryption.open(key_file))
         if registry.people.persons:
@@ -122,18 +128,18 @@ def open_recognizer(
             bundle,
             heads=held_heads(registry, adapt),
             detector_model=detector_model,
-            threads=threads or _chosen_threads(located) or os.cpu_count() or 1,
+            threads=threads or (choice.threads if choice else None) or os.cpu_count() or 1,
             attributes=attributes,
+            detector_runtime="best" if choice is None else choice.detector,
         )
 
 
-def _chosen_threads(located: Located) -> int | None:
+def _chosen(located: Located) -> Choice | None:
     """What `edge-bench run --pick` has found best for this bundle on this device."""
     choice = read_choice(located.path)
-    if choice is None:
-        return None
-    log.info("threads: %d, as measured on %s", choice.threads, choice.device)
-    return choice.threads
+    if choice is not None:
+        log.info("threads: %d, as measured on %s", choice.threads, choice.device)
+    return choice
 
 
 def held_heads(registry: Registry, adapt: Adapt = "off") -> tuple[Head, ...]:

@@ -23,7 +23,16 @@ class Follower:
     are looked at; in between, boxes are where the faces should be by now.
     """
 
-    def __init__(self, tracks: Tracks | None = None, schedule: Schedule | None = None) -> None:
+    def __init__(
+        self,
+        tracks: Tracks | None = None,
+        schedule: Schedule | None = None,
+        *,
+        every_landmark: bool = False,
+    ) -> None:
+        """every_landmark: whether the landmarks of each detection are needed, not of looks alone;
+        tilted faces cost a second look then."""
+        self._settles_all = every_landmark
         self.tracks = tracks or Tracks()
         self.schedule = schedule or Schedule()
         self._looker: Observer | None = None
@@ -49,7 +58,7 @@ class Follower:
         self.tracks.expire(time_s)
         looks: dict[int, Observation] = {}
         detect_s, predicted = 0.0, True
-        if self.schedule.detection_due(self.tracks.living, time_s):
+        if self.schedule.detection_due(self.tracks.living, image_bgr, time_s):
             with self.schedule.paying():
                 detect_s, looks = self._detect(looker, image_bgr, time_s)
             predicted, self._unsearched = False, 0
@@ -69,12 +78,27 @@ class Follower:
         """Find all faces and look at those for which it is due: the detector's seconds, and the
         looks by number of track."""
         started = perf_counter()
-        faces = looker.detect(image_bgr)
+        faces = list(looker.detect(image_bgr))
         detect_s = perf_counter() - started
+        settled = set[int]()
+
+        def settle(index: int) -> None:
+            nonlocal detect_s
+            if index in settled:
+                return
+            began = perf_counter()
+            faces[index] = looker.settled(image_bgr, faces[index])
+            settled.add(index)
+            detect_s += perf_counter() - began
+
+        if self._settles_all:
+            for index in range(len(faces)):
+                settle(index)
         seen: dict[int, Observation] = {}
 
         def recall(index: int) -> Observation:
             if index not in seen:
+                settle(index)
                 seen[index] = looker.look(image_bgr, faces[index])
             return seen[index]
 
@@ -82,8 +106,10 @@ class Follower:
         for index, track in enumerate(assigned):
             if index in seen or self.schedule.look_due(track, time_s):
                 track.add(recall(index), time_s)
+                track.face = faces[index]
         self._tell(assigned, seen, time_s)
-        self.schedule.detected(time_s, missed=len(self.tracks.shown) < len(self.tracks.living))
+        missed = len(self.tracks.shown) < len(self.tracks.living)
+        self.schedule.detected(image_bgr, time_s, missed=missed)
         return detect_s, {assigned[index].number: look for index, look in seen.items()}
 
     def _tell(self, assigned: list[Track], seen: dict[int, Observation], time_s: float) -> None:

@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from edge.tracking.budget import Budget, BudgetTurn
+from edge.tracking.motion import Motion
 from edge.tracking.track import Track, size_px
 
 log = logging.getLogger(__name__)
@@ -29,8 +32,9 @@ TOO_SELDOM_S = 2.0
 class ScheduleConfig:
     """Times between two detections and two looks, in seconds.
 
-    quick_s: while somebody is undecided, or has just got out of sight. scan_s: else. matched_s: to
-    the next look at somebody recognized. unknown_s: at somebody unknown. hopeless_s: at what stays
+    quick_s: while somebody is undecided, or has just got out of sight. scan_s: else. still_s: where
+    nobody is there and nothing has changed since the last detection. matched_s: to the next look at
+    somebody recognized. unknown_s: at somebody unknown. hopeless_s: at what stays
     undecided after `patience` looks. moved_share: a face that has moved by so much, in face sizes,
     is detected anew before `scan_s` is over. grown: and one that has grown or shrunk by so much
     since the last look is worth another.
@@ -38,6 +42,7 @@ class ScheduleConfig:
 
     quick_s: float = 0.1
     scan_s: float = 0.2
+    still_s: float = 1.0
     matched_s: float = 1.0
     unknown_s: float = 0.5
     hopeless_s: float = 0.4
@@ -48,7 +53,7 @@ class ScheduleConfig:
     def at_most(self, fps: float) -> ScheduleConfig:
         """With at most this many detections a second."""
         least_s = 1.0 / fps
-        names = ("quick_s", "scan_s", "matched_s", "unknown_s", "hopeless_s")
+        names = ("quick_s", "scan_s", "still_s", "matched_s", "unknown_s", "hopeless_s")
         return replace(self, **{name: max(getattr(self, name), least_s) for name in names})
 
 
@@ -62,14 +67,18 @@ class Schedule:
         self.budget = budget
         self._detected_s: float | None = None
         self._missed = False
+        self._motion = Motion()
         self._warned = False
 
-    def detection_due(self, tracks: Sequence[Track], time_s: float) -> bool:
-        """Whether the detector has to run on the picture of this time."""
+    def detection_due(self, tracks: Sequence[Track], image_bgr: np.ndarray, time_s: float) -> bool:
+        """Whether the detector has to run on the picture of this time, uint8[H, W, 3] BGR."""
         if self._detected_s is None or time_s < self._detected_s:
             return True
         passed_s = time_s - self._detected_s + SLACK_S
         if passed_s < self._interval_s(tracks, time_s):
+            return False
+        empty = not tracks and not self._missed
+        if empty and passed_s < self.config.still_s and not self._motion.differs(image_bgr):
             return False
         return self.budget is None or self.budget.affords("detect")
 
@@ -77,9 +86,11 @@ class Schedule:
         """To be entered while a picture is searched and looked at: the budget learns the cost."""
         return nullcontext() if self.budget is None else self.budget.learning("detect")
 
-    def detected(self, time_s: float, *, missed: bool) -> None:
-        """The detector has run. missed: whether it did not find a track that is still alive."""
+    def detected(self, image_bgr: np.ndarray, time_s: float, *, missed: bool) -> None:
+        """The detector has run on a picture, uint8[H, W, 3] BGR. missed: whether it did not find a
+        track that is still alive."""
         self._detected_s, self._missed = time_s, missed
+        self._motion.keep(image_bgr)
         if self.budget is not None and not self._warned:
             self._warned = _warn_if_too_little(self.budget)
 

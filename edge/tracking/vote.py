@@ -78,6 +78,9 @@ class Vote:
         self._no_faces: deque[bool] = deque(maxlen=2 * self.config.of)
         self._passed_s: float | None = None
         self._rejection: str | None = None
+        self._attributes: dict[str, float] | None = None
+        self._tasks: dict[str, TaskAnswer] | None = None
+        self._decision: Decision | None = None
 
     @property
     def settled(self) -> bool:
@@ -98,26 +101,21 @@ class Vote:
 
     @property
     def attributes(self) -> dict[str, float]:
-        """Name to mean probability over the remembered looks."""
-        kept = [ballot.attributes for ballot in self._ballots if ballot.attributes]
-        if not kept:
-            return {}
-        return {name: float(np.mean([one[name] for one in kept])) for name in kept[-1]}
+        """Name to mean probability over the remembered looks. Not to be written to."""
+        if self._attributes is None:
+            self._attributes = _mean_attributes([b.attributes for b in self._ballots])
+        return self._attributes
 
     @property
     def tasks(self) -> dict[str, TaskAnswer]:
-        """Name to answer, with the mean score over the remembered looks."""
-        kept = [ballot.tasks for ballot in self._ballots]
-        last = kept[-1] if kept else {}
-        return {
-            name: replace(
-                answer, score=float(np.mean([one[name].score for one in kept if name in one]))
-            )
-            for name, answer in last.items()
-        }
+        """Name to answer, with the mean score over the remembered looks. Not to be written to."""
+        if self._tasks is None:
+            self._tasks = _mean_tasks([ballot.tasks for ballot in self._ballots])
+        return self._tasks
 
     def add(self, look: Observation, time_s: float) -> None:
         """Take one look into account."""
+        self._attributes = self._tasks = self._decision = None
         self.looks += 1
         self._no_faces.append(look.is_no_face)
         self._rejection = look.reason
@@ -130,7 +128,12 @@ class Vote:
         self._count()
 
     def decision(self) -> Decision:
-        """What holds now."""
+        """What holds now; it changes with a look alone."""
+        if self._decision is None:
+            self._decision = self._decided()
+        return self._decision
+
+    def _decided(self) -> Decision:
         if self.is_no_face:
             return rejected(NOT_A_FACE)
         if not self._ballots:
@@ -170,6 +173,25 @@ class Vote:
     def _forget(self) -> None:
         self.choice = None
         self._ballots.clear()
+
+
+def _mean_attributes(looks: list[dict[str, float]]) -> dict[str, float]:
+    kept = [look for look in looks if look]
+    if not kept:
+        return {}
+    names = list(kept[-1])
+    means = np.array([[look[name] for name in names] for look in kept]).mean(axis=0)
+    return dict(zip(names, means.tolist(), strict=True))
+
+
+def _mean_tasks(looks: list[dict[str, TaskAnswer]]) -> dict[str, TaskAnswer]:
+    last = looks[-1] if looks else {}
+    return {
+        name: replace(
+            answer, score=float(np.mean([one[name].score for one in looks if name in one]))
+        )
+        for name, answer in last.items()
+    }
 
 
 def _ballot(look: Observation) -> _Ballot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from look_factory import BLANK
 
 from edge.tracking.budget import BURST_S, LONGEST_PAUSE_S, Budget
 from edge.tracking.schedule import Schedule
@@ -99,7 +100,7 @@ def test_too_little_to_recognize_anybody_is_said_once(
     for time_s in (0.0, 30.0, 60.0):
         with schedule.paying():
             machine.work(0.12)
-        schedule.detected(time_s, missed=False)
+        schedule.detected(BLANK, time_s, missed=False)
     assert budget.interval_s("detect") == pytest.approx(0.12 / share)
     warnings = [record.getMessage() for record in caplog.records]
     assert len(warnings) == said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from look_factory import BLANK, Person, Scene
 
@@ -119,10 +120,16 @@ def test_a_rejected_track_never_becomes_a_match() -> None:
     assert len(scene.looks) < 45, "and is looked at less often in time"
 
 
-def test_nobody_there_is_looked_for_at_the_slow_rate() -> None:
+def test_nobody_there_is_looked_for_seldom_while_nothing_moves() -> None:
     scene = Scene([Person(0, lambda time_s: None)])
     assert [faces for _, faces in played(scene)] == [()] * 90
-    assert len(scene.detections) == 15
+    assert len(scene.detections) == 3
+    follower, light = Follower(), np.full_like(BLANK, 200)
+    scene.detections.clear()
+    for number in range(90):
+        scene.time_s = number / FPS
+        follower.follow(scene, light if number // 6 % 2 else BLANK, scene.time_s)
+    assert len(scene.detections) == 15, "and at the usual rate where something does"
 
 
 def test_a_fast_walker_is_detected_more_often() -> None:

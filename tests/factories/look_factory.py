@@ -72,6 +72,9 @@ class Scene:
         self.detections.append(self.time_s)
         return tuple(face for face, _ in self._there())
 
+    def settled(self, image_bgr: np.ndarray, face: Face) -> Face:
+        return face
+
     def look(self, image_bgr: np.ndarray, face: Face) -> Observation:
         self.looks.append(self.time_s)
         person = next(p for f, p in self._there() if f.box_px == face.box_px)

@@ -49,8 +49,8 @@ def check_detector(patient: Patient) -> Iterator[Finding]:
     faces = detector.detect(read_picture(DRAWN_FACE))
     took_ms = 1000 * (perf_counter() - started_s)
     if len(faces) == 1:
-        score = faces[0].detector_score
-        yield Finding("face detector", OK, f"finds a face with {score:.2f} in {took_ms:.0f} ms")
+        found = f"finds a face with {faces[0].detector_score:.2f} in {took_ms:.0f} ms"
+        yield Finding("face detector", OK, f"{found} ({detector.runtime})")
     else:
         text = f"finds {len(faces)} faces in a picture with one"
         yield Finding("face detector", PROBLEM, text, REINSTALL)
