@@ -58,6 +58,7 @@ class RunOptions:
     serve_token: str | None = None
     serve_read_only: bool = False
     mqtt: str | None = None
+    mqtt_pictures: bool = False
     webhook: tuple[str, ...] = ()
     on_match: tuple[str, ...] = ()
     on_unknown: tuple[str, ...] = ()
@@ -116,6 +117,8 @@ def check_options(options: RunOptions) -> None:
         )
     if options.serve_token is not None and options.serve is None:
         raise UsageError("--serve-token has nothing to protect", hint="add --serve HOST:PORT")
+    if options.mqtt_pictures and options.mqtt is None:
+        raise UsageError("--mqtt-pictures has no broker to send them to", hint="add --mqtt URL")
     if options.serve_read_only and options.serve is None:
         raise UsageError("--serve-read-only has nothing to serve", hint="add --serve HOST:PORT")
 
@@ -420,7 +423,8 @@ def _network_sinks(
     if options.mqtt is not None:
         from edge.sinks.mqtt import Mqtt, MqttConfig
 
-        yield Mqtt(MqttConfig.from_url(options.mqtt), people, labels)
+        config = MqttConfig.from_url(options.mqtt)
+        yield Mqtt(config, people, labels, pictures=options.mqtt_pictures)
     for url in options.webhook:
         from edge.sinks.webhook import Webhook
 

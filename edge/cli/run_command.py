@@ -50,6 +50,7 @@ SECTIONS = {
             "serve_token",
             "serve_read_only",
             "mqtt",
+            "mqtt_pictures",
             "webhook",
         ),
         *("on_match", "on_unknown", "on_left"),
@@ -212,6 +213,11 @@ class _Duration(click.ParamType):
     envvar="EDGE_MQTT",
     show_envvar=True,
     help="Publish who is there to an MQTT broker and Home Assistant.",
+)
+@click.option(
+    "--mqtt-pictures",
+    is_flag=True,
+    help="Send the cut-out face of each arrival to the broker, too, as an image entity.",
 )
 @click.option(
     "--webhook",

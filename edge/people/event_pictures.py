@@ -13,6 +13,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from edge.bundle.locate import data_folder
 from edge.bundle.writer import file_stem
 from edge.recognition.result import FaceResult
@@ -24,6 +27,9 @@ _NUMBERED = re.compile(rf"{PREFIX}(?:(\d{{8}})-)?(\d{{8}}T[0-9.]+)-(.*)")
 
 NOBODY = "unknown"
 """What stands in an event's name for who was not recognized."""
+
+SHOWN_PX = 256
+"""Longest side of a face that is shown beside a visit or sent with an event."""
 
 LONGEST_WHO = 80
 """Letters of who came, in an event's name."""
@@ -144,3 +150,16 @@ def region_of(face: FaceResult, width_px: int, height_px: int) -> tuple[slice, s
     edge_px = AROUND * max(w, h)
     rows = slice(max(0, int(y - edge_px)), min(height_px, int(y + h + edge_px) + 1))
     return rows, slice(max(0, int(x - edge_px)), min(width_px, int(x + w + edge_px) + 1))
+
+
+def face_jpeg(face: FaceResult, image_bgr: np.ndarray) -> bytes:
+    """A face with its surroundings, of a picture uint8[H, W, 3], at most `SHOWN_PX` on a side, as
+    JPEG; b"" where it lies outside."""
+    height_px, width_px = image_bgr.shape[:2]
+    rows, columns = region_of(face, width_px, height_px)
+    crop = np.ascontiguousarray(image_bgr[rows, columns])
+    scale = SHOWN_PX / max(*crop.shape[:2], 1)
+    if crop.size and scale < 1:
+        crop = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    done, jpeg = cv2.imencode(".jpg", crop) if crop.size else (False, None)
+    return jpeg.tobytes() if done and jpeg is not None else b""

@@ -52,8 +52,7 @@ class MatchCommand(Sink):
 
     def write(self, judged: Judged) -> None:
         for event in judged.events:
-            kind = event.kind if event.kind == "left" else "match" if event.is_match else "unknown"
-            if kind == self._on:
+            if event.on == self._on:
                 self._run(event)
 
     def arguments(self, event: Event) -> list[str]:

@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 from edge import __version__
 from edge.console.json_text import json_text
 from edge.errors import SinkError, ToolkitError, UsageError
+from edge.people.event_pictures import face_jpeg
 from edge.recognition.annotate import plain_text
 from edge.sinks.base import Judged, Sink
 from edge.sinks.device_id import device_id
@@ -112,7 +113,8 @@ class Mqtt(Sink):
     `availability` (`online`, `offline`, also by last will), `state` (JSON), `person/<slug>`
     (`ON`, `OFF`) for everybody in `people` and whoever appears, `event` (JSON, as a webhook gets
     it), `bounds` (JSON, what strangers' visits prove), `status` (JSON, which software and bundle
-    run, see `edge.service.about`). With several sources also
+    run, see `edge.service.about`); with `pictures` also `picture` (JPEG of the face that has
+    arrived last, with its surroundings, which the broker does not keep). With several sources also
     `source/<slug>/person/<slug>`, and who is where in `state`. sources: their labels. A broker that
     is away is looked for in the background; what could not be said is counted, and the state is
     made good when it is back. What the broker still keeps of people who are known no longer is
@@ -123,8 +125,14 @@ class Mqtt(Sink):
     only_events = True
 
     def __init__(
-        self, config: MqttConfig, people: Sequence[str] = (), sources: Sequence[str] = ()
+        self,
+        config: MqttConfig,
+        people: Sequence[str] = (),
+        sources: Sequence[str] = (),
+        *,
+        pictures: bool = False,
     ) -> None:
+        self.wants_images = pictures
         self.name = f"mqtt {config.host}:{config.port}"
         self._config = config
         self._there: dict[str, set[str]] = {name: set() for name in (*people, UNKNOWN)}
@@ -175,6 +183,7 @@ class Mqtt(Sink):
                     self._there[name].discard(judged.label)
                 self._at = event.at
                 self._say(event)
+                self._show(event, judged)
             self._say_state()
         if not self._client.is_connected():
             raise SinkError(f"the broker cannot be reached{self._reason}")
@@ -227,7 +236,17 @@ class Mqtt(Sink):
             self._slugs[name] = _numbered(plain, name) if taken else plain
         return self._slugs[name]
 
-    def _publish(self, topic: str, text: str, *, retain: bool = True) -> None:
+    def _show(self, event: Event, judged: Judged) -> None:
+        """The face that has arrived, as it may be shown."""
+        image = judged.shown_bgr
+        if not self.wants_images or event.kind != "arrived" or image is None:
+            return
+        for face in judged.result.faces:
+            if (face.track, face.decision.person) == (event.track, event.person):
+                self._publish(self._topic("picture"), face_jpeg(face, image), retain=False)
+                return
+
+    def _publish(self, topic: str, text: str | bytes, *, retain: bool = True) -> None:
         client = self._client
         if client is not None and client.is_connected():
             client.publish(topic, text, qos=1, retain=retain)
@@ -277,8 +296,9 @@ class Mqtt(Sink):
             for topic, text in self._told.items():
                 self._publish(self._topic(topic), text)
         configs = self._config_topic("binary_sensor", "+")
+        image = self._config_topic("image", "picture")
         places = [self._topic("person/+"), self._topic("source/+/person/+")]
-        client.subscribe([(topic, 0) for topic in (*places, configs)])
+        client.subscribe([(topic, 0) for topic in (*places, configs, image)])
 
     def _not_connected(self, client: Any, data: Any) -> None:
         """paho calls this while it handles what went wrong, and passes nothing on."""
@@ -297,6 +317,8 @@ class Mqtt(Sink):
             known = [one for name in list(self._there) for one in self._entities(name)]
             topics = {topic for _, topic, _ in known}
             topics |= {self._config_topic("binary_sensor", key) for key, _, _ in known}
+            if self.wants_images:
+                topics.add(self._config_topic("image", "picture"))
             if "/".join(parts) not in topics:
                 self._clear(message.topic)
 
@@ -322,6 +344,9 @@ class Mqtt(Sink):
                 "json_attributes_topic": self._topic("state"),
             },
         )
+        if self.wants_images:
+            fields = {"name": "Last arrival", "content_type": "image/jpeg"}
+            self._announce("image", "picture", {**fields, "image_topic": self._topic("picture")})
         for name in list(self._there):
             self._discover_person(name)
 

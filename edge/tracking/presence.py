@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal
 
 from edge.heads.decision import NO_HEADS
 from edge.recognition.result import FaceResult, FrameResult
@@ -59,9 +59,17 @@ class Event:
     def is_match(self) -> bool:
         return self.kind == "arrived" and self.person is not None
 
+    @property
+    def on(self) -> Literal["match", "unknown", "left"]:
+        """As which of `--on-match`, `--on-unknown` and `--on-left` it counts."""
+        if self.kind == "left":
+            return "left"
+        return "match" if self.is_match else "unknown"
+
     def to_json(self) -> dict[str, Any]:
         return {
             "event": self.kind,
+            "on": self.on,
             "at": self.at,
             "person": self.person,
             "who": self.who,

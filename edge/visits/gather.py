@@ -11,11 +11,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-import cv2
 import numpy as np
 
 from edge.heads.decision import Decision, HeadScore
-from edge.people.event_pictures import region_of
+from edge.people.event_pictures import face_jpeg
 from edge.recognition.result import FaceResult, FrameResult
 from edge.tracking.vote import VoteConfig
 from edge.visits.visit import MATCH, UNKNOWN, Looks, Visit, level_of
@@ -32,7 +31,6 @@ FIRST_LOOKS, LAST_LOOKS = 8, 16
 """Looks that are kept of a visit: its first ones, and those around a match or before its end."""
 
 AFTER_MATCH = 4
-FACE_PX = 256
 BETTER = 1.2
 """A face replaces the kept one when its box's area times its detector score is so much larger."""
 
@@ -216,12 +214,6 @@ def _keep_best(draft: _Draft, face: FaceResult, image_bgr: np.ndarray) -> None:
     worth = face.face.area_px2 * face.face.detector_score
     if worth < BETTER * draft.face_worth:
         return
-    height_px, width_px = image_bgr.shape[:2]
-    rows, columns = region_of(face, width_px, height_px)
-    crop = np.ascontiguousarray(image_bgr[rows, columns])
-    scale = FACE_PX / max(*crop.shape[:2], 1)
-    if crop.size and scale < 1:
-        crop = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    done, jpeg = cv2.imencode(".jpg", crop) if crop.size else (False, None)
-    if done and jpeg is not None:
-        draft.face_jpeg, draft.face_worth = jpeg.tobytes(), worth
+    jpeg = face_jpeg(face, image_bgr)
+    if jpeg:
+        draft.face_jpeg, draft.face_worth = jpeg, worth

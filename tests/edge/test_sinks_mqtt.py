@@ -18,11 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
-from faked import ADA, picture, result
+from faked import ADA, STRANGER, picture, result
 
 from edge.cli.main import main
+from edge.cli.run import RunOptions, check_options
 from edge.errors import SinkError, ToolkitError, UsageError
 from edge.sinks.base import FanOut, Judged
 from edge.sinks.device_id import device_id
@@ -253,7 +256,9 @@ def listening(port: int) -> Iterator[dict[str, str]]:
     paho = pytest.importorskip("paho.mqtt.client")
     last: dict[str, str] = {}
     client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-    client.on_message = lambda c, d, message: last.update({message.topic: message.payload.decode()})
+    client.on_message = lambda c, d, message: last.update(
+        {message.topic: message.payload.decode(errors="surrogateescape")}
+    )
     client.on_connect = lambda c, *rest: c.subscribe("#")
     client.connect("127.0.0.1", port)
     client.loop_start()
@@ -295,6 +300,43 @@ def test_a_real_broker_hears_who_is_there(tmp_path: Path) -> None:
             wait_until(lambda: later.get("home/door/availability") == "offline")
             wait_until(lambda: "home/door/state" in later, 2)
             assert "home/door/event" not in later, "events are not retained, states are"
+
+
+@pytest.mark.server
+def test_a_face_goes_to_a_real_broker_where_that_was_asked_for(tmp_path: Path) -> None:
+    port = free_port()
+    config = MqttConfig.from_url(f"mqtt://127.0.0.1:{port}/home/door")
+    entity = "homeassistant/image/edge_pi7_home_door/picture/config"
+    found = result(ADA, STRANGER)
+    faces = tuple(replace(face, track=7 + k) for k, face in enumerate(found.faces))
+    image = picture(ADA, size_px=(1280, 960))
+    come = Judged(image, replace(found, faces=faces), (replace(ARRIVAL, track=7),))
+    with mosquitto(tmp_path, port), listening(port) as last:
+        with Mqtt(config, ["Ada"], pictures=True) as sink:
+            wait_until(lambda: last.get("home/door/availability") == "online")
+            shown = json.loads(last[entity])
+            assert (shown["image_topic"], shown["content_type"]) == (
+                "home/door/picture",
+                "image/jpeg",
+            )
+            sink.write(replace(come, events=(LEFT,)))
+            wait_until(lambda: "home/door/event" in last)
+            assert json.loads(last["home/door/event"])["on"] == "left"
+            sink.write(replace(come, events=(replace(ARRIVAL, person=None, track=8),), blurs=True))
+            wait_until(lambda: json.loads(last["home/door/event"])["on"] == "unknown")
+            wait_until(lambda: "home/door/picture" in last)
+            blurred = last["home/door/picture"]
+            sink.write(come)
+            wait_until(lambda: last["home/door/picture"] != blurred)
+            jpeg = last["home/door/picture"].encode(errors="surrogateescape")
+            face = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+            assert max(face.shape) <= 101, "the face with its surroundings, and no more"
+        with Mqtt(config, ["Ada"]), listening(port) as later:
+            wait_until(lambda: later.get("home/door/availability") == "online")
+            wait_until(lambda: last[entity] == "")
+            assert "home/door/picture" not in later, "the broker keeps none"
+    with pytest.raises(UsageError, match="no broker"):
+        check_options(RunOptions(camera=("0",), mqtt_pictures=True))
 
 
 @pytest.mark.server
