@@ -1,7 +1,7 @@
 """People of an old base on a new one: enrolled again from kept pictures, or mapped.
 
     git archive COMMIT edge/shipped | tar -x -C before
-    python -m benchmarks.studies.mapped_people ../shared before/edge/shipped
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.studies.mapped_people ../shared before/edge/shipped
 
 COMMIT ships the old base; the new one is that shipped now, or that of a second folder. Enrolled and
 judged are people whom neither base was trained on (`benchmarks.shipped_base.hold_out`).
@@ -10,7 +10,6 @@ judged are people whom neither base was trained on (`benchmarks.shipped_base.hol
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +80,6 @@ class Count:
 @click.argument("after", type=PATH, required=False)
 def main(shared: Path, before: Path, after: Path | None) -> None:
     """TAR and FAR of people who were enrolled on the base in BEFORE, on that in AFTER."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from edge.heads.base_map import fit_map
     from edge.service.libraries import set_library_settings
 
