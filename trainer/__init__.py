@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from edge.files.paths import PathLike, Paths
     from trainer.base.run import BaseResult
     from trainer.person.result import PersonResult
+    from trainer.person.settings import CameraChoice
 
 __all__ = ["enrol_person", "train_attributes"]
 
@@ -28,7 +29,7 @@ def enrol_person(
     head: str = "auto",
     target_far: float | None = None,
     strict: bool = False,
-    camera: str = "auto",
+    camera: CameraChoice = "auto",
     mode: str = "features",
     from_layer: int = 100,
     save_augmented: PathLike | None = None,

@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from edge.heads.threshold import GAP_SHARE, ONE, POOR, STRANGER_LEVEL, CameraEffect, Rate, Tail
+from edge.heads.threshold import (
+    GAP_SHARE,
+    ONE,
+    POOR,
+    STRANGER_LEVEL,
+    CameraEffect,
+    CameraKind,
+    Rate,
+    Tail,
+)
 
 if TYPE_CHECKING:
     from benchmarks.studies.person_data import Bench, Trial
@@ -38,7 +47,7 @@ class Enrolled:
     """
 
     person: str
-    camera: str
+    camera: CameraKind
     tails: tuple[Tail, ...]
     own: np.ndarray
     strangers: dict[str, np.ndarray]
@@ -114,7 +123,7 @@ def enrolled(trials: Sequence[Trial], bench: Bench, cohort: Cohort) -> Iterator[
             person=me,
             camera=camera,
             tails=scored_strangers(head, cohort).tails,
-            own=np.array(head.calibration["own_scores"]),
+            own=np.array(head.facts.own_scores),
             strangers=others,
             same=best[trial.own & passed & ~later],
             later=best[later],

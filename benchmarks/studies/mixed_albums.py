@@ -20,6 +20,7 @@ import numpy as np
 if TYPE_CHECKING:
     from benchmarks.studies.person_data import Bench
     from edge.heads.cohort import Cohort
+    from edge.heads.threshold import CameraKind
     from trainer.photos.samples import FaceSamples
 
 SIZES = ((12, 0), (16, 0), (8, 8), (6, 6), (10, 5), (12, 4), (12, 3), (12, 2), (12, 1))
@@ -113,7 +114,7 @@ def _albums(bench: Bench, paths: Mapping[str, list[Path]]) -> Albums:
 
 
 def _mixed(
-    albums: Albums, sizes: tuple[int, int], rounds: int, cohort: Cohort, camera: str
+    albums: Albums, sizes: tuple[int, int], rounds: int, cohort: Cohort, camera: CameraKind
 ) -> Mixed:
     from edge.heads.camera_shift import estimate_shift, no_shift
     from edge.heads.enrol import moved_plain

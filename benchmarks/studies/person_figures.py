@@ -133,12 +133,12 @@ def _heads(
             continue
         heads.append(head)
         if verbose:
-            facts = head.calibration
+            facts = head.facts
             scores = trial.judged.highest(head.score(trial.judged.embeddings))
             click.echo(
                 f"  {trial.name}: threshold {head.threshold:.2f} strangers up to "
-                f"{scores[trial.others].max():.2f} camera {facts['camera']} groups "
-                f"{facts['groups']} left out {facts['left_out']}",
+                f"{scores[trial.others].max():.2f} camera {facts.camera} groups "
+                f"{facts.frr.trials} left out {list(facts.left_out)}",
                 err=True,
             )
     return heads

@@ -14,7 +14,7 @@ from edge.heads.cohort import Cohort
 from edge.heads.enrol import enrol
 from edge.heads.head import Head
 from edge.heads.normalization import Normalization, likeness_to
-from edge.heads.threshold import SEVERAL, stranger_bound
+from edge.heads.threshold import SEVERAL, CameraKind, stranger_bound
 
 FAR = 0.001
 TOP = 200
@@ -28,7 +28,7 @@ class Enrolment:
     embeddings: np.ndarray
     groups: np.ndarray
     arguments: dict[str, Any]
-    camera: str
+    camera: CameraKind
 
 
 Strategy = Callable[[Enrolment, Cohort], Head]
@@ -43,7 +43,7 @@ def strangers_alone(given: Enrolment, cohort: Cohort) -> Head:
 def halfway(given: Enrolment, cohort: Cohort) -> Head:
     """The same head; halfway between the strangers' bound and the median of my held-out scores."""
     head = _logistic(given, cohort)
-    own = float(np.median(head.calibration["own_scores"]))
+    own = float(np.median(head.facts.own_scores))
     bound = _bound(head, cohort)
     return replace(head, threshold=bound + 0.5 * max(0.0, own - bound))
 
@@ -86,7 +86,7 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 
-def _enrolled(given: Enrolment, cohort: Cohort, camera: str) -> Head:
+def _enrolled(given: Enrolment, cohort: Cohort, camera: CameraKind) -> Head:
     return enrol("me", given.embeddings, given.groups, cohort, camera=camera, **given.arguments)
 
 

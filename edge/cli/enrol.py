@@ -87,7 +87,7 @@ class Enrolled:
 
     def text(self) -> str:
         """A few lines for people."""
-        facts = self.head.calibration
+        facts = self.head.facts
         others = [name for name in self.people if name != self.head.name]
         again = f", set again for {', '.join(others)} too" if others else ""
         known = f"{self.known_already} of {self.looks} are known already"
@@ -98,10 +98,10 @@ class Enrolled:
             f"({', '.join(f'{n} {side}' for side, n in self.sides.items() if n)})",
             *([f"{known}, the others were added"] if self.known_already else []),
             f"strangers accepted by all thresholds together{again}: "
-            f"{facts['strangers_accepted']} of {facts['strangers']} (at most "
-            f"{100 * facts['far_upper_95']:.2g} % with 95 % confidence; accepting everybody: "
+            f"{facts.far.events} of {facts.far.trials} (at most "
+            f"{100 * facts.far_upper_95:.2g} % with 95 % confidence; accepting everybody: "
             "100 %)",
-            f"own looks rejected: {facts['groups_rejected']} of {facts['groups']}, each by a head "
+            f"own looks rejected: {facts.frr.events} of {facts.frr.trials}, each by a head "
             "that had not seen it (rejecting everybody: 100 %)",
             *(f"left out, looks like somebody else: {name}" for name in self.left_out),
             *(f"warning: {text}" for text in self.warnings),
@@ -209,7 +209,7 @@ def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guid
         kept=options.keep_crops or register.vault.is_locked,
         warnings=(
             *map(str, already),
-            *head.calibration["warnings"],
+            *head.facts.warnings,
             *crowd_of(register.heads).warnings,
         ),
         known_already=int(known.sum()),
@@ -236,9 +236,9 @@ def _named(problem: TwoPeopleError, new: Sequence[str]) -> RefusedError:
 
 def _left_out(head: Head, new: Sequence[str]) -> tuple[str, ...]:
     """Files of new looks that show somebody else."""
-    facts = head.calibration
-    first = facts["pictures"] + len(facts["left_out"]) - len(new)
-    return tuple(new[number - first] for number in facts["left_out"] if number >= first)
+    facts = head.facts
+    first = facts.pictures + len(facts.left_out) - len(new)
+    return tuple(new[number - first] for number in facts.left_out if number >= first)
 
 
 def _few(names: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from edge.faces.alignment import align
 from edge.faces.canonical import CELEBA, WIDE
 from edge.faces.face import Face
 from edge.faces.quality import Quality
-from edge.heads.threshold import ONE, POOR, SEVERAL
+from edge.heads.threshold import ONE, POOR, SEVERAL, CameraKind
 
 WIDE_PX = 96
 
@@ -65,7 +65,7 @@ class Origin:
     number of `Scene`.
     """
 
-    camera: str
+    camera: CameraKind
     lightness_spread: float
     colour_spread: float
     median: Scene
@@ -124,7 +124,7 @@ def origin_of(scenes: Sequence[Scene]) -> Origin:
     return Origin(_camera(lightness, colour, middle), lightness, colour, middle)
 
 
-def _camera(lightness: float, colour: float, median: Scene) -> str:
+def _camera(lightness: float, colour: float, median: Scene) -> CameraKind:
     """Light alone, or color alone, may change in one place. Without color nothing shows that
     pictures are of many, so that they count as by one poor camera."""
     if median.saturation < COLOURLESS:

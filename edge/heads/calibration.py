@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from edge.errors import InputError, ModelError, RefusedError
+from edge.errors import InputError, ModelError
+from edge.heads.calibration_record import PersonCalibration, Scored, Unstated
 from edge.heads.camera_shift import CameraShift, no_shift, plain_rows, shift_by_looks
 from edge.heads.cohort import EVERYBODY, Cohort
 from edge.heads.head import Head
 from edge.heads.threshold import (
-    CAMERAS,
     ESTIMATED,
     PROVEN,
     SEVERAL,
     Evidence,
+    Proof,
     Rate,
     Tail,
     check_target,
@@ -58,46 +58,7 @@ of the head itself."""
 NEAREST = 64
 """Strangers with the highest scores that a head keeps, to be counted without scoring all again."""
 
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """Scores that a head gives the strangers of a cohort's half that sets thresholds.
-
-    tails: of each group. nearest: numbers and scores of the highest, at most `NEAREST`, the highest
-    first. people: how many strangers there are. cohort: `Cohort.fingerprint` of which cohort.
-    """
-
-    tails: tuple[Tail, ...]
-    nearest: tuple[tuple[int, float], ...]
-    people: int
-    cohort: str
-
-    def accepted(self, threshold: float) -> set[int] | None:
-        """Numbers of the strangers from a threshold on; None where not all of them are kept."""
-        passing = {number for number, score in self.nearest if score >= threshold}
-        return None if len(passing) == len(self.nearest) < self.people else passing
-
-    @cached_property
-    def as_kept(self) -> dict[str, Any]:
-        """JSON values: what it was read from, or would be."""
-        return {
-            "cohort": self.cohort,
-            "people": self.people,
-            "tails": [vars(tail) for tail in self.tails],
-            "nearest": [list(each) for each in self.nearest],
-        }
-
-    @classmethod
-    def from_json(cls, data: Any) -> Scored:
-        """Raises KeyError, TypeError or ValueError for what is no such description."""
-        found = cls(
-            tails=tuple(Tail(**tail) for tail in data["tails"]),
-            nearest=tuple((int(number), float(score)) for number, score in data["nearest"]),
-            people=int(data["people"]),
-            cohort=str(data["cohort"]),
-        )
-        found.__dict__["as_kept"] = data
-        return found
+_ASKED_FOR = {"target_far", "camera", "looks", "own_scores", "own_groups", "not_me", "likeness"}
 
 
 def recalibrate(
@@ -126,7 +87,7 @@ def recalibrate(
         _check(head, cohort)
     if not heads:
         return ()
-    asked = [h.calibration["target_far"] for h in heads if h.calibration["target_far"]]
+    asked = [head.facts.target_far for head in heads if head.facts.target_far]
     target = target_far if target_far is not None else min(asked, default=None)
     strangers = cohort.halves()[1].people
     proof = proof_of(target, strangers, strict)
@@ -161,12 +122,9 @@ def recalibrate(
 def scored_strangers(head: Head, cohort: Cohort) -> Scored:
     """Scores of strangers by the head, as kept in its calibration where it is of this cohort."""
     fingerprint = cohort.fingerprint
-    try:
-        kept = Scored.from_json(head.calibration["scored"])
-        if kept.cohort == fingerprint and kept.tails:
-            return kept
-    except (KeyError, TypeError, ValueError):
-        pass  # a head by an earlier version
+    kept = head.facts.scored
+    if kept is not None and kept.cohort == fingerprint and kept.tails:
+        return kept
     highest = highest_scores(head, cohort)
     order = np.argsort(-highest, kind="stable")[:NEAREST].tolist()
     return Scored(
@@ -212,7 +170,7 @@ def _accepted(head: Head, scored: Scored, threshold: float, cohort: Cohort) -> s
     return set(np.flatnonzero(highest_scores(head, cohort) >= threshold).tolist())
 
 
-def proof_of(target_far: float | None, people: int, strict: bool = False) -> str:
+def proof_of(target_far: float | None, people: int, strict: bool = False) -> Proof:
     """What `people` strangers can prove of a target, see `check_target`; without one, a bound."""
     return PROVEN if target_far is None else check_target(target_far, people, strict=strict)
 
@@ -239,39 +197,38 @@ def highest_scores(head: Head, cohort: Cohort) -> np.ndarray:
 
 def shift_of(head: Head, cohort: Cohort) -> CameraShift:
     """What the camera of the head's pictures does to embeddings, as found at enrolment."""
-    if head.calibration["camera"] == SEVERAL:
+    if head.facts.camera == SEVERAL:
         return no_shift(cohort.size)
-    return shift_by_looks(head.calibration["looks"], cohort)
+    return shift_by_looks(head.facts.looks, cohort)
 
 
 def threshold_alone(head: Head) -> float | None:
     """The threshold that a head would have if nobody else were known, by what it keeps of the
     strangers; None where it does not say."""
-    facts = head.calibration
-    try:
-        scored = Scored.from_json(facts["scored"])
-        highest = np.full(scored.people, -np.inf)
-        highest[: len(scored.nearest)] = [score for _, score in scored.nearest]
-        return _threshold(head, scored.tails, highest, 1, facts["target_far"])
-    except (KeyError, TypeError, ValueError):
+    facts = head.stated
+    if facts is None or facts.scored is None:
         return None  # a head by an earlier version
+    scored = facts.scored
+    highest = np.full(scored.people, -np.inf)
+    highest[: len(scored.nearest)] = [score for _, score in scored.nearest]
+    return _threshold(head, scored.tails, highest, 1, facts.target_far)
 
 
 def rates_to_json(head: Head) -> dict[str, dict[str, Any]]:
     """`far` over strangers and `frr` over my own groups as thresholds were set, with exact bounds
     and beside what trivial answers give."""
-    facts = head.calibration
+    facts = head.facts
     return {
         "far": {
-            "events": facts["strangers_accepted"],
-            "trials": facts["strangers"],
-            "upper_95": facts["far_upper_95"],
+            "events": facts.far.events,
+            "trials": facts.far.trials,
+            "upper_95": facts.far_upper_95,
             "baseline_accept_all": 1.0,
         },
         "frr": {
-            "events": facts["groups_rejected"],
-            "trials": facts["groups"],
-            "upper_95": facts["frr_upper_95"],
+            "events": facts.frr.events,
+            "trials": facts.frr.trials,
+            "upper_95": facts.frr_upper_95,
             "baseline_reject_all": 1.0,
         },
     }
@@ -283,34 +240,23 @@ def _check(head: Head, cohort: Cohort) -> None:
             f"the cohort is of another embedder than the head of {head.name}",
             hint="give the cohort that the person was enrolled with",
         )
-    known = {"target_far", "camera", "looks", "own_scores", "own_groups", "not_me", "likeness"}
-    missing = known - set(head.calibration)
-    if missing:
-        raise RefusedError(
-            f"the head of {head.name} does not say how it was calibrated",
-            hint="enroll again, so that thresholds can be set for all heads together",
+    if isinstance(head.calibration, Unstated) and head.calibration.values.keys() >= _ASKED_FOR:
+        raise InputError(
+            f"the calibration of {head.name} contradicts itself: {head.calibration.problem}",
+            hint="enroll again",
         )
-    scores, groups = head.calibration["own_scores"], head.calibration["own_groups"]
-    known_camera = head.calibration["camera"] in CAMERAS
-    if (
-        not known_camera
-        or not isinstance(scores, list)
-        or not isinstance(groups, list)
-        or len(scores) != len(groups)
-    ):
-        raise InputError(f"the calibration of {head.name} contradicts itself", hint="enroll again")
 
 
 def _threshold(
     head: Head, tails: tuple[Tail, ...], joint: np.ndarray | None, heads: int, target: float | None
 ) -> float:
-    facts = head.calibration
+    facts = head.facts
     evidence = Evidence(
         tails=tails,
         strangers=joint,
-        own=np.array(facts["own_scores"], np.float64),
-        not_me=facts["not_me"],
-        camera=facts["camera"],
+        own=np.array(facts.own_scores, np.float64),
+        not_me=facts.not_me,
+        camera=facts.camera,
         heads=heads,
     )
     return choose_threshold(evidence, target)
@@ -320,61 +266,55 @@ def _with_facts(
     head: Head,
     *,
     threshold: float,
-    proof: str,
+    proof: Proof,
     target: float | None,
     alone: Rate,
     bundle: Rate,
     scored: Scored,
     heads: int,
 ) -> Head:
-    own = np.array(head.calibration["own_scores"], np.float64)
-    groups = np.array(head.calibration["own_groups"], np.int64)
-    rejects = false_rejects(own, groups, threshold)
-    facts: dict[str, Any] = {
-        "strategy": STRATEGY,
-        "heads": heads,
-        "target_far": target,
-        "proof": proof,
-        "stranger_bound": round(stranger_reach(scored.tails, SEVERAL, heads, target), 5),
-        "nearest_group": nearest_tail(scored.tails).group,
-        "scored": scored.as_kept,
-        "strangers": bundle.trials,
-        "strangers_accepted": bundle.events,
-        "far_upper_95": round(bundle.upper, 6),
-        "far_alone": alone.to_json(),
-        "groups": rejects.trials,
-        "groups_rejected": rejects.events,
-        "frr_upper_95": round(rejects.upper, 4),
-    }
-    facts["warnings"] = _warnings({**head.calibration, **facts}, own, threshold)
-    return replace(head, threshold=threshold, calibration={**head.calibration, **facts})
+    own = np.array(head.facts.own_scores, np.float64)
+    groups = np.array(head.facts.own_groups, np.int64)
+    facts = replace(
+        head.facts,
+        strategy=STRATEGY,
+        heads=heads,
+        target_far=target,
+        proof=proof,
+        stranger_bound=round(stranger_reach(scored.tails, SEVERAL, heads, target), 5),
+        nearest_group=nearest_tail(scored.tails).group,
+        scored=scored,
+        far=bundle,
+        far_alone=alone,
+        frr=false_rejects(own, groups, threshold),
+    )
+    facts = replace(facts, warnings=tuple(_warnings(facts, threshold)))
+    return replace(head, threshold=threshold, calibration=facts)
 
 
-def _warnings(facts: dict[str, Any], own: np.ndarray, threshold: float) -> list[str]:
+def _warnings(facts: PersonCalibration, threshold: float) -> list[str]:
     """What somebody who relies on the head should know, in plain words."""
     found = []
-    if facts["groups"] < FEW_LOOKS:
+    if facts.frr.trials < FEW_LOOKS:
         found.append(
-            f"only {facts['groups']} independent looks: nothing better than at most "
-            f"{100 * facts['frr_upper_95']:.0f} % false rejects can be proven, "
+            f"only {facts.frr.trials} independent looks: nothing better than at most "
+            f"{100 * facts.frr_upper_95:.0f} % false rejects can be proven, "
             f"{FEW_LOOKS} or more would say more"
         )
-    if facts.get("one_sitting"):
+    if facts.one_sitting:
         found.append(
             "all pictures are of one sitting: expect to be missed in other light and on other "
             "days; add a second sitting (enrol --add, or more photos)"
         )
-    if facts["proof"] == ESTIMATED:
+    if facts.proof == ESTIMATED:
         found.append(
-            f"a FAR of {facts['target_far']:g} is estimated, not proven, "
-            f"by {facts['strangers']} strangers"
+            f"a FAR of {facts.target_far:g} is estimated, not proven, "
+            f"by {facts.far.trials} strangers"
         )
-    if facts["groups_rejected"]:
-        found.append(
-            f"{facts['groups_rejected']} of {facts['groups']} looks of the person were rejected"
-        )
-    if facts["not_me"] is not None and facts["not_me"] >= threshold:
+    if facts.frr.events:
+        found.append(f"{facts.frr.events} of {facts.frr.trials} looks of the person were rejected")
+    if facts.not_me is not None and facts.not_me >= threshold:
         found.append("somebody of --not-me is as much like the person as the person's own pictures")
-    if facts.get("left_out"):
-        found.append(f"{len(facts['left_out'])} pictures look like somebody else and were left out")
+    if facts.left_out:
+        found.append(f"{len(facts.left_out)} pictures look like somebody else and were left out")
     return found

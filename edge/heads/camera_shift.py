@@ -9,6 +9,7 @@ direction is removed from the head (nuisance attribute projection: Solomonoff et
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,7 +118,7 @@ def estimate_shift(embeddings: np.ndarray, cohort: Cohort) -> CameraShift:
     return changes.shift(np.clip(share, 0.0, FURTHEST))
 
 
-def shift_by_looks(looks: dict[str, float], cohort: Cohort) -> CameraShift:
+def shift_by_looks(looks: Mapping[str, float], cohort: Cohort) -> CameraShift:
     """The shift that was once estimated, from the shares of the looks and the same cohort.
 
     Looks that the cohort does not have count for nothing.

@@ -67,8 +67,8 @@ def crowd_of(heads: Sequence[Head]) -> Crowd:
         lonely = threshold_alone(head)
         if lonely is None:
             continue
-        own = np.array(head.calibration["own_scores"], np.float64)
-        groups = np.array(head.calibration["own_groups"], np.int64)
+        own = np.array(head.facts.own_scores, np.float64)
+        groups = np.array(head.facts.own_groups, np.int64)
         now = false_rejects(own, groups, head.threshold)
         looks += now.trials
         rejected += now.events

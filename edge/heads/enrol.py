@@ -13,12 +13,13 @@ import numpy as np
 from edge.errors import InputError, ModelError, RefusedError, TwoPeopleError
 from edge.faces.keepsake import Keepsake
 from edge.heads.calibration import proof_of, recalibrate
+from edge.heads.calibration_record import PersonCalibration
 from edge.heads.camera_shift import CameraShift, estimate_shift, no_shift, plain_rows
 from edge.heads.cohort import Cohort, trains
 from edge.heads.fitting import LINEAR_FITTER, MAX_STRANGERS, Examples, Fit, Fitter
 from edge.heads.head import Head
 from edge.heads.outliers import MOST_OUTLIERS, outliers
-from edge.heads.threshold import CAMERAS, ONE, SEVERAL
+from edge.heads.threshold import CAMERAS, ONE, SEVERAL, CameraKind
 from edge.heads.two_people import second_person
 
 __all__ = ["FEWEST_LOOKS", "Album", "enrol", "recalibrate"]
@@ -109,7 +110,7 @@ def enrol(
     not_me_groups: np.ndarray | None = None,
     varied: np.ndarray | None = None,
     varied_of: np.ndarray | None = None,
-    camera: str = ONE,
+    camera: CameraKind = ONE,
     one_sitting: bool = False,
     strict: bool = False,
     fitter: Fitter = LINEAR_FITTER,
@@ -134,7 +135,7 @@ def enrol(
         seed: Of the folds and of the choice among strangers.
 
     Returns:
-        The head; its `calibration` says what was found: `left_out` (rows that look like somebody
+        The head; its `facts` say what was found: `left_out` (rows that look like somebody
         else), `warnings`, rates with bounds.
 
     Raises:
@@ -159,22 +160,22 @@ def enrol(
     proof_of(target_far, others.hold.people, strict)
     kept, left_out = _without_outliers(album, others, shift, camera)
     fit, held = _best_fit(kept, others, shift, rng, fitter)
-    calibration = {
-        "target_far": target_far,
-        "strict": strict,
-        "seed": seed,
-        "people": cohort.people,
-        "l2": fit.l2,
-        "pictures": len(kept.embeddings),
-        "left_out": left_out,
-        "camera": camera,
-        "one_sitting": one_sitting,
-        "looks": {name: round(share, 6) for name, share in shift.looks.items()},
-        "likeness": round(float(np.median(fit.score(kept.embeddings))), 5),
-        "own_scores": [round(float(s), 5) for s in held.own],
-        "own_groups": _numbered(kept.groups),
-        "not_me": round(float(held.not_me.max()), 5) if len(held.not_me) else None,
-    }
+    calibration = PersonCalibration(
+        target_far=target_far,
+        strict=strict,
+        seed=seed,
+        people=cohort.people,
+        l2=fit.l2,
+        pictures=len(kept.embeddings),
+        left_out=tuple(left_out),
+        camera=camera,
+        one_sitting=one_sitting,
+        looks={name: round(share, 6) for name, share in shift.looks.items()},
+        likeness=round(float(np.median(fit.score(kept.embeddings))), 5),
+        own_scores=tuple(round(float(s), 5) for s in held.own),
+        own_groups=tuple(_numbered(kept.groups)),
+        not_me=round(float(held.not_me.max()), 5) if len(held.not_me) else None,
+    )
     head = Head(
         name=name,
         kind=fitter.kind,
@@ -188,7 +189,7 @@ def enrol(
     return recalibrate([head], cohort, target_far=target_far, strict=strict)[0]
 
 
-def _check(album: Album, cohort: Cohort, camera: str) -> None:
+def _check(album: Album, cohort: Cohort, camera: CameraKind) -> None:
     """Raises as `enrol` for arrays that do not fit and for too few looks."""
     own, groups = album.embeddings, album.groups
     if own.ndim != 2 or groups.shape != (len(own),) or not np.isfinite(own).all():
@@ -243,7 +244,7 @@ def moved_plain(cohort: Cohort, shift: CameraShift, rng: np.random.Generator) ->
 
 
 def _without_outliers(
-    album: Album, others: Negatives, shift: CameraShift, camera: str
+    album: Album, others: Negatives, shift: CameraShift, camera: CameraKind
 ) -> tuple[Album, list[int]]:
     """The album without the pictures that look like somebody else, and which these are.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
@@ -14,8 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from edge.errors import ModelError
+from edge.errors import ModelError, RefusedError
 from edge.files.atomic import atomic_file
+from edge.heads.calibration_record import (
+    Calibration,
+    PersonCalibration,
+    Unstated,
+    calibration_from_json,
+)
 from edge.heads.normalization import Normalization
 from edge.person_name import LONGEST, name_problem
 
@@ -82,7 +87,7 @@ class Head:
         margin: Half width of the band around the threshold in which the head does not commit
             itself.
         normalization: Of the last layer's output.
-        calibration: Facts for people and for `edge.heads.calibration.recalibrate`: JSON values.
+        calibration: How it was fitted and its threshold set; `facts` of a person's head.
 
     Example:
         >>> with edge.Bundle.open("ana.edge") as bundle:
@@ -98,7 +103,7 @@ class Head:
     threshold: float
     margin: float = 0.0
     normalization: Normalization = field(default_factory=Normalization)
-    calibration: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Unstated)
 
     def __post_init__(self) -> None:
         """Raises `ModelError` when the parts do not fit together."""
@@ -121,7 +126,22 @@ class Head:
     @property
     def is_task(self) -> bool:
         """Whether it answers a yes-or-no question about any face, and is nobody's."""
-        return bool(self.calibration.get("task"))
+        return self.calibration.is_task
+
+    @property
+    def stated(self) -> PersonCalibration | None:
+        """How the head of a person was calibrated, None where it does not say."""
+        return self.calibration if isinstance(self.calibration, PersonCalibration) else None
+
+    @property
+    def facts(self) -> PersonCalibration:
+        """How the head of a person was calibrated. Raises `RefusedError` where it does not say."""
+        if self.stated is not None:
+            return self.stated
+        raise RefusedError(
+            f"the head of {self.name} does not say how it was calibrated",
+            hint="enroll again, so that thresholds can be set for all heads together",
+        )
 
     @property
     def size(self) -> int:
@@ -176,7 +196,7 @@ class Head:
             "margin": float(self.margin),
             "activations": [layer.activation for layer in self.layers],
             "normalization": self.normalization.to_json(),
-            "calibration": dict(self.calibration),
+            "calibration": self.calibration.to_json(),
         }
         text = json.dumps(meta, sort_keys=True, allow_nan=False)
         arrays = {"meta": np.frombuffer(text.encode(), np.uint8)}
@@ -249,5 +269,5 @@ def _read(file: Any) -> Head:
         threshold=float(meta["threshold"]),
         margin=float(meta["margin"]),
         normalization=Normalization.from_json(meta["normalization"], rows),
-        calibration=meta["calibration"],
+        calibration=calibration_from_json(meta["calibration"]),
     )

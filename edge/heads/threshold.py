@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -20,11 +20,15 @@ from edge.errors import InputError, RefusedError
 
 CONFIDENCE = 0.95
 
-SEVERAL, ONE, POOR = "several", "one", "poor"
+CameraKind = Literal["several", "one", "poor"]
+
+SEVERAL: Final = "several"
+ONE: Final = "one"
+POOR: Final = "poor"
 """Who took somebody's pictures: several cameras, one, or one that shows faces without colour or in
 few pixels, so that people look more alike."""
 
-CAMERAS = (SEVERAL, ONE, POOR)
+CAMERAS: tuple[CameraKind, ...] = (SEVERAL, ONE, POOR)
 
 STRANGER_LEVEL = 3.1
 """Standard deviations above the mean that one in a thousand strangers reaches (of a normal
@@ -42,8 +46,10 @@ of somebody, others score higher."""
 NOT_ME_COST = 0.01
 """Share of my own scores that may be rejected for it."""
 
-PROVEN = "proven"
-ESTIMATED = "estimated, not proven"
+Proof = Literal["proven", "estimated, not proven"]
+
+PROVEN: Final = "proven"
+ESTIMATED: Final = "estimated, not proven"
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def provable_far(people: int) -> float:
     return upper_bound(0, people)
 
 
-def check_target(target_far: float, people: int, *, strict: bool = False) -> str:
+def check_target(target_far: float, people: int, *, strict: bool = False) -> Proof:
     """`PROVEN` or `ESTIMATED`: what `people` strangers can prove of a target.
 
     Raises `InputError` for a target outside 0..1, `RefusedError` for one below 1/N, and, when
@@ -226,7 +232,7 @@ class Evidence:
     tails: tuple[Tail, ...]
     own: np.ndarray
     not_me: float | None = None
-    camera: str = ONE
+    camera: CameraKind = ONE
     heads: int = 1
     strangers: np.ndarray | None = None
 
@@ -237,7 +243,7 @@ def nearest_tail(tails: tuple[Tail, ...]) -> Tail:
 
 
 def stranger_reach(
-    tails: tuple[Tail, ...], camera: str, heads: int = 1, target_far: float | None = None
+    tails: tuple[Tail, ...], camera: CameraKind, heads: int = 1, target_far: float | None = None
 ) -> float:
     """The score that strangers before such a camera stay below, whatever group they are of: one in
     1,000 of the highest group passes, or `target_far` where that is less, at `heads` heads."""

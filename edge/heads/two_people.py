@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.heads.camera_shift import CameraShift
-from edge.heads.threshold import SEVERAL
+from edge.heads.threshold import SEVERAL, CameraKind
 
 ALIKE = 0.55
 """Likeness between the groups, as a share of that within them, below which they are two people, in
@@ -42,7 +42,7 @@ def second_person(
     groups: np.ndarray,
     strangers: np.ndarray,
     shift: CameraShift,
-    camera: str = SEVERAL,
+    camera: CameraKind = SEVERAL,
 ) -> np.ndarray:
     """Which pictures show a second person, bool[N], none where all show one.
 

@@ -11,7 +11,7 @@ import contextlib
 import copy
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from edge.heads.cohort import Cohort
 from edge.heads.enrol import Album, enrol
 from edge.heads.head import Head
 from edge.heads.same_face import SameFace, same_faces
-from edge.heads.threshold import ONE, POOR, SEVERAL
+from edge.heads.threshold import ONE, POOR, SEVERAL, CameraKind
 from edge.people.encryption import Encryption
 from edge.people.store import People, Person, load_people, people_folder, save_people
 
@@ -62,18 +62,18 @@ class Known:
         return self.head.name
 
     def to_json(self) -> dict[str, Any]:
-        facts: Mapping[str, Any] = self.head.calibration
+        stated = self.head.stated
         return {
             "name": self.head.name,
             "origin": self.origin,
-            "looks": facts.get("pictures"),
+            "looks": stated and stated.pictures,
             "threshold": round(self.head.threshold, 4),
-            "far_upper_95": facts.get("far_upper_95"),
-            "groups": facts.get("groups"),
-            "groups_rejected": facts.get("groups_rejected"),
-            "frr_upper_95": facts.get("frr_upper_95"),
+            "far_upper_95": stated and stated.far_upper_95,
+            "groups": stated and stated.frr.trials,
+            "groups_rejected": stated and stated.frr.events,
+            "frr_upper_95": stated and stated.frr_upper_95,
             "not_me": 0 if self.person is None else self.person.mistaken,
-            "warnings": list(facts.get("warnings", [])),
+            "warnings": list(self.head.calibration.warnings),
         }
 
 
@@ -196,8 +196,8 @@ class Registry:
         """
         made = []
         for person, album in albums:
-            facts, hard = person.head.calibration, (person.not_me, person.not_me_of)
-            given = (facts["camera"], facts["one_sitting"], facts["target_far"])
+            facts, hard = person.head.facts, (person.not_me, person.not_me_of)
+            given = (facts.camera, facts.one_sitting, facts.target_far)
             head = self._fitted(person.name, album, *hard, *given)
             made.append(Person(head, album, *hard))
         return self._set_together(made)
@@ -257,7 +257,7 @@ class Registry:
         name: str,
         album: Album,
         *,
-        camera: str,
+        camera: CameraKind,
         one_sitting: bool,
         target_far: float | None = None,
         add: bool = False,
@@ -280,7 +280,7 @@ class Registry:
         name: str,
         album: Album,
         *,
-        camera: str,
+        camera: CameraKind,
         one_sitting: bool,
         target_far: float | None = None,
         add: bool = False,
@@ -299,8 +299,8 @@ class Registry:
             album = joined([before.album, album])
             not_me, not_me_of = before.not_me, before.not_me_of
             one_sitting = False
-            camera = max(camera, before.head.calibration["camera"], key=_STRICTEST.index)
-            target_far = target_far or before.head.calibration["target_far"]
+            camera = max(camera, before.head.facts.camera, key=_STRICTEST.index)
+            target_far = target_far or before.head.facts.target_far
         person = Person(
             self._fitted(name, album, not_me, not_me_of, camera, one_sitting, target_far),
             album,
@@ -329,8 +329,8 @@ class Registry:
         known = self.find(name)
         firsts = vectors[np.unique(picture_of, return_index=True)[1]]
         before = int(known.head.accepts(firsts).sum())
-        facts = known.head.calibration
-        rejected_before = int(facts.get("groups_rejected", 0))
+        facts = known.head.stated
+        rejected_before = 0 if facts is None else facts.frr.events
         person = self._corrected(known, vectors, picture_of)
         old = known.person
         others = (each for each in self.people.persons if each is not old)
@@ -342,9 +342,9 @@ class Registry:
             pictures=len(firsts),
             accepted_before=before,
             accepted_after=int(head.accepts(firsts).sum()),
-            groups=int(head.calibration["groups"]),
+            groups=head.facts.frr.trials,
             rejected_before=rejected_before,
-            rejected_after=int(head.calibration["groups_rejected"]),
+            rejected_after=head.facts.frr.events,
         )
         if done.costs_too_much:
             raise RefusedError(
@@ -377,22 +377,24 @@ class Registry:
 
     def _again(self, person: Person) -> Person:
         """Somebody with the head that their hard negatives ask for."""
-        facts, album = person.head.calibration, person.album
+        album = person.album
         if album is not None:
+            facts = person.head.facts
             head = self._fitted(
                 person.name,
                 album,
                 person.not_me,
                 person.not_me_of,
-                facts["camera"],
-                facts["one_sitting"],
-                facts["target_far"],
+                facts.camera,
+                facts.one_sitting,
+                facts.target_far,
             )
             return replace(person, head=head)
         if not len(person.not_me):
             return person
         highest = math.ceil(1e5 * float(person.head.score(person.not_me).max())) / 1e5
-        return replace(person, head=replace(person.head, calibration={**facts, "not_me": highest}))
+        facts = replace(person.head.facts, not_me=highest)
+        return replace(person, head=replace(person.head, calibration=facts))
 
     def _fitted(
         self,
@@ -400,7 +402,7 @@ class Registry:
         album: Album,
         hard: np.ndarray,
         hard_of: np.ndarray,
-        camera: str,
+        camera: CameraKind,
         one_sitting: bool,
         target_far: float | None,
     ) -> Head:

@@ -31,6 +31,7 @@ from edge.files.atomic import atomic_file, flush_folder, make_folder, remove_fil
 from edge.files.model_file import sha256_of
 from edge.files.platform import lock_now
 from edge.heads.calibration import SET_TOGETHER
+from edge.heads.calibration_record import calibration_from_json
 from edge.heads.enrol import Album
 from edge.heads.head import Head
 from edge.people.encryption import Encryption, key_missing
@@ -75,7 +76,7 @@ class Person:
     def content(self) -> str:
         """32 hexadecimal digits of all but what is set for everybody together: the same for another
         threshold, another after anything else has changed."""
-        facts = dict(self.head.calibration)
+        facts = self.head.calibration.to_json()
         own = {key: value for key, value in facts.items() if key not in (*SET_TOGETHER, "scored")}
         scored = facts.get("scored")  # follows from head and cohort
         cohort = scored.get("cohort") if isinstance(scored, dict) else None
@@ -88,7 +89,7 @@ class Person:
 
     def together(self) -> dict[str, Any]:
         """What is set for everybody together, JSON values."""
-        facts = self.head.calibration
+        facts = self.head.calibration.to_json()
         found = {key: facts[key] for key in SET_TOGETHER if key in facts}
         return {"threshold": float(self.head.threshold), "facts": found}
 
@@ -96,13 +97,9 @@ class Person:
         """With what `together` said; the same where nothing was said, as by an earlier version."""
         if together is None:
             return self
-        facts = together["facts"]
-        head = replace(
-            self.head,
-            threshold=float(together["threshold"]),
-            calibration={**self.head.calibration, **facts},
-        )
-        return replace(self, head=head)
+        facts = calibration_from_json({**self.head.calibration.to_json(), **together["facts"]})
+        threshold = float(together["threshold"])
+        return replace(self, head=replace(self.head, threshold=threshold, calibration=facts))
 
     def to_bytes(self) -> bytes:
         """As an `.npz` of stored arrays."""

@@ -225,15 +225,17 @@ def own_rejects(head: Head, threshold: float) -> Rate:
     """Independent own looks that a threshold rejects, by heads that had not seen them."""
     import numpy as np
 
-    facts = head.calibration
-    scores, groups = facts.get("own_scores", []), facts.get("own_groups", [])
-    return false_rejects(np.array(scores, np.float64), np.array(groups, np.int64), threshold)
+    facts = head.stated
+    if facts is None:
+        return Rate(0, 0)
+    own, groups = np.array(facts.own_scores, np.float64), np.array(facts.own_groups, np.int64)
+    return false_rejects(own, groups, threshold)
 
 
 def own_reach(head: Head) -> float:
     """The score that nine tenths of the person's own looks reach, by heads that had not seen them;
     infinite where none are known."""
-    scores = sorted(head.calibration.get("own_scores", []))
+    scores = sorted(head.stated.own_scores) if head.stated is not None else []
     return float(scores[int(LOST_BY_ITSELF * len(scores))]) if scores else math.inf
 
 
@@ -260,8 +262,8 @@ def _needed(
         return None
     spread = math.hypot(_spread(strangers, expected), error)
     level = expected.mean + effect + STRANGER_LEVEL * spread
-    bound = float(head.calibration.get("stranger_bound", -math.inf))
-    return max(level, strangers.highest + GAP, bound)
+    bound = None if head.stated is None else head.stated.stranger_bound
+    return max(level, strangers.highest + GAP, -math.inf if bound is None else bound)
 
 
 def _moments(values: Sequence[float]) -> tuple[float, float]:

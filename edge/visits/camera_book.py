@@ -220,7 +220,7 @@ def changing_book(path: Path | None = None) -> Iterator[list[CameraBook]]:
 
 def learn_expected(heads: Sequence[Head], cohort: Cohort | None, path: Path | None = None) -> None:
     """Compute what the cohort's strangers score, for heads of which it is not in the book yet."""
-    new = [h for h in heads if not h.calibration.get("task") and h.calibration.get("camera")]
+    new = [h for h in heads if h.stated is not None]
     new = [head for head in new if read_book(path).page(head).expected is None]
     if cohort is None or not new:
         return

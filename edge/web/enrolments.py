@@ -135,7 +135,7 @@ class Enrolments:
                 )
                 crowd = crowd_of(register.heads)
             self._sitting = None
-            warnings = [*head.calibration["warnings"], *crowd.warnings]
+            warnings = [*head.facts.warnings, *crowd.warnings]
             looks = len(sitting.book.looks)
             return {"schema": 1, "name": sitting.name, "looks": looks, "warnings": warnings}
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,9 +17,11 @@ from edge.enrolment.samples import embeddings_of, usable_face
 from edge.errors import RefusedError
 from edge.faces.detector import Detector
 from edge.faces.quality import QualityGate
+from edge.heads.calibration_record import Unstated
 from edge.heads.cohort import Cohort
 from edge.heads.enrol import enrol
 from edge.heads.head import LINEAR, Head
+from edge.heads.threshold import CameraKind
 from edge.models.embedder import Embedder
 from export.inputs.find_photos import Named, images, locate
 from export.inputs.run_folder import RunFolder
@@ -29,13 +30,17 @@ from export.inputs.run_folder import RunFolder
 @dataclass(frozen=True)
 class Plan:
     """How somebody was enrolled. pictures: those that the head was fitted on. groups: of each, see
-    `edge.heads.enrol.Album`. settings: further arguments of `edge.heads.enrol.enrol`.
+    `edge.heads.enrol.Album`. The others are arguments of `edge.heads.enrol.enrol`.
     """
 
     name: str
     pictures: tuple[Named, ...]
     groups: tuple[int, ...]
-    settings: dict[str, Any]
+    target_far: float | None
+    camera: CameraKind
+    one_sitting: bool
+    strict: bool
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,19 +57,24 @@ def plan_of(run: RunFolder, head: Head) -> Plan:
     done again from it, with the reason.
     """
     _check(run, head)
-    facts = head.calibration
+    if isinstance(head.calibration, Unstated):
+        raise _refused(run, head, f"the run does not say how ({head.calibration.problem})")
+    facts = head.facts
     try:
         pictures = [
             Named(number, str(one["file"]), str(one["sha256"]))
             for number, one in enumerate(run.info["data"]["pictures"])
         ]
-        left_out = set(facts["left_out"])
+        left_out = set(facts.left_out)
         plan = Plan(
             name=head.name,
             pictures=tuple(one for one in pictures if one.number not in left_out),
-            groups=tuple(int(group) for group in facts["own_groups"]),
-            settings={key: facts[key] for key in ("target_far", "camera", "one_sitting", "strict")}
-            | {"seed": int(facts["seed"])},
+            groups=facts.own_groups,
+            target_far=facts.target_far,
+            camera=facts.camera,
+            one_sitting=facts.one_sitting,
+            strict=facts.strict,
+            seed=facts.seed,
         )
     except (KeyError, TypeError, ValueError) as problem:
         raise _refused(run, head, f"the run does not say how ({problem!r})") from None
@@ -89,7 +99,11 @@ def enrolled_again(plan: Plan, sight: Sight, folders: Sequence[Path]) -> Head:
         sight.cohort,
         varied=embeddings_of(sight.embedder, varied),
         varied_of=np.repeat(np.arange(len(crops)), PER_PICTURE),
-        **plan.settings,
+        target_far=plan.target_far,
+        camera=plan.camera,
+        one_sitting=plan.one_sitting,
+        strict=plan.strict,
+        seed=plan.seed,
     )
 
 
@@ -101,7 +115,7 @@ def _check(run: RunFolder, head: Head) -> None:
         raise _refused(run, head, "it tells something else than people (--positive)")
     if head.kind != LINEAR:
         raise _refused(run, head, f"a head of the kind {head.kind} is fitted by edge-train alone")
-    if head.calibration.get("not_me") is not None:
+    if head.stated is not None and head.stated.not_me is not None:
         raise _refused(run, head, "the run does not name the pictures of --not-me")
 
 
@@ -125,7 +139,7 @@ def _crops(plan: Plan, sight: Sight, folders: Sequence[Path]) -> tuple[np.ndarra
                 f"{one.file} shows no usable face with this detector ({found})",
                 hint="give the detector that it was enrolled with (--detector-model)",
             )
-        seed = plan.settings["seed"] + one.number
+        seed = plan.seed + one.number
         crops[one.number] = embedder.crop(image, found[0])
         varied[one.number] = variations(
             image, found[0], embedder.network.input, count=PER_PICTURE, seed=seed

@@ -210,12 +210,8 @@ def _far_of_bundle(heads: tuple[Head, ...], cohort: Cohort | None) -> dict[str, 
     """
     if not heads or cohort is None:
         return None
-    from edge.heads.threshold import Rate
-
-    facts = heads[0].calibration
-    if facts.get("heads") != len(heads):
-        return None
-    return Rate(facts["strangers_accepted"], facts["strangers"]).to_json()
+    facts = heads[0].stated
+    return facts.far.to_json() if facts is not None and facts.heads == len(heads) else None
 
 
 def _detector_name(options: PackOptions) -> str:

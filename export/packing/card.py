@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edge.bundle.locate import SHIPPED, YUNET_LICENCE
 from edge.faces.detector import YUNET_SHA256
 from edge.files.model_file import sha256_of
+from edge.heads.calibration_record import TaskCalibration
 from edge.models.spec import Network
 from export.gate.candidate import Candidate, table
 
@@ -132,20 +133,18 @@ def _terms(what: str, network: Network) -> str:
 
 def _facts(head: Head) -> list[str]:
     """What people should know of how the threshold was set."""
-    facts, words = head.calibration, []
-    for key, what in (
-        ("pictures", "looks of its own"),
-        ("strangers", "strangers"),
-        ("target_far", "as target for FAR"),
-    ):
-        if facts.get(key) is not None:
-            words.append(f"{facts[key]} {what}")
-    for key in ("far_alone", "far", "frr"):
-        rate = facts.get(key)
-        if isinstance(rate, Mapping) and rate.get("trials"):
-            bound = 100 * float(rate["upper_95"])
-            counted = f"{rate['events']} of {rate['trials']}"
-            words.append(f"{key[:3].upper()} {counted} (95 % bound {bound:.2g} %)")
+    facts = head.stated
+    if isinstance(head.calibration, TaskCalibration):
+        return [f"{head.calibration.figures.pictures} looks of its own"]
+    if facts is None:
+        return []
+    words = [f"{facts.pictures} looks of its own"]
+    if facts.heads:
+        words.append(f"{facts.far.trials} strangers")
+    if facts.target_far is not None:
+        words.append(f"{facts.target_far} as target for FAR")
+    if facts.far_alone.trials:
+        words.append(f"FAR {facts.far_alone}")
     return words
 
 

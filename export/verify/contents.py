@@ -126,7 +126,7 @@ def _head(head: Any) -> dict[str, Any]:
         "threshold": head.threshold,
         "margin": head.margin,
         "normalization": head.normalization.kind,
-        "calibration": _values(head.calibration),
+        "calibration": _values(head.calibration.to_json()),
     }
 
 

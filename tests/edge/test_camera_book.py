@@ -159,7 +159,7 @@ def test_a_thousand_tries_of_an_attacker_lower_nothing(book: CameraBook, strange
     fresh, words = fresh.raised([HEAD])
     assert (fresh.applied([HEAD])[0].threshold, words) == (HEAD.threshold, ())
     (bound,) = fresh.bounds(HEAD)
-    assert bound.needed is None or bound.needed >= HEAD.calibration["stranger_bound"]
+    assert bound.needed is None or bound.needed >= (HEAD.facts.stranger_bound or 0.0)
 
 
 def test_the_owners_word_holds_until_the_head_is_another(book: CameraBook) -> None:

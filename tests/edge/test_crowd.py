@@ -10,6 +10,7 @@ from embedding_factory import World
 from register_factory import a_cohort, album_of, head_of, open_bundle, write_bundle
 
 from edge.heads.calibration import recalibrate, threshold_alone
+from edge.heads.calibration_record import Unstated
 from edge.heads.crowd import COSTLY, Crowd, crowd_of
 from edge.heads.head import Head
 from edge.heads.threshold import SEVERAL
@@ -41,7 +42,7 @@ def test_who_is_alone_loses_nothing() -> None:
 def test_a_crowd_is_counted_by_its_own_looks() -> None:
     together = many(HEADS, 200)
     found = crowd_of(together)
-    scores = [np.array(head.calibration["own_scores"]) for head in together]
+    scores = [np.array(head.facts.own_scores) for head in together]
     assert (found.heads, found.looks) == (200, sum(map(len, scores)))
     assert found.rejected == sum(
         int((s < h.threshold).sum()) for s, h in zip(scores, together, strict=True)
@@ -57,7 +58,7 @@ def test_what_it_costs_is_said_with_figures() -> None:
         "100 people are known together: 81 of 1000 of their own looks are rejected, 20 would be "
         "if each were the only one"
     )
-    old = replace(HEADS[0], calibration={})
+    old = replace(HEADS[0], calibration=Unstated())
     assert crowd_of([old, HEADS[1]]).looks == 12, "of one who says how the threshold was set"
 
 

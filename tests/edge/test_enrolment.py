@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from embedding_factory import EMBEDDER, World
 from edge.errors import InputError, ModelError, RefusedError, TwoPeopleError
 from edge.heads import calibration
 from edge.heads.calibration import highest_scores, recalibrate
+from edge.heads.calibration_record import PersonCalibration, Unstated, calibration_from_json
 from edge.heads.camera_shift import estimate_shift, no_shift, shift_by_looks
 from edge.heads.enrol import enrol
 from edge.heads.fitting import most_different
@@ -48,7 +50,7 @@ def test_strangers_before_my_camera_are_not_accepted_either() -> None:
     # what a threshold from strangers elsewhere alone would have done
     press = COHORT.of_variants(("plain",))
     unaware = enrolled(WORLD.pictures(ME, 20, camera=camera), camera=SEVERAL, cohort=press)
-    assert (unaware.score(here) >= unaware.calibration["stranger_bound"]).mean() > 0.02
+    assert (unaware.score(here) >= unaware.facts.stranger_bound).mean() > 0.02
 
 
 def test_same_inputs_same_bytes() -> None:
@@ -60,13 +62,13 @@ def test_same_inputs_same_bytes() -> None:
 def test_variations_are_held_out_with_their_picture() -> None:
     # variations equal to the picture: leaking one into training would lift the held-out scores
     varied, owner = np.repeat(MINE, 3, axis=0), np.repeat(np.arange(20), 3)
-    plain, more = HEAD.calibration, enrolled(varied=varied, varied_of=owner).calibration
-    assert np.mean(more["own_scores"]) < np.mean(plain["own_scores"]) + 0.3
-    assert max(more["own_scores"]) < more["likeness"] + 1
+    plain, more = HEAD.facts, enrolled(varied=varied, varied_of=owner).facts
+    assert np.mean(more.own_scores) < np.mean(plain.own_scores) + 0.3
+    assert max(more.own_scores) < more.likeness + 1
 
 
 def test_held_out_scores_predict_new_pictures() -> None:
-    own = np.array(HEAD.calibration["own_scores"])
+    own = np.array(HEAD.facts.own_scores)
     new = HEAD.score(WORLD.pictures(ME, 400))
     assert abs(np.median(own) - np.median(new)) < 0.6
 
@@ -79,21 +81,21 @@ def test_too_few_looks_are_refused(looks: int) -> None:
 
 
 def test_few_looks_are_a_warning() -> None:
-    assert any("only 6 independent looks" in w for w in enrolled(MINE[:6]).calibration["warnings"])
-    assert not any("independent looks" in w for w in HEAD.calibration["warnings"])
+    assert any("only 6 independent looks" in w for w in enrolled(MINE[:6]).facts.warnings)
+    assert not any("independent looks" in w for w in HEAD.facts.warnings)
 
 
 def test_one_sitting_is_said() -> None:
-    warnings = enrolled(one_sitting=True).calibration["warnings"]
+    warnings = enrolled(one_sitting=True).facts.warnings
     assert any("one sitting" in w for w in warnings)
 
 
 def test_somebody_elses_picture_is_left_out() -> None:
     wrong = WORLD.pictures(WORLD.person(), 1)
     head = enrolled(np.concatenate([MINE, wrong]))
-    assert head.calibration["left_out"] == [20]
+    assert head.facts.left_out == (20,)
     assert not head.accepts(wrong)[0]
-    assert any("look like somebody else" in w for w in head.calibration["warnings"])
+    assert any("look like somebody else" in w for w in head.facts.warnings)
 
 
 def test_an_album_of_two_people_is_refused() -> None:
@@ -126,10 +128,10 @@ def test_targets_are_kept_or_refused() -> None:
     with pytest.raises(RefusedError, match="cannot be seen"):
         enrolled(target_far=0.5 / hold)
     estimated = enrolled(target_far=1.5 / hold)
-    assert any("estimated, not proven" in w for w in estimated.calibration["warnings"])
+    assert any("estimated, not proven" in w for w in estimated.facts.warnings)
     with pytest.raises(RefusedError, match="cannot be proven"):
         enrolled(target_far=1.5 / hold, strict=True)
-    assert enrolled(target_far=0.05, strict=True).calibration["far_upper_95"] <= 0.05
+    assert enrolled(target_far=0.05, strict=True).facts.far_upper_95 <= 0.05
 
 
 def test_strangers_who_are_like_me_are_kept_out_by_their_own_tail() -> None:
@@ -146,8 +148,8 @@ def test_strangers_who_are_like_me_are_kept_out_by_their_own_tail() -> None:
     mine = world.pictures(world.person() + kind, 20)
     before = enrolled(mine, cohort=press, camera=SEVERAL)
     after = enrolled(mine, cohort=grouped, camera=SEVERAL)
-    assert before.calibration["nearest_group"] == "strangers"
-    assert after.calibration["nearest_group"] == "alike"
+    assert before.facts.nearest_group == "strangers"
+    assert after.facts.nearest_group == "alike"
     others = np.concatenate([world.pictures(world.person() + kind, 1) for _ in range(4000)])
     assert before.accepts(others).mean() > 0.01
     assert after.accepts(others).mean() < 0.004
@@ -164,13 +166,13 @@ def test_thresholds_are_set_again_without_scoring_strangers(
 
 
 def test_facts_are_what_counting_gives() -> None:
-    facts = HEAD.calibration
+    facts = HEAD.facts
     highest = highest_scores(HEAD, COHORT)
-    assert facts["strangers"] == len(highest) == COHORT.halves()[1].people
-    assert facts["strangers_accepted"] == (highest >= HEAD.threshold).sum()
-    rejected = np.sum(np.array(facts["own_scores"]) < HEAD.threshold)
-    assert facts["groups_rejected"] == rejected
-    assert facts["groups"] == 20
+    assert facts.far.trials == len(highest) == COHORT.halves()[1].people
+    assert facts.far.events == (highest >= HEAD.threshold).sum()
+    rejected = np.sum(np.array(facts.own_scores) < HEAD.threshold)
+    assert facts.frr.events == rejected
+    assert facts.frr.trials == 20
 
 
 def test_more_heads_raise_thresholds_and_leaving_lowers_them_again() -> None:
@@ -180,13 +182,13 @@ def test_more_heads_raise_thresholds_and_leaving_lowers_them_again() -> None:
     together = recalibrate(heads, COHORT)
     for alone, one in zip(heads, together, strict=True):
         assert one.threshold >= alone.threshold
-        assert one.calibration["heads"] == 4
+        assert one.facts.heads == 4
         assert one.layers[0].weights is alone.layers[0].weights
     assert together[0].threshold > HEAD.threshold
     back = recalibrate(together[:1], COHORT)[0]
     assert back.to_bytes() == HEAD.to_bytes()
     accepted = np.stack([highest_scores(h, COHORT) >= h.threshold for h in together])
-    assert together[0].calibration["strangers_accepted"] == accepted.any(axis=0).sum()
+    assert together[0].facts.far.events == accepted.any(axis=0).sum()
 
 
 def test_no_heads_are_no_problem() -> None:
@@ -195,12 +197,42 @@ def test_no_heads_are_no_problem() -> None:
 
 def test_heads_that_cannot_be_recalibrated() -> None:
     with pytest.raises(RefusedError, match="how it was calibrated"):
-        recalibrate([replace(HEAD, calibration={})], COHORT)
+        recalibrate([replace(HEAD, calibration=Unstated())], COHORT)
     with pytest.raises(ModelError, match="another embedder"):
         recalibrate([replace(HEAD, embedder_sha256="ef" * 32)], COHORT)
-    contradicting = {**HEAD.calibration, "own_groups": [0]}
+    contradicting = calibration_from_json({**HEAD.facts.to_json(), "own_groups": [0]})
     with pytest.raises(InputError, match="contradicts itself"):
         recalibrate([replace(HEAD, calibration=contradicting)], COHORT)
+
+
+def test_facts_survive_a_file_whatever_else_it_says() -> None:
+    said = {**HEAD.facts.to_json(), "of_tomorrow": [1]}
+    again = calibration_from_json(json.loads(json.dumps(said)))
+    assert isinstance(again, PersonCalibration)
+    assert again == replace(HEAD.facts, other={"of_tomorrow": [1]})
+    assert again.to_json() == said
+    before = {name: said[name] for name in said if name not in ("scored", "nearest_group")}
+    older = calibration_from_json(before)
+    assert older.to_json() == before
+    alone = recalibrate([replace(HEAD, calibration=older)], COHORT)[0]
+    assert alone.facts.scored == HEAD.facts.scored
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"camera": "phone"}, "unknown camera"),
+        ({"looks": 3}, "items"),
+        ({"groups_rejected": 99}, "more events"),
+        ({"own_groups": [0]}, "in 1 groups"),
+    ],
+)
+def test_facts_that_cannot_be_are_kept_and_not_used(change: dict[str, Any], problem: str) -> None:
+    said = {**HEAD.facts.to_json(), **change}
+    found = calibration_from_json(said)
+    assert isinstance(found, Unstated)
+    assert problem in found.problem
+    assert found.to_json() == said
 
 
 def test_what_cannot_be_enrolled() -> None:
@@ -216,7 +248,7 @@ def test_what_cannot_be_enrolled() -> None:
 
 def test_head_belongs_to_the_embedder() -> None:
     assert HEAD.embedder_sha256 == EMBEDDER
-    assert HEAD.calibration["camera"] == ONE
+    assert HEAD.facts.camera == ONE
 
 
 def test_the_camera_is_recognized() -> None:

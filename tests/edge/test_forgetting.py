@@ -119,7 +119,7 @@ def test_who_was_enrolled_here(home: Path, monkeypatch: pytest.MonkeyPatch, seal
     assert gone, "sealed or not, the file is another"
     again = Registry(open_bundle(path), vault)
     assert [each.head.name for each in again.known()] == ["Eva", "Ana"]
-    assert again.find("Ana").head.calibration["heads"] == 2, "thresholds are set for two again"
+    assert again.find("Ana").head.facts.heads == 2, "thresholds are set for two again"
 
 
 def test_the_last_one_takes_the_folder_along() -> None:
@@ -193,7 +193,7 @@ def test_every_bundle_of_the_device_and_its_links(home: Path) -> None:
     assert not [trace for trace in traces_of("Benedikt", BENS, head) if trace in left]
     with locate().open() as bundle:
         assert [head.name for head in bundle.heads] == ["Eva"]
-        assert bundle.heads[0].calibration["heads"] == 1
+        assert bundle.heads[0].facts.heads == 1
 
 
 @pytest.mark.parametrize("how", ["option", "variable"])

@@ -13,6 +13,7 @@ import pytest
 from embedding_factory import EMBEDDER, unit
 
 from edge.errors import ModelError
+from edge.heads.calibration_record import Unstated
 from edge.heads.head import DENSE_128, LINEAR, Head, Layer, linear_layers
 from edge.heads.normalization import Normalization, likeness_to, z_normalization
 
@@ -28,7 +29,7 @@ def a_head(**changes: Any) -> Head:
         threshold=0.7,
         margin=0.1,
         normalization=Normalization("z", 0.5, 2.0),
-        calibration={"strangers": 100, "warnings": ["few looks"]},
+        calibration=Unstated({"strangers": 100, "warnings": ["few looks"]}),
     )
     return replace(head, **changes)
 
@@ -91,7 +92,7 @@ def test_round_trip(kind: str, tmp_path: Path) -> None:
     assert again.to_bytes() == head.to_bytes()
     assert (again.score(x) == head.score(x)).all()
     assert (again.name, again.threshold, again.margin) == (head.name, 0.7, 0.1)
-    assert again.calibration == head.calibration
+    assert again.calibration.to_json() == head.calibration.to_json()
 
 
 def test_bytes_are_stored_and_undated() -> None:

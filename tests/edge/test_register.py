@@ -101,7 +101,7 @@ def test_the_thresholds_of_all_are_set_together(bundle: Path, folder: Path) -> N
     found = register(bundle, folder)
     found.enrol("Ana", album_of(ANAS), **LIVE)
     both = heads_by_name(found)
-    assert both["Ana"].calibration["heads"] == 2
+    assert both["Ana"].facts.heads == 2
     alone = head_of("Ana", ANAS, COHORT)
     wanted = {h.name: h.threshold for h in recalibrate([BENS_HEAD, both["Ana"]], COHORT)}
     assert {name: head.threshold for name, head in both.items()} == wanted
@@ -127,7 +127,7 @@ def test_a_new_bundle_with_other_people_sets_thresholds_again(
     other = write_bundle(tmp_path / "other.edge", COHORT, (BENS_HEAD, eva))
     found = register(other, ana)
     assert [head.name for head in found.heads] == ["Ben", "Eva", "Ana"]
-    assert {head.calibration["heads"] for head in found.heads} == {3}
+    assert {head.facts.heads for head in found.heads} == {3}
 
 
 def test_another_base_is_refused_with_the_reason(tmp_path: Path, bundle: Path, ana: Path) -> None:
@@ -161,7 +161,7 @@ def test_looks_are_added(bundle: Path, folder: Path) -> None:
     assert person is not None and person.album is not None
     assert len(person.album.embeddings) == 16
     assert len(np.unique(person.album.groups)) == 16
-    assert (person.head.calibration["camera"], person.head.calibration["one_sitting"]) == (
+    assert (person.head.facts.camera, person.head.facts.one_sitting) == (
         POOR,
         False,
     )
@@ -337,7 +337,7 @@ def test_files_of_others_are_not_written_again(bundle: Path, ana: Path) -> None:
         name: wanted[name].to_bytes() for name in ("Ana", "Eva")
     }
     assert here["Ana"].threshold > alone.threshold
-    assert (here["Ana"].calibration["heads"], alone.calibration["heads"]) == (3, 2)
+    assert (here["Ana"].facts.heads, alone.facts.heads) == (3, 2)
     found.correct("Ana", EVAS[:2], np.arange(2))
     assert len({path.name for path in ana.glob("*.npz")} & set(after)) == 2, "one to take back"
 

@@ -107,7 +107,7 @@ def test_enrolling_before_a_camera_from_an_empty_room_to_a_head(
     assert now["Ana"]["looks"] >= 10
     assert now["Ben"]["threshold"] >= before["threshold"], "two people never make it easier"
     with open_register(None, None) as register:
-        set_for = {each.head.name: each.head.calibration["heads"] for each in register.known()}
+        set_for = {each.head.name: each.head.facts.heads for each in register.known()}
     assert set_for == {"Ana": 2, "Ben": 2}, "set again, for two people"
     assert [path for path in tmp_path.rglob("*") if path.suffix in (".jpg", ".png")] == []
 

@@ -14,6 +14,7 @@ from look_factory import a_look
 from edge.bundle.reader import Bundle
 from edge.bundle.writer import BundleWriter
 from edge.cli.main import main
+from edge.heads.calibration_record import Unstated
 from edge.heads.decision import TaskAnswer, tasks_in_words
 from edge.heads.head import LINEAR, Head
 from edge.recognition.annotate import annotate
@@ -36,7 +37,7 @@ def glasses(ana: Path) -> Head:
     fit = fit_task_head(TaskExamples(x, x[:0], np.zeros(0, np.int64), answer, np.arange(60)),
                         (LINEAR,), 0)  # fmt: skip
     return Head("glasses", fit.kind, head.embedder_sha256, fit.layers, 0.0,
-                calibration={"task": True})  # fmt: skip
+                calibration=Unstated({"task": True}))  # fmt: skip
 
 
 def bundle_with(ana: Path, out: Path, *heads: Head, own: bool) -> Path:

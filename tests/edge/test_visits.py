@@ -198,10 +198,10 @@ def test_this_is_ana_adds_her_looks_and_denies_who_she_was_taken_for(
     low = [replace(h, threshold=-50.0 if h.name == "Ben" else 99.0) for h in register.heads]
     visit = store.add(visit_of(WORLD.pictures(ANA, 12), low))
     assert visit.person == "Ben"
-    looks = again(register).find("Ana").head.calibration["pictures"]
+    looks = again(register).find("Ana").head.facts.pictures
     apply(register, store, propose(register, store, Ruling((visit.number,), "is", "Ana")))
     fresh = again(register)
-    assert fresh.find("Ana").head.calibration["pictures"] > looks
+    assert fresh.find("Ana").head.facts.pictures > looks
     assert fresh.find("Ben").to_json()["not_me"] > 0
     assert (store.find(visit.number).named, store.find(visit.number).who) == ("Ana", "Ana")
 

@@ -282,7 +282,7 @@ def test_thresholds_are_those_of_the_whole_bundle(base: Path, tmp_path: Path) ->
         together = [head.threshold for head in bundle.heads]
         assert [entry.threshold for entry in bundle.manifest.heads] == together
         assert all(new >= old for new, old in zip(together, alone, strict=True))
-        assert [head.calibration["heads"] for head in bundle.heads] == [2, 2]
+        assert [head.facts.heads for head in bundle.heads] == [2, 2]
         assert bundle.manifest.facts["far_of_bundle"]["trials"] > 0
         card = bundle.text(bundle.manifest.card)
         assert "12 looks of its own" in card

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from edge.bundle.reader import Bundle
 from edge.errors import InputError, RefusedError, UsageError
+from edge.heads.calibration_record import calibration_from_json
 from edge.heads.cohort import Cohort
 from edge.heads.head import Head
 from export.cli.main import main as edge_export
@@ -85,7 +86,7 @@ def test_the_head_is_the_one_that_edge_train_makes_on_the_new_base(
         (head,) = bundle.heads
         assert head.to_bytes() == head_of(straight).to_bytes()
         assert head.embedder_sha256 == bundle.embedder.sha256 == factory.network_of(new).sha256
-        assert head.calibration["target_far"] == 0.3
+        assert head.facts.target_far == 0.3
         cohort = bundle.cohort()
         assert cohort is not None
         assert cohort.to_bytes() == Cohort.load(new / "cohort.npz").to_bytes()
@@ -102,7 +103,7 @@ def test_the_thresholds_are_those_of_everybody_together(
     ben = enrolled(more, new, tmp_path / "ben", name="Ben")
     assert packed(new, tmp_path / "x.edge", me, ben, pictures=(photos,)).heads == ("me", "Ben")
     with Bundle.open(tmp_path / "x.edge") as bundle:
-        assert [head.calibration["heads"] for head in bundle.heads] == [2, 2]
+        assert [head.facts.heads for head in bundle.heads] == [2, 2]
         assert bundle.manifest.facts["far_of_bundle"]["trials"] > 0
 
 
@@ -160,7 +161,7 @@ def test_a_cohort_that_heads_were_not_enrolled_with_is_refused(
 def changed_head(**facts: Any) -> Callable[[Path], None]:
     def change(run: Path) -> None:
         head = head_of(run)
-        calibration = {**head.calibration, **facts}
+        calibration = calibration_from_json({**head.calibration.to_json(), **facts})
         replace(head, calibration=calibration).save(run / "heads" / "me.npz")
 
     return change
@@ -189,7 +190,8 @@ def nameless_video(info: dict[str, Any]) -> None:
         (dense, "dense-128 is fitted by edge-train alone"),
         (changed_head(task={"question": "sunglasses"}), "something else than people"),
         (changed_head(not_me=1.5), "does not name the pictures of --not-me"),
-        (changed_head(own_groups=[1, 2]), r"names \d+ pictures and 2 scores"),
+        (changed_head(own_groups=[1, 2]), "scores of its own in 2 groups"),
+        (changed_head(left_out=[0]), r"names \d+ pictures and \d+ scores"),
         (changed_head(seed="x"), "the run does not say how"),
         (changed_run(lambda info: info["data"].pop("pictures")), "the run does not say how"),
         (changed_run(lambda info: info.update(kind="base")), "is no person's"),
@@ -213,9 +215,9 @@ def test_pictures_that_were_left_out_stay_out(
 ) -> None:
     run = tmp_path / "run"
     shutil.copytree(me, run)
-    facts = head_of(me).calibration
-    fitted = [number for number in range(12) if number not in facts["left_out"]]
-    left_out = [*facts["left_out"], fitted[0]]
+    facts = head_of(me).facts
+    fitted = [number for number in range(12) if number not in facts.left_out]
+    left_out = [*facts.left_out, fitted[0]]
     changed_head(left_out=left_out, own_groups=facts["own_groups"][1:])(run)
     some = tmp_path / "some"
     some.mkdir()
@@ -224,8 +226,8 @@ def test_pictures_that_were_left_out_stay_out(
             shutil.copy(path, some)
     packed(new, tmp_path / "x.edge", run, pictures=(some,))
     with Bundle.open(tmp_path / "x.edge") as bundle:
-        facts = bundle.heads[0].calibration
-        assert facts["pictures"] + len(facts["left_out"]) == 12 - len(left_out)
+        facts = bundle.heads[0].facts
+        assert facts.pictures + len(facts.left_out) == 12 - len(left_out)
 
 
 def test_frames_of_a_video_are_found_by_its_name_and_time(tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_a_person_is_enrolled_again_on_the_smaller_file(
         assert bundle.embedder.format == "tflite-float16"
         assert bundle.embedder.minimal_runtimes
         (head,) = bundle.heads
-        assert head.calibration["target_far"] == 0.3
+        assert head.facts.target_far == 0.3
         assert head.embedder_sha256 == sha256_of(data)
         assert "CC-BY-4.0" in bundle.text("licences/embedder.txt")
         assert "elsewhere, made tflite-float16 by ai-edge-quantizer" in bundle.embedder.source

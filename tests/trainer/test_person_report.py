@@ -99,14 +99,14 @@ def test_names_that_are_no_utf8_are_spelt_out() -> None:
 
 def test_the_confusion_stands_beside_the_trivial_answers(run: Path) -> None:
     page = (run / "report.html").read_text()
-    facts = head_of(run).calibration
+    facts = head_of(run).facts
     rows = {
         title: [int(v) for v in re.findall(r'<td class="n">(\d+)</td>', row)]
         for title, row in re.findall(r"<tr><th>([^<]*)</th>((?:<td class=\"n\">\d+</td>)+)", page)
     }
-    own = np.array(facts["own_scores"])
+    own = np.array(facts.own_scores)
     accepted = int((own >= head_of(run).threshold).sum())
-    people, through = facts["strangers"], facts["strangers_accepted"]
+    people, through = facts.far.trials, facts.far.events
     assert rows == {
         "this head": [accepted, len(own) - accepted, through, people - through],
         "accepting everybody": [len(own), 0, people, 0],
@@ -130,8 +130,8 @@ def report(run: Path) -> dict[str, object]:
 def test_the_json_holds_what_the_page_says(run: Path) -> None:
     facts = report(run)
     assert facts["name"] == NAME
-    calibration = head_of(run).calibration
-    assert facts["calibration"]["far_upper_95"] == calibration["far_upper_95"]  # type: ignore[index]
+    calibration = head_of(run).facts
+    assert facts["calibration"]["far_upper_95"] == calibration.far_upper_95  # type: ignore[index]
     assert facts["test"] is None
     assert facts["figures"]["far"]["baseline_accept_all"] == 1.0  # type: ignore[index]
 
@@ -168,7 +168,7 @@ def test_privacy_leaves_no_picture_and_no_name_of_a_file(private: Path, secret: 
 def test_privacy_changes_no_decision(run: Path, private: Path) -> None:
     one, other = head_of(run), head_of(private)
     assert one.threshold == other.threshold
-    assert one.calibration["own_scores"] == other.calibration["own_scores"]
+    assert one.facts.own_scores == other.facts.own_scores
 
 
 def test_the_run_that_is_not_private_names_them(run: Path) -> None:
@@ -178,7 +178,7 @@ def test_the_run_that_is_not_private_names_them(run: Path) -> None:
 
 def test_varied_pictures_are_saved(run: Path) -> None:
     sheets = sorted((run.parent / "varied").iterdir())
-    looks = head_of(run).calibration["pictures"] + len(head_of(run).calibration["left_out"])
+    looks = head_of(run).facts.pictures + len(head_of(run).facts.left_out)
     assert [path.name for path in sheets] == [
         f"variations-{n:02d}.png" for n in range(1, 1 + -(-looks // 12))
     ]
@@ -210,7 +210,7 @@ def test_a_part_that_is_kept_back_is_reported(photos: Path, tmp_path: Path) -> N
 def test_figures_with_and_without_overlap(run: Path) -> None:
     head, cohort = head_of(run), Cohort.load(run / "cohort.npz")
     strangers = strangers_of(head, cohort)
-    assert len(strangers) == head.calibration["strangers"]
+    assert len(strangers) == head.facts.far.trials
     apart = np.linspace(strangers.max() + 1, strangers.max() + 2, 9)
     mixed = np.linspace(strangers.min(), strangers.max(), 9)
     for own in (apart, mixed, mixed[:1]):

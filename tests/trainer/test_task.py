@@ -16,6 +16,7 @@ from PIL import Image
 
 from edge.files.formats import is_picture
 from edge.heads.calibration import recalibrate
+from edge.heads.calibration_record import TaskCalibration
 from edge.heads.cohort import Cohort
 from edge.heads.head import Head
 from export.cli.main import main as edge_export
@@ -158,7 +159,9 @@ def test_the_report_says_what_is_answered(run: Path) -> None:
     page = (run / "report.html").read_text()
     facts = json.loads((run / "report.json").read_text())
     head = Head.load(run / "heads" / "glasses.npz")
-    yes, no = (np.array(head.calibration[k]) for k in ("own_scores", "negative_scores"))
+    assert isinstance(head.calibration, TaskCalibration)
+    yes = np.array(head.calibration.own_scores)
+    no = np.array(head.calibration.negative_scores)
     right, wrong = int((yes >= head.threshold).sum()), int((no >= head.threshold).sum())
     rows = re.findall(r"<tr><th>this head</th>(.*?)</tr>", page)
     assert [int(v) for v in re.findall(r">(\d+)<", rows[0])] == [

@@ -252,7 +252,7 @@ def _warnings(
             )
     if tuned is not None:
         found.append(TUNED_ON_THESE)
-    return (*found, *head.calibration["warnings"])
+    return (*found, *head.facts.warnings)
 
 
 def _known_already(
@@ -272,18 +272,18 @@ def _known_already(
 
 
 def _figures(looks: FaceSamples, head: Head, tuned: TunedBase | None) -> dict[str, Any]:
-    facts, rates = head.calibration, rates_to_json(head)
+    facts, rates = head.facts, rates_to_json(head)
     return {
         **({} if tuned is None else {"finetune": tuned.facts}),
         "looks": len(looks.kept),
         "independent_looks": looks.independent,
         "one_sitting": looks.one_sitting,
-        "far": {**rates["far"], "proof": facts["proof"]},
+        "far": {**rates["far"], "proof": facts.proof},
         "frr": {**rates["frr"], "out_of_fold": True},
         "threshold": head.threshold,
-        "stranger_bound": facts["stranger_bound"],
-        "nearest_group": facts["nearest_group"],
-        "strategy": facts["strategy"],
+        "stranger_bound": facts.stranger_bound,
+        "nearest_group": facts.nearest_group,
+        "strategy": facts.strategy,
     }
 
 
@@ -317,7 +317,7 @@ def _write(
         if not settings.privacy:
             write_marks(folder, result.looks.prints)
             sheet = folder / CONTACT_SHEET
-            write_contact_sheet(sheet, result.looks, result.head.calibration["left_out"])
+            write_contact_sheet(sheet, result.looks, result.head.facts.left_out)
         write_report(folder, result, cohort, run, privacy=settings.privacy)
     if settings.save_augmented is not None:
         write_variations(settings.save_augmented, result.looks)

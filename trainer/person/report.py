@@ -42,7 +42,7 @@ def write_report(
     """
     head = result.head
     strangers = strangers_of(head, cohort)
-    own = np.asarray(head.calibration["own_scores"], np.float64)
+    own = np.asarray(head.facts.own_scores, np.float64)
     not_me = None if result.not_me is None else result.not_me.scores
     parts = [
         *heading(_verdict(result), result.warnings),
@@ -78,18 +78,18 @@ def write_report(
         facts["run"] = result.out.name
         facts["dropped"] = [{"reason": one["reason"]} for one in facts["dropped"]]
         facts["left_out"] = len(facts["left_out"])
-    facts["calibration"] = dict(head.calibration)
+    facts["calibration"] = head.facts.to_json()
     facts["test"] = None if result.test is None else result.test.figures()
     (folder / "report.json").write_text(json_text(facts, indent=2) + "\n")
 
 
 def _verdict(result: PersonResult) -> str:
-    facts = result.head.calibration
-    far = 100 * facts["far_upper_95"]
-    accepted = facts["groups"] - facts["groups_rejected"]
+    facts = result.head.facts
+    far = 100 * facts.far_upper_95
+    accepted = facts.frr.trials - facts.frr.events
     said = (
-        f"{accepted} of {facts['groups']} independent looks of {result.head.name} are accepted by "
-        f"heads that had not seen them, and {facts['strangers_accepted']} of {facts['strangers']} "
+        f"{accepted} of {facts.frr.trials} independent looks of {result.head.name} are accepted by "
+        f"heads that had not seen them, and {facts.far.events} of {facts.far.trials} "
         f"strangers: fewer than {far:.2g} % of strangers get in, with 95 % confidence."
     )
     if result.looks.one_sitting:
@@ -98,9 +98,9 @@ def _verdict(result: PersonResult) -> str:
 
 
 def _confusion(result: PersonResult, own: np.ndarray) -> str:
-    facts = result.head.calibration
+    facts = result.head.facts
     looks, accepted = len(own), int((own >= result.head.threshold).sum())
-    people, through = facts["strangers"], facts["strangers_accepted"]
+    people, through = facts.far.trials, facts.far.events
     name = result.head.name
     columns = (f"looks of {name} accepted", "rejected", "strangers accepted", "rejected")
     return counts(
@@ -114,35 +114,35 @@ def _confusion(result: PersonResult, own: np.ndarray) -> str:
 
 
 def _facts(result: PersonResult) -> str:
-    facts = result.head.calibration
+    facts = result.head.facts
     within = ", within one sitting" if result.looks.one_sitting else ""
-    target = facts["target_far"]
+    target = facts.target_far
     rows = [
         (
             "strangers accepted",
-            f"{facts['strangers_accepted']} of {facts['strangers']} people, below "
-            f"{100 * facts['far_upper_95']:.2g} % with 95 % confidence "
+            f"{facts.far.events} of {facts.far.trials} people, below "
+            f"{100 * facts.far_upper_95:.2g} % with 95 % confidence "
             "(accepting everybody: 100 %)",
         ),
         (
             "own looks rejected",
-            f"{facts['groups_rejected']} of {facts['groups']} independent looks{within}, below "
-            f"{100 * facts['frr_upper_95']:.2g} % with 95 % confidence "
+            f"{facts.frr.events} of {facts.frr.trials} independent looks{within}, below "
+            f"{100 * facts.frr_upper_95:.2g} % with 95 % confidence "
             "(rejecting everybody: 100 %)",
         ),
         *_not_me_row(result),
         (
             "target",
-            "what the cohort supports" if target is None else f"{target:g}, {facts['proof']}",
+            "what the cohort supports" if target is None else f"{target:g}, {facts.proof}",
         ),
         ("threshold", f"{result.head.threshold:.3f} ± {result.head.margin:.2f}"),
         (
             "strangers alone would allow",
-            f"{facts['stranger_bound']:.3f}, for those of the group that scores highest: "
-            f"{facts['nearest_group']}",
+            f"{facts.stranger_bound:.3f}, for those of the group that scores highest: "
+            f"{facts.nearest_group}",
         ),
         ("camera", result.origin.describe()),
-        ("set by", facts["strategy"]),
+        ("set by", facts.strategy),
     ]
     return table(rows)
 
@@ -191,23 +191,23 @@ def _dropped(result: PersonResult, privacy: bool) -> str:
     reasons: dict[str, list[str]] = {}
     for one in result.looks.dropped:
         reasons.setdefault(one.reason, []).append(Path(one.name).name)
-    left = [result.looks.kept[n].name for n in result.head.calibration["left_out"]]
+    left = [result.looks.kept[n].name for n in result.head.facts.left_out]
     if left:
         reasons["looks like somebody else"] = [Path(name).name for name in left]
     return reasons_table(reasons, privacy=privacy)
 
 
 def _card(result: PersonResult, cohort: Cohort, run: Run) -> str:
-    facts = result.head.calibration
+    facts = result.head.facts
     rows = [
         (
             "head",
-            f"{result.head.kind}, schema 1, seed {facts['seed']}, regularization {facts['l2']:g}",
+            f"{result.head.kind}, schema 1, seed {facts.seed}, regularization {facts.l2:g}",
         ),
         *embedder_rows(run),
         (
             "fitted on",
-            f"{facts['pictures']} looks in {facts['groups']} independent groups, "
+            f"{facts.pictures} looks in {facts.frr.trials} independent groups, "
             f"{result.looks.files} files of which {result.looks.videos} videos",
         ),
         (

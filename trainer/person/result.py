@@ -39,7 +39,7 @@ class PersonResult:
     def enrolled(self) -> FaceSamples:
         """The looks that the head was fitted on, in the order of its held-out scores."""
         keep = np.ones(len(self.looks.kept), bool)
-        keep[self.head.calibration["left_out"]] = False
+        keep[list(self.head.facts.left_out)] = False
         return self.looks.select(keep)
 
     def to_json(self) -> dict[str, Any]:
@@ -50,12 +50,12 @@ class PersonResult:
             "origin": self.origin.to_json(),
             "warnings": list(self.warnings),
             "dropped": [{"file": one.name, "reason": one.reason} for one in self.looks.dropped],
-            "left_out": [self.looks.kept[n].name for n in self.head.calibration["left_out"]],
+            "left_out": [self.looks.kept[n].name for n in self.head.facts.left_out],
         }
 
     def _missing(self) -> list[str]:
         """Files that do not count, with the reason, as many as one can read."""
-        left_out = [self.looks.kept[n].name for n in self.head.calibration["left_out"]]
+        left_out = [self.looks.kept[n].name for n in self.head.facts.left_out]
         said = [f"left out, looks like somebody else: {name}" for name in left_out]
         said += [f"dropped, {one.reason}: {one.name}" for one in self.looks.dropped]
         more = len(said) - MOST_NAMED

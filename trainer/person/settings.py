@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
 from edge.errors import UsageError
 from edge.heads.head import KERNEL
+from edge.heads.threshold import CameraKind
 from trainer.inference.source import SHIPPED_NAME
 
-AUTO = "auto"
+AUTO: Final = "auto"
 FEATURES, FINETUNE = "features", "finetune"
+
+CameraChoice = CameraKind | Literal["auto"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class PersonSettings:
     head: str = AUTO
     target_far: float | None = None
     strict: bool = False
-    camera: str = AUTO
+    camera: CameraChoice = AUTO
     mode: str = FEATURES
     from_layer: int = 100
     save_augmented: Path | None = None

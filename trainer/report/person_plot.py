@@ -43,13 +43,13 @@ def heads_chart(head: Head, own: np.ndarray, cohort: Cohort) -> bytes:
 
     Computed from the one head that there is, not measured on several, and labelled so.
     """
-    facts = head.calibration
+    facts = head.facts
     heads = np.arange(1, MOST_HEADS + 1)
-    people = int(facts["strangers"])
-    alone = upper_bound(int(facts["far_alone"]["events"]), people)
+    people = facts.far.trials
+    alone = upper_bound(facts.far_alone.events, people)
     left = 100 * (1.0 - (1.0 - alone) ** heads)
     tails = scored_strangers(head, cohort).tails
-    reach = [stranger_reach(tails, facts["camera"], int(k), facts["target_far"]) for k in heads]
+    reach = [stranger_reach(tails, facts.camera, int(k), facts.target_far) for k in heads]
     rise = np.array(reach) - reach[0]
     accepted = [100 * float(np.mean(own >= head.threshold + r)) for r in rise]
     figure, axis = new_figure(4.0)

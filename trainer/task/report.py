@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.console.json_text import json_text
+from edge.heads.calibration_record import TaskCalibration, TaskFigures
 from edge.heads.head import Head
 from trainer.report.page import (
     HARDEST,
@@ -35,16 +36,17 @@ def write_task_report(
     """Write report.html and report.json into the run's folder; if `privacy`, without pictures and
     names of files.
     """
-    facts = head.calibration
-    yes = np.asarray(facts["own_scores"], np.float64)
-    no = np.asarray(facts["negative_scores"], np.float64)
+    calibration = head.calibration
+    assert isinstance(calibration, TaskCalibration)
+    yes = np.asarray(calibration.own_scores, np.float64)
+    no = np.asarray(calibration.negative_scores, np.float64)
     labels = ("negative answered yes (%)", "positive answered no (%)")
     sets = [(no, "negative", STRANGERS), (yes, "positive", ME)]
     parts = [
-        *heading(_verdict(head), result.warnings),
+        *heading(_verdict(result.figures), result.warnings),
         "<h2>What is answered</h2>",
         _confusion(head, yes, no),
-        _facts(head, answers),
+        _facts(head, calibration, answers),
         "<h2>Scores</h2>",
         paragraph(
             "Each look is scored by a head that was fitted without its group. Right of the line "
@@ -73,16 +75,15 @@ def write_task_report(
         {"reason": one.reason} if privacy else {"file": one.name, "reason": one.reason}
         for one in answers.looks.dropped
     ]
-    said["calibration"] = dict(facts)
+    said["calibration"] = calibration.to_json()
     (folder / "report.json").write_text(json_text(said, indent=2) + "\n")
 
 
-def _verdict(head: Head) -> str:
-    facts = head.calibration
+def _verdict(facts: TaskFigures) -> str:
     return (
-        f"{100 * facts['accuracy']:.1f} % of {facts['positive'] + facts['negative']} looks are "
+        f"{100 * facts.accuracy:.1f} % of {facts.positive + facts.negative} looks are "
         f"answered rightly by heads that had not seen their groups; always answering the majority "
-        f"is right in {100 * facts['majority_accuracy']:.1f} %."
+        f"is right in {100 * facts.majority_accuracy:.1f} %."
     )
 
 
@@ -99,23 +100,23 @@ def _confusion(head: Head, yes: np.ndarray, no: np.ndarray) -> str:
     )
 
 
-def _facts(head: Head, answers: Answers) -> str:
-    facts = head.calibration
+def _facts(head: Head, calibration: TaskCalibration, answers: Answers) -> str:
+    facts = calibration.figures
     grouped = "people told apart by --group-regex" if answers.people else "independent pictures"
     return table(
         [
             (
                 "balanced accuracy",
-                f"{facts['balanced_accuracy']:.3f} (always the majority, or chance: 0.5)",
+                f"{facts.balanced_accuracy:.3f} (always the majority, or chance: 0.5)",
             ),
-            ("looks", f"{facts['positive']} positive, {facts['negative']} negative"),
-            ("groups", f"{facts['groups']} {grouped}, none split between fit and measurement"),
+            ("looks", f"{facts.positive} positive, {facts.negative} negative"),
+            ("groups", f"{facts.groups} {grouped}, none split between fit and measurement"),
             ("threshold", f"{head.threshold:.3f} ± {head.margin:.2f}"),
-            ("set", facts["strategy"]),
+            ("set", calibration.strategy),
             (
                 "head",
-                f"{head.kind}, {facts['head_parameters']:,} parameters, regularization "
-                f"{facts['l2']:g}: the best of those asked for, on "
+                f"{head.kind}, {facts.head_parameters:,} parameters, regularization "
+                f"{calibration.l2:g}: the best of those asked for, on "
                 "scores out of fold",
             ),
         ]

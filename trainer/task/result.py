@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.heads.calibration_record import TaskFigures
 from trainer.photos.samples import FaceSamples
 
 
@@ -38,14 +39,14 @@ class TaskResult:
 
     out: Path
     name: str
-    figures: dict[str, Any]
+    figures: TaskFigures
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         return {
             "run": str(self.out),
             "name": self.name,
-            "figures": self.figures,
+            "figures": self.figures.to_json(),
             "warnings": list(self.warnings),
         }
 
@@ -53,16 +54,16 @@ class TaskResult:
         facts = self.figures
         return "\n".join(
             [
-                f"{self.name}: {facts['positive']} faces with and {facts['negative']} without, "
-                f"{facts['groups']} groups; {facts['dropped']} faces could not be judged, "
-                f"{facts['copies']} files are smaller copies, {facts['ignored']} are no pictures",
-                f"out of fold: accuracy {facts['accuracy']:.3f} of "
-                f"{facts['positive'] + facts['negative']} usable faces (always the majority: "
-                f"{facts['majority_accuracy']:.3f}), {facts['accuracy_of_all']:.3f} of all "
-                f"{facts['pictures']}, those that could not be judged counted as wrong; balanced "
-                f"{facts['balanced_accuracy']:.3f} (chance: 0.5), FAR {facts['far']:.3f}, FRR "
-                f"{facts['frr']:.3f}",
-                f"head: {facts['head']}, {facts['head_parameters']:,} parameters",
+                f"{self.name}: {facts.positive} faces with and {facts.negative} without, "
+                f"{facts.groups} groups; {facts.dropped} faces could not be judged, "
+                f"{facts.copies} files are smaller copies, {facts.ignored} are no pictures",
+                f"out of fold: accuracy {facts.accuracy:.3f} of "
+                f"{facts.positive + facts.negative} usable faces (always the majority: "
+                f"{facts.majority_accuracy:.3f}), {facts.accuracy_of_all:.3f} of all "
+                f"{facts.pictures}, those that could not be judged counted as wrong; balanced "
+                f"{facts.balanced_accuracy:.3f} (chance: 0.5), FAR {facts.far:.3f}, FRR "
+                f"{facts.frr:.3f}",
+                f"head: {facts.head}, {facts.head_parameters:,} parameters",
                 *(f"warning: {text}" for text in self.warnings),
                 f"wrote {self.out}",
             ]

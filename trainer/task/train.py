@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from edge.errors import InputError, RefusedError
 from edge.files.atomic import atomic_folder
 from edge.files.formats import is_picture, is_video
 from edge.files.listing import list_folder
+from edge.heads.calibration_record import TaskCalibration, TaskFigures
 from edge.heads.head import DENSE_128, KERNEL, LINEAR, Head
 from trainer.cohort.choose import stored_cohort
 from trainer.data.attribute_metrics import USEFUL_MARGIN
@@ -81,7 +81,7 @@ def train_task(
     head, figures = fit_task(
         settings.name, answers, eyes, kinds, settings.seed, whitening, keep=not settings.privacy
     )
-    warnings = (*head.calibration["warnings"], *([] if tuned is None else [TUNED_ON_THESE]))
+    warnings = (*head.calibration.warnings, *([] if tuned is None else [TUNED_ON_THESE]))
     result = TaskResult(settings.out, settings.name, figures, warnings)
     _write(result, head, answers, eyes, tuned, settings, command)
     return result
@@ -162,7 +162,7 @@ def fit_task(
     whitening: Whitening | None = None,
     *,
     keep: bool = True,
-) -> tuple[Head, dict[str, Any]]:
+) -> tuple[Head, TaskFigures]:
     """The head, the best of `kinds`, and its figures on scores out of fold. whitening: of a cohort
     of this embedder, where there is one. keep: whether embeddings may be kept for the next run."""
     varied, owner = answers.looks.varied()
@@ -177,26 +177,21 @@ def fit_task(
     fit = fit_task_head(examples, kinds, seed)
     threshold = best_threshold(fit.held_out, answers.answer, answers.group)
     parameters = sum(layer.weights.size + layer.bias.size for layer in fit.layers)
-    figures = {
-        **_figures(fit.held_out, threshold, answers),
-        "head": fit.kind,
-        "head_parameters": parameters,
-    }
+    figures = _figures(fit.held_out, threshold, answers, fit.kind, parameters)
     head = Head(
         name=name,
         kind=fit.kind,
         embedder_sha256=eyes.deployed.network.sha256,
         layers=fit.layers,
         threshold=threshold,
-        calibration={
-            "task": True,
-            "strategy": "where the fit parts the answers, unless another place is clearly better",
-            "l2": fit.l2,
-            **figures,
-            "own_scores": [round(float(s), 5) for s in fit.held_out[answers.answer]],
-            "negative_scores": [round(float(s), 5) for s in fit.held_out[~answers.answer]],
-            "warnings": list(_warnings(figures)),
-        },
+        calibration=TaskCalibration(
+            strategy="where the fit parts the answers, unless another place is clearly better",
+            l2=fit.l2,
+            figures=figures,
+            own_scores=tuple(round(float(s), 5) for s in fit.held_out[answers.answer]),
+            negative_scores=tuple(round(float(s), 5) for s in fit.held_out[~answers.answer]),
+            warnings=_warnings(figures),
+        ),
     )
     return head, figures
 
@@ -238,43 +233,47 @@ def _refuse_few(answer: np.ndarray, group: np.ndarray) -> None:
             )
 
 
-def _figures(scores: np.ndarray, threshold: float, answers: Answers) -> dict[str, Any]:
+def _figures(
+    scores: np.ndarray, threshold: float, answers: Answers, head: str, head_parameters: int
+) -> TaskFigures:
     yes, said = answers.answer, scores >= threshold
     share = float(yes.mean())
     far, frr = float(said[~yes].mean()), float((~said[yes]).mean())
     pictures, right = len(yes) + answers.dropped, int((said == yes).sum())
-    return {
-        "positive": int(yes.sum()),
-        "negative": int((~yes).sum()),
-        "groups": len(np.unique(answers.group)),
-        "dropped": answers.dropped,
-        "copies": answers.copies,
-        "ignored": answers.ignored,
-        "accuracy": float((said == yes).mean()),
-        "pictures": pictures,
-        "accuracy_of_all": right / pictures,
-        "single_files": answers.single_files,
-        "majority_accuracy": max(share, 1.0 - share),
-        "balanced_accuracy": 1.0 - (far + frr) / 2,
-        "far": far,
-        "frr": frr,
-        "out_of_fold": True,
-    }
+    return TaskFigures(
+        positive=int(yes.sum()),
+        negative=int((~yes).sum()),
+        groups=len(np.unique(answers.group)),
+        dropped=answers.dropped,
+        copies=answers.copies,
+        ignored=answers.ignored,
+        accuracy=float((said == yes).mean()),
+        pictures=pictures,
+        accuracy_of_all=right / pictures,
+        single_files=answers.single_files,
+        majority_accuracy=max(share, 1.0 - share),
+        balanced_accuracy=1.0 - (far + frr) / 2,
+        far=far,
+        frr=frr,
+        out_of_fold=True,
+        head=head,
+        head_parameters=head_parameters,
+    )
 
 
-def _is_useful(figures: dict[str, Any]) -> bool:
-    return bool(figures["accuracy"] >= figures["majority_accuracy"] + USEFUL_MARGIN)
+def _is_useful(figures: TaskFigures) -> bool:
+    return bool(figures.accuracy >= figures.majority_accuracy + USEFUL_MARGIN)
 
 
-def _warnings(figures: dict[str, Any]) -> tuple[str, ...]:
+def _warnings(figures: TaskFigures) -> tuple[str, ...]:
     found = []
-    if figures["groups"] < FEW_GROUPS:
+    if figures.groups < FEW_GROUPS:
         found.append(
-            f"{figures['groups']} independent groups are few: accuracy on others may differ much"
+            f"{figures.groups} independent groups are few: accuracy on others may differ much"
         )
-    if 2 * figures["single_files"] >= figures["groups"]:
+    if 2 * figures.single_files >= figures.groups:
         found.append(
-            f"{figures['single_files']} of {figures['groups']} groups are single files: where "
+            f"{figures.single_files} of {figures.groups} groups are single files: where "
             "several pictures show one person, the accuracy flatters; say whose each is by "
             "--group-regex"
         )
@@ -294,7 +293,7 @@ def _write(
 ) -> None:
     from trainer.task.report import write_task_report
 
-    figures = dict(result.figures)
+    figures = result.figures.to_json()
     if tuned is not None:
         figures["finetune"] = tuned.facts
     run = Run(
@@ -310,7 +309,7 @@ def _write(
         },
         figures=figures,
         warnings=result.warnings,
-        learned_something=_is_useful(figures),
+        learned_something=_is_useful(result.figures),
     )
     with atomic_folder(settings.out, replace=settings.overwrite) as folder:
         write_models(folder, eyes, settings, tuned)
