@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -34,22 +34,41 @@ GOLDEN_CROPS = 8
 _VERSIONS_OF = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless")
 
 
+RunKind = Literal["base", "person"]
+
+
+class Figures(Protocol):
+    """What a run came to: a record of its own for each kind of run."""
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class RecordedFigures:
+    """Figures as a file holds them. values: JSON values by name."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(self.values)
+
+
 @dataclass(frozen=True)
 class Run:
     """What run.json holds.
 
-    kind: "base" or "person". command: the command line. network: of `MODEL_TFLITE`. embedder: of
+    kind: what was trained. command: the command line. network: of `MODEL_TFLITE`. embedder: of
     an external embedder, else None. data: fingerprint and counts. figures: each beside its
     baseline.
     """
 
-    kind: str
+    kind: RunKind
     command: str
     seed: int
     network: Network
     embedder: Network | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    figures: Figures = RecordedFigures()
     warnings: tuple[str, ...] = ()
     learned_something: bool = False
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -64,7 +83,7 @@ class Run:
             "data": dict(self.data),
             "network": self.network.to_json(),
             "embedder": self.embedder.to_json() if self.embedder else None,
-            "figures": dict(self.figures),
+            "figures": self.figures.to_json(),
             "warnings": list(self.warnings),
             "learned_something": self.learned_something,
         }
@@ -93,20 +112,40 @@ class Run:
             found = data.get("schema") if isinstance(data, dict) else None
             raise InputError(f"{path} has schema {found}, this version reads {SCHEMA}")
         try:
+            kind: RunKind = "person" if data["kind"] == "person" else "base"
+            if kind != data["kind"]:
+                raise InputError(
+                    f"{path} is a run of the unknown kind {data['kind']}",
+                    hint="update edge-recognize",
+                )
             return cls(
-                kind=str(data["kind"]),
+                kind=kind,
                 command=str(data["command"]),
                 seed=int(data["seed"]),
                 network=Network.from_json(data["network"]),
                 embedder=Network.from_json(data["embedder"]) if data["embedder"] else None,
                 data=dict(data["data"]),
-                figures=dict(data["figures"]),
+                figures=RecordedFigures(dict(data["figures"])),
                 warnings=tuple(str(w) for w in data["warnings"]),
                 learned_something=bool(data["learned_something"]),
                 versions={str(k): str(v) for k, v in data["versions"].items()},
             )
         except (KeyError, TypeError, AttributeError, ValueError) as problem:
             raise InputError(f"{path} is incomplete: {problem!r}") from None
+
+
+def result_to_json(
+    out: Path, name: str, figures: Figures, warnings: Sequence[str], **more: Any
+) -> dict[str, Any]:
+    """What a command says of the run that it wrote to `out`. more: fields between the figures and
+    the warnings."""
+    return {
+        "run": str(out),
+        "name": name,
+        "figures": figures.to_json(),
+        **more,
+        "warnings": list(warnings),
+    }
 
 
 def embedder_name(embedder: Network) -> str:

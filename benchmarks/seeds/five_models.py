@@ -58,7 +58,8 @@ def play(stage: Stage) -> None:
 
 
 def _tuned(what: str, run: Run) -> Row:
-    figures, half = run.figures["attributes"], run.figures["attributes_at_half"]
+    said = run.figures.to_json()
+    figures, half = said["attributes"], said["attributes_at_half"]
     test = run.data["parts"]["test"]
     return Row(
         what,
@@ -71,6 +72,6 @@ def _tuned(what: str, run: Run) -> Row:
 
 def _zeros(run: Run) -> float:
     """Share of labels that are 0, of the people who test."""
-    figures = run.figures["attributes_at_half"]["per_attribute"].values()
+    figures = run.figures.to_json()["attributes"]["per_attribute"].values()
     known = [one for one in figures if one["images"]]
     return 1.0 - sum(one["positive_share"] for one in known) / len(known)

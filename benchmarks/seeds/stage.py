@@ -147,7 +147,7 @@ class Stage:
 
 def accuracy_row(what: str, run: Run, theirs: str) -> Row:
     """The mean attribute accuracy of a base's run on people whom it was not trained on."""
-    figures = run.figures["attributes_at_half"]
+    figures = run.figures.to_json()["attributes_at_half"]
     test = run.data["parts"]["test"]
     return Row(
         what,

@@ -92,7 +92,11 @@ def main(shared: Path, rounds: int, base: str) -> None:
         folder.name: [p for p in sorted(folder.glob("*.pgm")) if p.stem[-2:] not in ("_2", "_4")]
         for folder in sorted((data / "cmu-faces").iterdir())
     }
-    for title, paths, camera in (("people", people, SEVERAL), ("one room", room, ONE)):
+    sets: tuple[tuple[str, dict[str, list[Path]], CameraKind], ...] = (
+        ("people", people, SEVERAL),
+        ("one room", room, ONE),
+    )
+    for title, paths, camera in sets:
         albums = _albums(bench, paths)
         click.echo(f"\n{title}: {len(albums)} people, {rounds} albums of each size\n")
         click.echo(

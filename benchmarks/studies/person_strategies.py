@@ -13,7 +13,7 @@ from edge.heads.calibration import highest_scores
 from edge.heads.cohort import Cohort
 from edge.heads.enrol import enrol
 from edge.heads.head import Head
-from edge.heads.normalization import Normalization, likeness_to
+from edge.heads.normalization import Normalization, NormalizationKind, likeness_to
 from edge.heads.threshold import SEVERAL, CameraKind, stranger_bound
 
 FAR = 0.001
@@ -106,7 +106,7 @@ def _bound(head: Head, cohort: Cohort) -> float:
     return float(np.nextafter(ranked[-1 - int(FAR * len(ranked))], np.inf))
 
 
-def _compared(given: Enrolment, cohort: Cohort, kind: str, top: int) -> Head:
+def _compared(given: Enrolment, cohort: Cohort, kind: NormalizationKind, top: int) -> Head:
     head = _logistic(given, cohort)
     train, hold = cohort.halves()
     step = max(1, len(train) // ROWS)

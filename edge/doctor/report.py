@@ -7,9 +7,14 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
-OK, WARNING, PROBLEM, SKIPPED = "ok", "warning", "problem", "skipped"
+FindingState = Literal["ok", "warning", "problem", "skipped"]
+
+OK: Final = "ok"
+WARNING: Final = "warning"
+PROBLEM: Final = "problem"
+SKIPPED: Final = "skipped"
 
 CHECKS = (
     "edge.doctor.checks.install:check_python",
@@ -36,12 +41,12 @@ their turn comes, so that what cannot be imported is a finding too."""
 class Finding:
     """One thing that was looked at.
 
-    check: what it was about, one or two words. state: one of ok, warning, problem, skipped. text:
-    what was found. remedy: what helps, None where nothing has to.
+    check: what it was about, one or two words. text: what was found. remedy: what helps, None
+    where nothing has to.
     """
 
     check: str
-    state: str
+    state: FindingState
     text: str
     remedy: str | None = None
 

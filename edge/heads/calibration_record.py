@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from edge.errors import ToolkitError
-from edge.heads.threshold import CAMERAS, CameraKind, Proof, Rate, Tail
+from edge.files.closed_set import one_of
+from edge.heads.threshold import CAMERAS, PROOFS, CameraKind, Proof, Rate, Tail
 
 
 @dataclass(frozen=True)
@@ -157,14 +158,12 @@ class PersonCalibration:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PersonCalibration:
         """Raises KeyError, TypeError, ValueError or `ToolkitError` for what is none."""
-        if data["camera"] not in CAMERAS:
-            raise ValueError(f"unknown camera '{data['camera']}'")
         scores, groups = data["own_scores"], data["own_groups"]
         if len(scores) != len(groups):
             raise ValueError(f"it has {len(scores)} scores of its own in {len(groups)} groups")
         found: dict[str, Any] = {
             "target_far": _optional(data["target_far"]),
-            "camera": data["camera"],
+            "camera": one_of(data["camera"], CAMERAS),
             "looks": {str(name): float(share) for name, share in data["looks"].items()},
             "likeness": float(data["likeness"]),
             "own_scores": tuple(float(score) for score in scores),
@@ -185,7 +184,7 @@ class PersonCalibration:
             found |= {
                 "heads": int(data["heads"]),
                 "strategy": str(data["strategy"]),
-                "proof": str(data["proof"]),
+                "proof": one_of(data["proof"], PROOFS),
                 "stranger_bound": _optional(data.get("stranger_bound")),
                 "nearest_group": None if group is None else str(group),
                 "scored": None if scored is None else Scored.from_json(scored),

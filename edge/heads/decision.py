@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-STATES = ("match", "unknown", "uncertain", "rejected")
+DecisionState = Literal["match", "unknown", "uncertain", "rejected"]
+TaskState = Literal["yes", "no", "uncertain"]
+
+STATES: tuple[DecisionState, ...] = get_args(DecisionState)
 
 RIVAL_GAP = 0.5
 """Two heads that both accept a face must differ by this much in how far they do, in standard
@@ -49,7 +53,7 @@ class Decision:
         'ana'
     """
 
-    state: str
+    state: DecisionState
     person: str | None = None
     score: float | None = None
     threshold: float | None = None
@@ -76,8 +80,8 @@ class TaskAnswer:
     margin: float = 0.0
 
     @property
-    def answer(self) -> str:
-        """ "yes", "no" or "uncertain"."""
+    def answer(self) -> TaskState:
+        """What it says of the face."""
         excess = self.score - self.threshold
         if abs(excess) < self.margin:
             return "uncertain"
@@ -97,7 +101,7 @@ def tasks_in_words(tasks: Mapping[str, TaskAnswer], *, all_of_them: bool) -> str
     if all_of_them:
         said = [f"{name}: {task.answer}" for name, task in tasks.items()]
     else:
-        marks = {"yes": "", "uncertain": "?"}
+        marks: dict[TaskState, str] = {"yes": "", "uncertain": "?"}
         said = [n + marks[t.answer] for n, t in tasks.items() if t.answer in marks]
     return f" [{', '.join(said)}]" if said else ""
 

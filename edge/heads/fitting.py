@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.heads.camera_shift import CameraShift
-from edge.heads.head import LINEAR, Layer, linear_layers
+from edge.heads.head import LINEAR, HeadKind, Layer, linear_layers
 from edge.heads.logistic import LogisticModel, balanced_weights, fit_logistic
 from edge.heads.normalization import Normalization, likeness_to
 
@@ -70,7 +70,7 @@ class Fitter:
     to begin with. grid: regularizations to try, the strongest first.
     """
 
-    kind: str
+    kind: HeadKind
     fit: Callable[[Examples, CameraShift, float, Fit | None], Fit]
     grid: tuple[float, ...]
 

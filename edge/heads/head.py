@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
@@ -26,10 +26,16 @@ from edge.person_name import LONGEST, name_problem
 
 SCHEMA = 1
 
-LINEAR, DENSE_128, KERNEL = "linear", "dense-128", "kernel"
-KINDS = (LINEAR, DENSE_128, KERNEL)
+HeadKind = Literal["linear", "dense-128", "kernel"]
 
-ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "exp")
+LINEAR: Final = "linear"
+DENSE_128: Final = "dense-128"
+KERNEL: Final = "kernel"
+KINDS: tuple[HeadKind, ...] = (LINEAR, DENSE_128, KERNEL)
+
+Activation = Literal["linear", "relu", "tanh", "sigmoid", "exp"]
+
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 
 HIGHEST_EXPONENT = 30.0
 """So that a head with absurd weights gives large scores and not infinite ones."""
@@ -44,7 +50,7 @@ class Layer:
 
     weights: np.ndarray
     bias: np.ndarray
-    activation: str = "linear"
+    activation: Activation = "linear"
 
     def __post_init__(self) -> None:
         """Raises `ModelError` for arrays of other types, shapes or with numbers not finite."""
@@ -97,7 +103,7 @@ class Head:
     """
 
     name: str
-    kind: str
+    kind: HeadKind
     embedder_sha256: str
     layers: tuple[Layer, ...]
     threshold: float
@@ -251,7 +257,7 @@ def _read(file: Any) -> Head:
         raise ModelError(
             f"a head has schema {found}, this version reads {SCHEMA}", hint="update edge-recognize"
         )
-    activations = [str(activation) for activation in meta["activations"]]
+    activations: list[Any] = [str(activation) for activation in meta["activations"]]
     expected = {"meta"} | {f"{k}_{n}" for k in ("weights", "bias") for n in range(len(activations))}
     if set(file.files) - {"cohort"} != expected:
         raise ValueError(f"it holds {', '.join(sorted(file.files))}")
@@ -260,7 +266,7 @@ def _read(file: Any) -> Head:
         raise TypeError("its calibration is no object")
     return Head(
         name=str(meta["name"]),
-        kind=str(meta["kind"]),
+        kind=meta["kind"],
         embedder_sha256=str(meta["embedder_sha256"]),
         layers=tuple(
             Layer(file[f"weights_{n}"], file[f"bias_{n}"], activation)

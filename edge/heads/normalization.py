@@ -10,11 +10,15 @@ with a negative `weight`; so a head knows the person in half profile and with su
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-KINDS = ("none", "z", "t", "as", "own")
+from edge.files.closed_set import one_of
+
+NormalizationKind = Literal["none", "z", "t", "as", "own"]
+
+KINDS: tuple[NormalizationKind, ...] = get_args(NormalizationKind)
 
 COMPARING = ("t", "as", "own")
 """Kinds that compare the face in question with rows."""
@@ -38,7 +42,7 @@ class Normalization:
     of the likeness over strangers.
     """
 
-    kind: str = "none"
+    kind: NormalizationKind = "none"
     mean: float = 0.0
     std: float = 1.0
     rows: np.ndarray = field(default_factory=_no_rows)
@@ -83,7 +87,7 @@ class Normalization:
     @classmethod
     def from_json(cls, data: dict[str, Any], rows: np.ndarray | None = None) -> Normalization:
         """Raises KeyError, TypeError or ValueError for a wrong description."""
-        kind = str(data["kind"])
+        kind = one_of(data["kind"], KINDS)
         if kind not in COMPARING:
             return cls(kind, float(data.get("mean", 0.0)), float(data.get("std", 1.0)))
         return cls(

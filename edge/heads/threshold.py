@@ -50,6 +50,7 @@ Proof = Literal["proven", "estimated, not proven"]
 
 PROVEN: Final = "proven"
 ESTIMATED: Final = "estimated, not proven"
+PROOFS: tuple[Proof, ...] = (PROVEN, ESTIMATED)
 
 
 @dataclass(frozen=True)

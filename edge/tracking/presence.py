@@ -27,18 +27,21 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
+EventKind = Literal["arrived", "left"]
+
+
 @dataclass(frozen=True)
 class Event:
     """Somebody has come or gone.
 
-    kind: "arrived" or "left". person: a name, or None for somebody unknown. score, threshold: of
+    person: a name, or None for somebody unknown. score, threshold: of
     the decision, None for who has left. seen_s: how long they were there, for who has left. at:
     when it was noticed, ISO 8601 in UTC. track: of the face that was seen last, None where faces
     are not tracked. asked: whether there are people with names, so that it could have been one.
     shown: of who has arrived, the chosen attributes, see `FaceResult`.
     """
 
-    kind: str
+    kind: EventKind
     person: str | None
     time_s: float
     source: str

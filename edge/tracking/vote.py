@@ -20,7 +20,7 @@ import numpy as np
 
 from edge.errors import UsageError
 from edge.faces.quality import NOT_A_FACE
-from edge.heads.decision import NO_HEADS, Decision, HeadScore, TaskAnswer, rejected
+from edge.heads.decision import NO_HEADS, Decision, DecisionState, HeadScore, TaskAnswer, rejected
 from edge.recognition.observation import Observation
 
 NOBODY = ""
@@ -206,7 +206,7 @@ def _ballot(look: Observation) -> _Ballot:
 
 
 def _stated(
-    state: str, person: str | None, ballots: Iterable[_Ballot], reason: str | None
+    state: DecisionState, person: str | None, ballots: Iterable[_Ballot], reason: str | None
 ) -> Decision:
     """A decision with the mean score of a person, by default of who is most alike."""
     by_person: dict[str, list[HeadScore]] = {}

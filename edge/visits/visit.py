@@ -12,6 +12,8 @@ import numpy as np
 
 from edge.bundle.archive import check_npz
 from edge.errors import PeopleError
+from edge.files.closed_set import one_of
+from edge.heads.decision import STATES, DecisionState
 
 SCHEMA = 1
 MATCH, UNKNOWN = "match", "unknown"
@@ -66,7 +68,7 @@ class Visit:
     source: str
     at: str
     lasted_s: float
-    state: str
+    state: DecisionState
     person: str | None
     score: float | None
     threshold: float | None
@@ -153,7 +155,7 @@ class Visit:
                     source=str(meta["source"]),
                     at=str(meta["at"]),
                     lasted_s=float(meta["lasted_s"]),
-                    state=str(meta["state"]),
+                    state=one_of(meta["state"], STATES),
                     person=meta["person"],
                     score=meta["score"],
                     threshold=meta["threshold"],

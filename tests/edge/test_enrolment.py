@@ -221,7 +221,7 @@ def test_facts_survive_a_file_whatever_else_it_says() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"camera": "phone"}, "unknown camera"),
+        ({"camera": "phone"}, "is none of several, one, poor"),
         ({"looks": 3}, "items"),
         ({"groups_rejected": 99}, "more events"),
         ({"own_groups": [0]}, "in 1 groups"),

@@ -77,11 +77,11 @@ def test_the_run_folder(finished: Path) -> None:
 
 def test_figures_stand_beside_their_baselines(finished: Path) -> None:
     run = Run.load(finished)
-    figures = run.figures["attributes"]
+    figures = run.figures.to_json()["attributes"]
     assert 0.5 <= figures["majority_accuracy"] <= 1
     assert figures["accuracy"] is not None
     assert figures["learned_something"] is run.learned_something
-    assert run.figures["verification"]["chance_auc"] == 0.5
+    assert run.figures.to_json()["verification"]["chance_auc"] == 0.5
     if not run.learned_something:
         assert any("nothing useful" in warning for warning in run.warnings)
 
@@ -117,7 +117,7 @@ def test_tensorboard_reads_the_curves(finished: Path) -> None:
 
     reader = EventAccumulator(str(finished.parent / "curves"))
     reader.Reload()
-    history = Run.load(finished).figures["history"]
+    history = Run.load(finished).figures.to_json()["history"]
     assert set(reader.Tags()["tensors"]) == set(history[0])
     (event,) = reader.Tensors("val_loss")
     assert event.step == 1
@@ -207,7 +207,10 @@ def test_a_finished_run_goes_on(finished: Path, celeba: Path, cache: Path, tmp_p
     answer = json.loads(result.stdout)
     assert answer["epochs"] == 2
     assert len(answer["run"]["figures"]["history"]) == 2
-    assert Run.load(out).figures["history"][0] == Run.load(finished).figures["history"][0]
+    assert (
+        Run.load(out).figures.to_json()["history"][0]
+        == Run.load(finished).figures.to_json()["history"][0]
+    )
     other = CliRunner().invoke(attributes_command, [*words, "--alpha", "0.5"])
     assert "--alpha is 0.5 now and was 1.0" in other.output
 

@@ -16,6 +16,7 @@ from edge.files.atomic import atomic_file
 from edge.models.embedder import Embedder, Perception
 from edge.models.spec import Network, NetworkInput
 from trainer.base.data import BaseData
+from trainer.base.figures import BaseFigures
 from trainer.base.report import write_base_report
 from trainer.base.settings import BaseSettings
 from trainer.cohort.build import CohortPlan, build_cohort, limited, strangers, usable_crops
@@ -24,14 +25,14 @@ from trainer.data.attribute_metrics import AttributeReport, measure_attributes
 from trainer.data.attribute_thresholds import tune_thresholds
 from trainer.data.pairs import sample_pairs
 from trainer.data.table import TEST, TRAIN, VALIDATION, FaceTable
-from trainer.evaluation.verification import pair_scores, verify
+from trainer.evaluation.verification import Verification, pair_scores, verify
 from trainer.inference.external import Teacher
 from trainer.inference.source import Deployed
 from trainer.networks.compensation import quantize_compensated
 from trainer.networks.face_network import with_features
 from trainer.networks.mobilefacenet import ARCH as MOBILEFACENET
 from trainer.networks.mobilefacenet import even_out_features
-from trainer.networks.quantization import agreement, describe
+from trainer.networks.quantization import Agreement, agreement, describe
 from trainer.run_folder import (
     COHORT,
     MODEL_H5,
@@ -104,28 +105,30 @@ def finish(
     close, missed = _compared(model, network, deployed, held_out)
     watcher = _Watcher(network, deployed, settings.threads or 2, size, settings.quiet)
     network, attributes, at_half = _attribute_figures(data, watcher)
-    figures: dict[str, Any] = {"int8_against_float": close}
-    lines = [] if missed else [f"int8 file against Keras: {close}"]
+    lines = [] if close is None else [f"int8 file against Keras: {close.to_json()}"]
     learned = False
     if attributes is not None and at_half is not None:
-        figures["attributes"] = attributes.to_json()
-        figures["attributes_at_half"] = at_half.mean.to_json()
         learned = attributes.learned_something
         lines.append(f"attributes on unseen people: {attributes.verdict()}")
         lines.append(f"with a threshold of 0.5 for all: {at_half.verdict()}")
     identity = _identity_figures(data, watcher, settings)
     if identity is not None:
-        figures["verification"] = {**identity, "chance_auc": 0.5}
-        lines.append(f"verification of unseen people: AUC {identity['auc']:.4f} (chance 0.5)")
+        lines.append(f"verification of unseen people: AUC {identity.auc:.4f} (chance 0.5)")
         if attributes is None:
-            learned = identity["auc"] >= USEFUL_AUC
+            learned = round(identity.auc, 4) >= USEFUL_AUC
     people = 0
     if not missed:
         people = _save_cohort(settings, data, Deployed(network, deployed), folder)
     if people:
         lines.append(f"cohort of {people} people who were not trained on: {COHORT}")
-    figures["best_epoch"] = outcome.progress.best_epoch + 1
-    figures["history"] = outcome.progress.history
+    figures = BaseFigures(
+        int8_against_float=close,
+        attributes=attributes,
+        attributes_at_half=at_half,
+        verification=identity,
+        best_epoch=outcome.progress.best_epoch + 1,
+        history=outcome.progress.history,
+    )
     run = Run(
         kind="base",
         command=command,
@@ -137,16 +140,16 @@ def finish(
         learned_something=learned,
     )
     run.save(folder)
-    write_base_report(folder, run, model)
+    write_base_report(folder, run, figures, model)
     return run, tuple(lines), missed
 
 
 def _compared(
     model: Any, network: Network, deployed: bytes, held_out: np.ndarray
-) -> tuple[dict[str, Any] | None, str]:
+) -> tuple[Agreement | None, str]:
     """How the int8 file compares with the network, or None and what is wrong with it."""
     try:
-        return agreement(model, network, deployed, held_out).to_json(), ""
+        return agreement(model, network, deployed, held_out), ""
     except ModelError as problem:
         return None, problem.message
 
@@ -298,7 +301,7 @@ def _labelled(arrays: FaceArrays) -> FaceArrays:
 
 def _identity_figures(
     data: BaseData, watcher: _Watcher, settings: BaseSettings
-) -> dict[str, Any] | None:
+) -> Verification | None:
     """Verification of people of the test part, None where there are no pairs or no embedding."""
     if not watcher.network.embedding_size:
         return None
@@ -308,7 +311,7 @@ def _identity_figures(
         pairs = sample_pairs(table, seed=settings.seed)
         embeddings = watcher.look(data.part(TEST), "measuring identity").embeddings
         assert embeddings is not None
-        return verify(pair_scores(embeddings, pairs), pairs, seed=settings.seed).to_json()
+        return verify(pair_scores(embeddings, pairs), pairs, seed=settings.seed)
     except DataError:
         return None
 

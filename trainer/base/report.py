@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge.console.json_text import json_text
-from trainer.data.attribute_metrics import AttributeReport
+from trainer.base.figures import BaseFigures
 from trainer.report.attribute_plot import plot_attributes
 from trainer.report.curves_plot import Curve, curves_png
 from trainer.report.page import embedder_rows, figure, heading, made_by, page, paragraph, table
@@ -18,18 +18,18 @@ from trainer.run_folder import Run
 _NO_ATTRIBUTES = "The data have no attributes: the base tells people apart and nothing else."
 
 
-def write_base_report(folder: Path, run: Run, model: Any) -> None:
+def write_base_report(folder: Path, run: Run, figures: BaseFigures, model: Any) -> None:
     """Write report.html and report.json into the run's folder. model: Keras, as it was saved."""
     parts = [
-        *heading(_verdict(run), run.warnings),
+        *heading(_verdict(figures), run.warnings),
         "<h2>Training</h2>",
         paragraph(
-            f"The weights of epoch {run.figures['best_epoch']} are kept, the one with the lowest "
+            f"The weights of epoch {figures.best_epoch} are kept, the one with the lowest "
             "loss on people that were not trained on."
         ),
-        figure(curves_png(_curves(run.figures["history"])), "Curves of the training"),
+        figure(curves_png(_curves(figures.history)), "Curves of the training"),
         "<h2>Attributes of people that were not trained on</h2>",
-        *_attributes(run),
+        *_attributes(figures),
         "<h2>Network</h2>",
         table(_network(folder, run, model)),
         "<h2>Data</h2>",
@@ -44,19 +44,16 @@ def write_base_report(folder: Path, run: Run, model: Any) -> None:
     (folder / "report.json").write_text(json_text(facts, indent=2) + "\n")
 
 
-def _verdict(run: Run) -> str:
-    figures = run.figures
+def _verdict(figures: BaseFigures) -> str:
     said = []
-    attributes = figures.get("attributes")
-    if attributes is not None:
+    if figures.attributes is not None:
+        mean = figures.attributes.mean
         said.append(
-            f"{100 * attributes['accuracy']:.1f} % of the attributes of {attributes['images']} "
-            f"pictures are told rightly; always the majority: "
-            f"{100 * attributes['majority_accuracy']:.1f} %."
+            f"{100 * mean.accuracy:.1f} % of the attributes of {figures.attributes.images} "
+            f"pictures are told rightly; always the majority: {100 * mean.majority_accuracy:.1f} %."
         )
-    known = figures.get("verification")
-    if known is not None:
-        said.append(f"Verification of people: AUC {known['auc']:.4f} (chance 0.5).")
+    if figures.verification is not None:
+        said.append(f"Verification of people: AUC {figures.verification.auc:.4f} (chance 0.5).")
     return " ".join(said) or "Nothing of it could be measured."
 
 
@@ -71,12 +68,12 @@ def _curves(history: list[dict[str, float]]) -> list[Curve]:
     return curves
 
 
-def _attributes(run: Run) -> list[str]:
-    if "attributes" not in run.figures:
+def _attributes(figures: BaseFigures) -> list[str]:
+    if figures.attributes is None:
         return [paragraph(_NO_ATTRIBUTES)]
     with tempfile.TemporaryDirectory() as temporary:
         drawn = Path(temporary) / "attributes.png"
-        plot_attributes(AttributeReport.from_json(run.figures["attributes"]), drawn)
+        plot_attributes(figures.attributes, drawn)
         return [figure(drawn.read_bytes(), "Accuracy of each attribute beside the majority")]
 
 

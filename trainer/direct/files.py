@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.console.native_output import stderr_hidden
 from trainer.console.quiet import quiet_native
-from trainer.direct.result import WrittenFile
+from trainer.direct.figures import WrittenFile
 from trainer.networks.quantization import quantize
 from trainer.run_folder import MODEL_TFLITE
 

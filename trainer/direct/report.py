@@ -58,8 +58,8 @@ def write_direct_report(folder: Path, result: DirectResult, run: Run) -> None:
                 ("trainable parameters", _trainable(result.trainable)),
                 ("pictures without a face", _faceless(result)),
                 ("cannot be decoded", listed(result.pictures.unread) or "none"),
-                ("no pictures", f"{facts['ignored']} files of the folders"),
-                ("copies", f"{facts['copies']} files: smaller or augmented ones of others"),
+                ("no pictures", f"{facts.ignored} files of the folders"),
+                ("copies", f"{facts.copies} files: smaller or augmented ones of others"),
                 (
                     "use",
                     "Made to answer one yes-or-no question about faces of people who agreed to it. "
@@ -74,11 +74,11 @@ def write_direct_report(folder: Path, result: DirectResult, run: Run) -> None:
 
 def _verdict(result: DirectResult) -> str:
     facts = result.figures
-    right = round(facts["accuracy"] * facts["pictures"])
+    right = round(facts.accuracy * facts.pictures)
     return (
-        f"{right} of all {facts['pictures']} pictures ({100 * facts['accuracy']:.1f} %) are "
+        f"{right} of all {facts.pictures} pictures ({100 * facts.accuracy:.1f} %) are "
         f"answered rightly by networks that had not seen their groups; always answering the "
-        f"majority is right in {100 * facts['majority_accuracy']:.1f} %."
+        f"majority is right in {100 * facts.majority_accuracy:.1f} %."
     )
 
 
@@ -100,15 +100,17 @@ def _confusion(result: DirectResult) -> str:
 
 def _facts(result: DirectResult) -> str:
     facts = result.figures
-    right = Rate(round(facts["accuracy"] * facts["pictures"]), facts["pictures"])
+    right = Rate(round(facts.accuracy * facts.pictures), facts.pictures)
     told = "people told apart by --group-regex" if result.pictures.people else "unlike pictures"
-    by_group = facts["accuracy_by_group"]
     return table(
         [
-            ("accuracy", f"{facts['accuracy']:.3f} ({right.events} of {right.trials})"),
-            ("balanced accuracy", f"{facts['balanced_accuracy']:.3f} (chance: 0.5)"),
-            ("groups", f"{facts['groups']} {told}, none split between training and measurement"),
-            ("by group", f"lowest {by_group['lowest']:.3f}, median {by_group['median']:.3f}"),
+            ("accuracy", f"{facts.accuracy:.3f} ({right.events} of {right.trials})"),
+            ("balanced accuracy", f"{facts.balanced_accuracy:.3f} (chance: 0.5)"),
+            ("groups", f"{facts.groups} {told}, none split between training and measurement"),
+            (
+                "by group",
+                f"lowest {facts.lowest_of_groups:.3f}, median {facts.median_of_groups:.3f}",
+            ),
             ("mostly answered wrongly", f"{result.mostly_wrong} groups"),
         ]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +11,11 @@ import numpy as np
 
 from edge.heads.threshold import Rate
 from trainer.direct.curves import Curves
+from trainer.direct.figures import DirectFigures, WrittenFile
 from trainer.direct.pictures import AnsweredPictures
+from trainer.run_folder import result_to_json
 
 FEW_GROUPS = 15
-
-
-@dataclass(frozen=True)
-class WrittenFile:
-    """name: within the run folder. kind: for people. size_bytes: on disk. same: share of the
-    pictures that it answers as Keras does; accuracy: of its answers, on pictures that it was
-    trained on, so that it says nothing but that the file works.
-    """
-
-    name: str
-    kind: str
-    size_bytes: int
-    same: float
-    accuracy: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "same": round(self.same, 4), "accuracy": round(self.accuracy, 4)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,35 +47,35 @@ class DirectResult:
         wrong = sum(float(right[self.pictures.group == g].mean()) < 0.5 for g in groups)
         return Rate(wrong, len(groups))
 
-    @property
-    def figures(self) -> dict[str, Any]:
+    @cached_property
+    def figures(self) -> DirectFigures:
         answer, found = self.pictures.answer, self.pictures.found
         right = self.said == answer
         yes, no = float(right[answer].mean()), float(right[~answer].mean())
         per_group = [float(right[self.pictures.group == g].mean()) for g in self._groups()]
-        return {
-            "pictures": len(right),
-            "positive": int(answer.sum()),
-            "negative": int((~answer).sum()),
-            "groups": len(per_group),
-            "people_told_apart": bool(self.pictures.people),
-            "folds": self.folds,
-            "accuracy": float(right.mean()),
-            "accuracy_by_group": {"lowest": min(per_group), "median": float(np.median(per_group))},
-            "majority_accuracy": self.pictures.majority_accuracy,
-            "balanced_accuracy": 0.5 * (yes + no),
-            "without_a_face": int((~found).sum()),
-            "accuracy_without_a_face": float(right[~found].mean()) if (~found).any() else None,
-            "accuracy_with_a_face": float(right[found].mean()) if found.any() else None,
-            "mostly_wrong": self.mostly_wrong.to_json(),
-            "copies": self.pictures.copies,
-            "ignored": self.pictures.ignored,
-            "undecodable": len(self.pictures.unread),
-            "trainable": dict(self.trainable),
-            "files": [one.to_json() for one in self.files],
-            "curves": self.curves.to_json(),
-            "out_of_fold": True,
-        }
+        return DirectFigures(
+            pictures=len(right),
+            positive=int(answer.sum()),
+            negative=int((~answer).sum()),
+            groups=len(per_group),
+            people_told_apart=bool(self.pictures.people),
+            folds=self.folds,
+            accuracy=float(right.mean()),
+            balanced_accuracy=0.5 * (yes + no),
+            lowest_of_groups=min(per_group),
+            median_of_groups=float(np.median(per_group)),
+            majority_accuracy=self.pictures.majority_accuracy,
+            without_a_face=int((~found).sum()),
+            accuracy_without_a_face=float(right[~found].mean()) if (~found).any() else None,
+            accuracy_with_a_face=float(right[found].mean()) if found.any() else None,
+            mostly_wrong=self.mostly_wrong,
+            copies=self.pictures.copies,
+            ignored=self.pictures.ignored,
+            undecodable=len(self.pictures.unread),
+            trainable=self.trainable,
+            files=self.files,
+            curves=self.curves,
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -110,26 +96,21 @@ class DirectResult:
         return tuple(found)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "run": str(self.out),
-            "name": self.name,
-            "figures": self.figures,
-            "warnings": list(self.warnings),
-        }
+        return result_to_json(self.out, self.name, self.figures, self.warnings)
 
     def text(self) -> str:
         facts = self.figures
-        unit = "people" if facts["people_told_apart"] else "independent pictures"
-        unread = f", {facts['undecodable']} cannot be decoded" if facts["undecodable"] else ""
+        unit = "people" if facts.people_told_apart else "independent pictures"
+        unread = f", {facts.undecodable} cannot be decoded" if facts.undecodable else ""
         return "\n".join(
             [
-                f"{self.name}: {facts['positive']} pictures with and {facts['negative']} without, "
-                f"of {facts['groups']} {unit}; {facts['copies']} files are copies, "
-                f"{facts['ignored']} are no pictures{unread}",
-                f"all {facts['pictures']} pictures, each answered by a network that has not seen "
-                f"its {'person' if facts['people_told_apart'] else 'group'} ({self.folds} folds): "
-                f"accuracy {facts['accuracy']:.3f} (always the majority: "
-                f"{facts['majority_accuracy']:.3f}), balanced {facts['balanced_accuracy']:.3f} "
+                f"{self.name}: {facts.positive} pictures with and {facts.negative} without, "
+                f"of {facts.groups} {unit}; {facts.copies} files are copies, "
+                f"{facts.ignored} are no pictures{unread}",
+                f"all {facts.pictures} pictures, each answered by a network that has not seen "
+                f"its {'person' if facts.people_told_apart else 'group'} ({self.folds} folds): "
+                f"accuracy {facts.accuracy:.3f} (always the majority: "
+                f"{facts.majority_accuracy:.3f}), balanced {facts.balanced_accuracy:.3f} "
                 "(chance: 0.5)",
                 f"mostly answered wrongly: {self.mostly_wrong} {unit}",
                 self._faceless(facts),
@@ -143,12 +124,12 @@ class DirectResult:
             ]
         )
 
-    def _faceless(self, facts: dict[str, Any]) -> str:
-        if not facts["without_a_face"]:
+    def _faceless(self, facts: DirectFigures) -> str:
+        if not facts.without_a_face:
             return "a face was found in all of them"
         return (
-            f"in {facts['without_a_face']} of them no face was found; the whole picture was asked "
-            f"(accuracy {facts['accuracy_without_a_face']:.3f})"
+            f"in {facts.without_a_face} of them no face was found; the whole picture was asked "
+            f"(accuracy {facts.accuracy_without_a_face:.3f})"
         )
 
     def _groups(self) -> list[int]:

@@ -79,7 +79,7 @@ def train_direct(settings: DirectSettings, command: str) -> DirectResult:
             source=f"edge-train direct, {settings.arch}, on {len(pictures)} pictures",
         )
         figures = result.figures
-        useful = figures["accuracy"] >= figures["majority_accuracy"] + USEFUL_MARGIN
+        useful = figures.accuracy >= figures.majority_accuracy + USEFUL_MARGIN
         run = Run(
             kind="base",
             command=command,
@@ -88,7 +88,7 @@ def train_direct(settings: DirectSettings, command: str) -> DirectResult:
             data={"direct": True, "pictures": len(pictures), "people": list(pictures.people)},
             figures=figures,
             warnings=result.warnings,
-            learned_something=bool(useful),
+            learned_something=useful,
         )
         run.save(folder)
         save_representative(folder, calibration, pictures.crops[:REPRESENTATIVES])

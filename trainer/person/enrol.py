@@ -16,7 +16,6 @@ from edge.enrolment.conditions import Origin
 from edge.errors import InputError, RefusedError, ToolkitError, TwoPeopleError
 from edge.files.atomic import atomic_folder
 from edge.files.model_file import sha256_of
-from edge.heads.calibration import rates_to_json
 from edge.heads.cohort import Cohort
 from edge.heads.enrol import enrol
 from edge.heads.fitting import LINEAR_FITTER, Fitter
@@ -26,6 +25,7 @@ from trainer.cohort.choose import find_cohort
 from trainer.finetune.base import TUNED_ON_THESE, TunedBase
 from trainer.inference.embeddings import embeddings_of
 from trainer.person.evaluation import PersonEvaluation, Sample, sample_of
+from trainer.person.figures import PersonFigures
 from trainer.person.finetune import tuned_eyes
 from trainer.person.pipeline import Pipeline, write_models
 from trainer.person.report import write_report
@@ -85,7 +85,13 @@ def train_person(settings: PersonSettings, command: str) -> PersonResult:
             *_known_already(settings, eyes, looks, head),
             *_warnings(looks, sides, eyes, head, tuned),
         ),
-        figures=_figures(looks, head, tuned),
+        figures=PersonFigures(
+            head=head,
+            looks=len(looks.kept),
+            independent_looks=looks.independent,
+            one_sitting=looks.one_sitting,
+            finetune=None if tuned is None else tuned.facts,
+        ),
         not_me=None if not_me is None else _sample(head, not_me, eyes, settings.not_me, settings),
         test=_tested(head, album, test, eyes, settings),
     )
@@ -271,22 +277,6 @@ def _known_already(
     return [str(each) for each in same_faces(head.name, _embedded(eyes, looks, settings), heads)]
 
 
-def _figures(looks: FaceSamples, head: Head, tuned: TunedBase | None) -> dict[str, Any]:
-    facts, rates = head.facts, rates_to_json(head)
-    return {
-        **({} if tuned is None else {"finetune": tuned.facts}),
-        "looks": len(looks.kept),
-        "independent_looks": looks.independent,
-        "one_sitting": looks.one_sitting,
-        "far": {**rates["far"], "proof": facts.proof},
-        "frr": {**rates["frr"], "out_of_fold": True},
-        "threshold": head.threshold,
-        "stranger_bound": facts.stranger_bound,
-        "nearest_group": facts.nearest_group,
-        "strategy": facts.strategy,
-    }
-
-
 def _write(
     result: PersonResult,
     eyes: Pipeline,
@@ -295,9 +285,6 @@ def _write(
     settings: PersonSettings,
     command: str,
 ) -> None:
-    figures = dict(result.figures)
-    if result.test is not None:
-        figures["test"] = result.test.figures()
     run = Run(
         kind="person",
         command=command,
@@ -305,7 +292,7 @@ def _write(
         network=eyes.subject.base.network,
         embedder=eyes.external,
         data={**_data(result, settings), "origin": result.origin.to_json()},
-        figures=figures,
+        figures=replace(result.figures, test=result.test),
         warnings=result.warnings,
         learned_something=eyes.learned_something,
     )

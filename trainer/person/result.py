@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from edge.console.display_text import for_terminal
 from edge.enrolment.conditions import Origin
 from edge.heads.head import Head
 from trainer.person.evaluation import PersonEvaluation, Sample
+from trainer.person.figures import PersonFigures
 from trainer.photos.samples import FaceSamples
+from trainer.run_folder import result_to_json
 
 MOST_NAMED = 20
 """Files that are named on the screen; report.json has all."""
@@ -30,8 +32,8 @@ class PersonResult:
     looks: FaceSamples
     origin: Origin
     out: Path
+    figures: PersonFigures
     warnings: tuple[str, ...] = ()
-    figures: dict[str, Any] = field(default_factory=dict)
     not_me: Sample | None = None
     test: PersonEvaluation | None = None
 
@@ -44,11 +46,13 @@ class PersonResult:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "run": str(self.out),
-            "name": self.head.name,
-            "figures": self.figures,
-            "origin": self.origin.to_json(),
-            "warnings": list(self.warnings),
+            **result_to_json(
+                self.out,
+                self.head.name,
+                self.figures,
+                self.warnings,
+                origin=self.origin.to_json(),
+            ),
             "dropped": [{"file": one.name, "reason": one.reason} for one in self.looks.dropped],
             "left_out": [self.looks.kept[n].name for n in self.head.facts.left_out],
         }
@@ -64,16 +68,15 @@ class PersonResult:
 
     def text(self) -> str:
         """A few lines, each figure beside what a trivial answer gives."""
-        facts = self.figures
-        far, frr = facts["far"], facts["frr"]
+        facts, figures = self.head.facts, self.figures
         within = " within this one sitting" if self.looks.one_sitting else ""
         lines = [
-            f"{self.head.name}: {facts['looks']} looks in {facts['independent_looks']} independent "
+            f"{self.head.name}: {figures.looks} looks in {figures.independent_looks} independent "
             f"groups, {len(self.looks.dropped)} dropped; {self.origin.describe()}",
-            f"strangers accepted: {far['events']} of {far['trials']} people (at most "
-            f"{100 * far['upper_95']:.2g} % with 95 % confidence; accepting everybody: 100 %)",
-            f"own looks rejected{within}: {frr['events']} of {frr['trials']} groups, out of fold "
-            "(rejecting everybody: 100 %)",
+            f"strangers accepted: {facts.far.events} of {facts.far.trials} people (at most "
+            f"{100 * facts.far_upper_95:.2g} % with 95 % confidence; accepting everybody: 100 %)",
+            f"own looks rejected{within}: {facts.frr.events} of {facts.frr.trials} groups, "
+            "out of fold (rejecting everybody: 100 %)",
             *([] if self.test is None else self.test.lines()),
             *self._missing(),
             *(f"warning: {text}" for text in self.warnings),

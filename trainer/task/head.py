@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.heads.head import DENSE_128, KERNEL, LINEAR, Layer, linear_layers
+from edge.heads.head import DENSE_128, KERNEL, LINEAR, HeadKind, Layer, linear_layers
 from edge.heads.logistic import balanced_weights, fit_logistic
 from trainer.task.dense_head import fit_layers
 from trainer.task.whitening import Whitening
@@ -65,13 +65,13 @@ class TaskFit:
     l2: the regularization that did best there.
     """
 
-    kind: str
+    kind: HeadKind
     layers: tuple[Layer, ...]
     l2: float
     held_out: np.ndarray
 
 
-def fit_task_head(examples: TaskExamples, kinds: tuple[str, ...], seed: int) -> TaskFit:
+def fit_task_head(examples: TaskExamples, kinds: tuple[HeadKind, ...], seed: int) -> TaskFit:
     """The one of `kinds`, LINEAR, KERNEL and DENSE_128, that answers best out of fold; the first of
     equals."""
     folds = _folds(examples.group, seed)

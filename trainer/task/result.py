@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.heads.calibration_record import TaskFigures
 from trainer.photos.samples import FaceSamples
+from trainer.run_folder import result_to_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +44,7 @@ class TaskResult:
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "run": str(self.out),
-            "name": self.name,
-            "figures": self.figures.to_json(),
-            "warnings": list(self.warnings),
-        }
+        return result_to_json(self.out, self.name, self.figures, self.warnings)
 
     def text(self) -> str:
         facts = self.figures

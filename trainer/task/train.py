@@ -21,7 +21,7 @@ from edge.files.atomic import atomic_folder
 from edge.files.formats import is_picture, is_video
 from edge.files.listing import list_folder
 from edge.heads.calibration_record import TaskCalibration, TaskFigures
-from edge.heads.head import DENSE_128, KERNEL, LINEAR, Head
+from edge.heads.head import DENSE_128, KERNEL, LINEAR, Head, HeadKind
 from trainer.cohort.choose import stored_cohort
 from trainer.data.attribute_metrics import USEFUL_MARGIN
 from trainer.finetune.base import TUNED_ON_THESE, TunedBase, tune_base
@@ -35,12 +35,17 @@ from trainer.photos.marks_file import write_marks
 from trainer.photos.samples import FaceSamples, read_looks
 from trainer.photos.whose import names_by, pattern_of
 from trainer.report.contact_sheet import CONTACT_SHEET, write_contact_sheet
-from trainer.run_folder import Run
+from trainer.run_folder import Figures, RecordedFigures, Run
 from trainer.task.head import TaskExamples, best_threshold, fit_task_head
 from trainer.task.result import Answers, TaskResult
 from trainer.task.whitening import Whitening
 
-KINDS = {one: (one,) for one in (LINEAR, KERNEL, DENSE_128)} | {AUTO: (LINEAR, KERNEL)}
+KINDS: dict[str, tuple[HeadKind, ...]] = {
+    LINEAR: (LINEAR,),
+    KERNEL: (KERNEL,),
+    DENSE_128: (DENSE_128,),
+    AUTO: (LINEAR, KERNEL),
+}
 """What --head asks for; with "auto" the better one out of fold."""
 
 MOST_VARIATIONS = 24
@@ -157,7 +162,7 @@ def fit_task(
     name: str,
     answers: Answers,
     eyes: Pipeline,
-    kinds: tuple[str, ...],
+    kinds: tuple[HeadKind, ...],
     seed: int,
     whitening: Whitening | None = None,
     *,
@@ -293,9 +298,9 @@ def _write(
 ) -> None:
     from trainer.task.report import write_task_report
 
-    figures = result.figures.to_json()
+    figures: Figures = result.figures
     if tuned is not None:
-        figures["finetune"] = tuned.facts
+        figures = RecordedFigures({**figures.to_json(), "finetune": tuned.facts})
     run = Run(
         kind="person",
         command=command,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.doctor.report import OK, PROBLEM, SKIPPED, WARNING, Finding, Patient
+from edge.doctor.report import OK, PROBLEM, SKIPPED, WARNING, Finding, FindingState, Patient
 from edge.errors import ToolkitError
 
 
@@ -34,7 +34,7 @@ def check_strangers(patient: Patient) -> Iterator[Finding]:
         for bound in book.bounds(head):
             if bound.accepted.trials:
                 advised = f"edge-recognize adapt {head.name} --preview" if bound.advice else None
-                state = WARNING if bound.advice == "raise" else OK
+                state: FindingState = WARNING if bound.advice == "raise" else OK
                 yield Finding("strangers", state, f"{head.name} {bound.lines()[0]}", advised)
             if bound.fall is not None:
                 remedy = f"edge-recognize enrol --name {head.name} --camera 0 --add"
