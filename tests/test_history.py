@@ -21,6 +21,7 @@ from edge.faces.detector import Detector
 from edge.faces.quality import QualityGate
 from edge.files.image import read_picture, write_picture
 from edge.models.embedder import Embedder
+from edge.models.run_record import RUN_JSON, Run
 from trainer.cli.main import main as edge_train
 from trainer.data.attribute_metrics import NOTHING_LEARNED
 from trainer.data.label_files import read_labels
@@ -29,7 +30,6 @@ from trainer.drawn.dataset import write_photos
 from trainer.inference.source import open_subject
 from trainer.photos.recurring import NONE_RECURS
 from trainer.photos.samples import read_looks
-from trainer.run_folder import RUN_JSON, Run
 from trainer.training.checkpoint import Checkpoint
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from benchmarks.seeds.stage import Row, Stage, accuracy_row
+from edge.models.run_record import Run
 from trainer.drawn.attributes import CELEBA_ATTRIBUTES
-from trainer.run_folder import SPLIT_LIST, Run
+from trainer.run_folder import SPLIT_LIST
 
 TITLE = "five models of 32 attributes in one table"
 

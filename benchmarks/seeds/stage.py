@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from edge.errors import ToolkitError
-from trainer.run_folder import Run
+from edge.models.run_record import Run
 
 _MAINS = {
     "edge-train": "trainer.cli.main",

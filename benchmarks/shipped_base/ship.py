@@ -26,7 +26,7 @@ import trainer.inference.source
 from edge.console.json_text import json_text
 from edge.files.atomic import atomic_file
 from edge.heads.cohort import Cohort
-from trainer.run_folder import COHORT, MODEL_KERAS, MODEL_TFLITE, Run
+from edge.models.run_record import COHORT, MODEL_KERAS, MODEL_TFLITE, Run
 
 LICENCE = (
     "weights: for non-commercial research only (trained on CelebA, LFW, All-Age-Faces, "

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge.errors import BundleHashMismatch
+from edge.files.npz_record import NpzRecord, npz_bytes
 
 if TYPE_CHECKING:
     from edge.heads.head import Head
@@ -82,17 +81,14 @@ class Golden:
     def to_bytes(self) -> bytes:
         """As an `.npz`; the same bytes for the same content."""
         meta = {"schema": SCHEMA, "heads": list(self.heads), "runtime": self.runtime}
-        buffer = BytesIO()
-        np.savez(
-            buffer,
-            meta=np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
-            crops=self.crops,
-            embeddings=self.embeddings.astype(np.float32),
-            attributes=self.attributes.astype(np.float32),
-            scores=self.scores.astype(np.float32),
-            accepted=self.accepted.astype(bool),
-        )
-        return buffer.getvalue()
+        arrays = {
+            "crops": self.crops,
+            "embeddings": self.embeddings.astype(np.float32),
+            "attributes": self.attributes.astype(np.float32),
+            "scores": self.scores.astype(np.float32),
+            "accepted": self.accepted.astype(bool),
+        }
+        return npz_bytes(arrays, meta)
 
     def without_heads(self) -> Golden:
         """The same without scores: they are those of heads that are no longer there."""
@@ -104,32 +100,19 @@ class Golden:
     def from_bytes(cls, data: bytes) -> Golden:
         """Raises `BundleHashMismatch` when the arrays are missing or do not fit together."""
         try:
-            with np.load(BytesIO(data), allow_pickle=False) as file:
-                meta = json.loads(file["meta"].tobytes())
-                golden = cls(
-                    crops=file["crops"],
-                    embeddings=file["embeddings"],
-                    attributes=file["attributes"],
-                    scores=file["scores"],
-                    accepted=file["accepted"],
-                    heads=tuple(str(name) for name in meta["heads"]),
-                    runtime=str(meta["runtime"]),
-                )
-            golden._check()
-        except Exception as problem:  # NumPy and zipfile raise anything on damaged bytes
+            file = NpzRecord.read(data)
+            heads = tuple(str(name) for name in file.meta["heads"])
+            return cls(
+                crops=file.array("crops", np.uint8, "N", "S", "S", 3),
+                embeddings=file.array("embeddings", np.float32, "N", "D"),
+                attributes=file.array("attributes", np.float32, "N", "A"),
+                scores=file.array("scores", np.float32, "N", len(heads)),
+                accepted=file.array("accepted", bool, "N", len(heads)),
+                heads=heads,
+                runtime=str(file.meta["runtime"]),
+            )
+        except (KeyError, TypeError, ValueError) as problem:
             raise BundleHashMismatch(f"the golden crops cannot be read: {problem}") from None
-        return golden
-
-    def _check(self) -> None:
-        count, heads = len(self.crops), len(self.heads)
-        if self.crops.dtype != np.uint8 or self.crops.ndim != 4 or self.crops.shape[3] != 3:
-            raise ValueError("crops must be uint8[N, S, S, 3]")
-        if self.embeddings.ndim != 2 or self.attributes.ndim != 2:
-            raise ValueError("embeddings and attributes must have two axes")
-        if len(self.embeddings) != count or len(self.attributes) != count:
-            raise ValueError("there must be one result per crop")
-        if self.scores.shape != (count, heads) or self.accepted.shape != (count, heads):
-            raise ValueError("there must be one score per crop and head")
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import numpy as np
 from edge.errors import InputError, ModelError
 from edge.files.atomic import atomic_file
 from edge.files.model_file import sha256_of
+from edge.files.npz_record import NpzRecord, npz_bytes
 
 SCHEMA = 1
 
@@ -178,16 +177,13 @@ class Cohort:
             "source": self.source,
             "licence": self.licence,
         }
-        buffer = BytesIO()
-        np.savez(
-            buffer,
-            meta=np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
-            embeddings=np.ascontiguousarray(self.embeddings),
-            identity=np.ascontiguousarray(self.identity),
-            variant=np.ascontiguousarray(self.variant),
-            group=np.ascontiguousarray(self.group),
-        )
-        return buffer.getvalue()
+        arrays = {
+            "embeddings": np.ascontiguousarray(self.embeddings),
+            "identity": np.ascontiguousarray(self.identity),
+            "variant": np.ascontiguousarray(self.variant),
+            "group": np.ascontiguousarray(self.group),
+        }
+        return npz_bytes(arrays, meta)
 
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all."""
@@ -199,22 +195,20 @@ class Cohort:
         """A file without groups is read as of one. Raises `InputError` when it is no cohort,
         damaged, or of another schema."""
         try:
-            with np.load(BytesIO(data), allow_pickle=False) as file:
-                meta = json.loads(file["meta"].tobytes())
-                if meta.get("schema") != SCHEMA:
-                    raise ValueError(f"schema {meta.get('schema')}, this version reads {SCHEMA}")
-                return cls(
-                    embeddings=file["embeddings"],
-                    identity=file["identity"],
-                    variant=file["variant"],
-                    variants=tuple(str(v) for v in meta["variants"]),
-                    embedder_sha256=str(meta["embedder_sha256"]),
-                    source=str(meta.get("source", "")),
-                    licence=str(meta.get("licence", "")),
-                    group=file["group"] if "group" in file.files else _nothing(),
-                    groups=tuple(str(g) for g in meta.get("groups", (EVERYBODY,))),
-                )
-        except Exception as problem:  # NumPy and zipfile raise anything on damaged bytes
+            file = NpzRecord.read(data, schema=SCHEMA)
+            meta = file.meta
+            return cls(
+                embeddings=file.array("embeddings", np.float16, "N", "D"),
+                identity=file.array("identity", np.int32, "N"),
+                variant=file.array("variant", np.uint8, "N"),
+                variants=tuple(str(v) for v in meta["variants"]),
+                embedder_sha256=str(meta["embedder_sha256"]),
+                source=str(meta.get("source", "")),
+                licence=str(meta.get("licence", "")),
+                group=file.array("group", np.uint8, "N") if "group" in file else _nothing(),
+                groups=tuple(str(g) for g in meta.get("groups", (EVERYBODY,))),
+            )
+        except (KeyError, TypeError, ValueError, InputError) as problem:
             raise InputError(
                 f"{name} cannot be read: {problem}", hint="make it with edge-train cohort"
             ) from None

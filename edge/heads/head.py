@@ -7,7 +7,6 @@ import json
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from edge.errors import ModelError, RefusedError
 from edge.files.atomic import atomic_file
+from edge.files.npz_record import NpzRecord, npz_bytes
 from edge.heads.calibration_record import (
     Calibration,
     PersonCalibration,
@@ -204,16 +204,13 @@ class Head:
             "normalization": self.normalization.to_json(),
             "calibration": self.calibration.to_json(),
         }
-        text = json.dumps(meta, sort_keys=True, allow_nan=False)
-        arrays = {"meta": np.frombuffer(text.encode(), np.uint8)}
+        arrays: dict[str, np.ndarray] = {}
         for number, layer in enumerate(self.layers):
             arrays[f"weights_{number}"] = np.ascontiguousarray(layer.weights)
             arrays[f"bias_{number}"] = np.ascontiguousarray(layer.bias)
         if len(self.normalization.rows):
             arrays["cohort"] = np.ascontiguousarray(self.normalization.rows)
-        buffer = BytesIO()
-        np.savez(buffer, **arrays)  # type: ignore[arg-type]
-        return buffer.getvalue()
+        return npz_bytes(arrays, meta)
 
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all, readable by its owner alone."""
@@ -224,11 +221,10 @@ class Head:
     def from_bytes(cls, data: bytes, name: str = "the head") -> Head:
         """Raises `ModelError` when it is no head, damaged, or of another schema."""
         try:
-            with np.load(BytesIO(data), allow_pickle=False) as file:
-                return _read(file)
+            return _read(NpzRecord.read(data))
         except ModelError:
             raise
-        except Exception as problem:  # NumPy and zipfile raise anything on damaged bytes
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
             raise ModelError(
                 f"{name} cannot be read: {problem}", hint="enroll again, or copy the file again"
             ) from None
@@ -249,19 +245,19 @@ def linear_layers(weights: np.ndarray, bias: float) -> tuple[Layer, ...]:
     return (Layer(column, np.array([bias], np.float32)),)
 
 
-def _read(file: Any) -> Head:
-    """Raises `ModelError`, KeyError, TypeError or ValueError."""
-    meta = json.loads(file["meta"].tobytes())
-    if not isinstance(meta, dict) or meta.get("schema") != SCHEMA:
-        found = meta.get("schema") if isinstance(meta, dict) else None
+def _read(file: NpzRecord) -> Head:
+    """Raises `ModelError`, AttributeError, KeyError, TypeError or ValueError."""
+    meta = file.meta
+    if meta.get("schema") != SCHEMA:
         raise ModelError(
-            f"a head has schema {found}, this version reads {SCHEMA}", hint="update edge-recognize"
+            f"a head has schema {meta.get('schema')}, this version reads {SCHEMA}",
+            hint="update edge-recognize",
         )
     activations: list[Any] = [str(activation) for activation in meta["activations"]]
-    expected = {"meta"} | {f"{k}_{n}" for k in ("weights", "bias") for n in range(len(activations))}
-    if set(file.files) - {"cohort"} != expected:
-        raise ValueError(f"it holds {', '.join(sorted(file.files))}")
-    rows = file["cohort"] if "cohort" in file.files else None
+    expected = {f"{k}_{n}" for k in ("weights", "bias") for n in range(len(activations))}
+    if file.arrays.keys() - {"cohort"} != expected:
+        raise ValueError(f"it holds {', '.join(sorted(file.arrays))}")
+    rows = file.array("cohort", np.float16, "R", "D") if "cohort" in file else None
     if not isinstance(meta["calibration"], dict):
         raise TypeError("its calibration is no object")
     return Head(
@@ -269,7 +265,11 @@ def _read(file: Any) -> Head:
         kind=meta["kind"],
         embedder_sha256=str(meta["embedder_sha256"]),
         layers=tuple(
-            Layer(file[f"weights_{n}"], file[f"bias_{n}"], activation)
+            Layer(
+                file.array(f"weights_{n}", np.float32, f"I{n}", f"O{n}"),
+                file.array(f"bias_{n}", np.float32, f"O{n}"),
+                activation,
+            )
             for n, activation in enumerate(activations)
         ),
         threshold=float(meta["threshold"]),

@@ -17,18 +17,17 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge.bundle.archive import check_npz
 from edge.bundle.locate import data_folder
-from edge.errors import EncryptionError, PeopleError
+from edge.errors import EncryptionError, PeopleError, ToolkitError
 from edge.faces.keepsake import Keepsake
 from edge.files.atomic import atomic_file, flush_folder, make_folder, remove_files
 from edge.files.model_file import sha256_of
+from edge.files.npz_record import NpzRecord, npz_bytes
 from edge.files.platform import lock_now
 from edge.heads.calibration import SET_TOGETHER
 from edge.heads.calibration_record import calibration_from_json
@@ -105,13 +104,10 @@ class Person:
         """As an `.npz` of stored arrays."""
         meta = {"schema": SCHEMA, "replaces": self.replaces}
         arrays: dict[str, np.ndarray] = {
-            "meta": np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
             "head": np.frombuffer(self.head.to_bytes(), np.uint8),
             **self._arrays(),
         }
-        buffer = BytesIO()
-        np.savez(buffer, **arrays)  # type: ignore[arg-type]
-        return buffer.getvalue()
+        return npz_bytes(arrays, meta)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         arrays: dict[str, np.ndarray] = {
@@ -132,25 +128,15 @@ class Person:
     def from_bytes(cls, data: bytes, name: str) -> Person:
         """Raises `PeopleError` when it is none, damaged or of another schema."""
         try:
-            check_npz(data, name)
-            with np.load(BytesIO(data), allow_pickle=False) as file:
-                meta = json.loads(file["meta"].tobytes())
-                if meta["schema"] != SCHEMA:
-                    raise ValueError(f"schema {meta['schema']}, this version reads {SCHEMA}")
-                album = None
-                if "embeddings" in file.files:
-                    varied = file["varied"] if "varied" in file.files else None
-                    of = file["varied_of"] if "varied_of" in file.files else None
-                    rows, groups = file["embeddings"], file["groups"]
-                    album = Album(rows, groups, varied, of, _pictures_in(file))
-                return cls(
-                    head=Head.from_bytes(file["head"].tobytes(), name),
-                    album=album,
-                    not_me=file["not_me"],
-                    not_me_of=file["not_me_of"],
-                    replaces=str(meta["replaces"]),
-                )
-        except Exception as problem:  # NumPy and zipfile raise anything on damaged bytes
+            file = NpzRecord.read(data, schema=SCHEMA)
+            return cls(
+                head=Head.from_bytes(file.array("head", np.uint8, "bytes").tobytes(), name),
+                album=_album_in(file),
+                not_me=file.array("not_me", np.float32, "H", "D"),
+                not_me_of=file.array("not_me_of", np.int64, "H"),
+                replaces=str(file.meta["replaces"]),
+            )
+        except (KeyError, TypeError, ValueError, ToolkitError) as problem:
             raise PeopleError(f"{name} cannot be read: {problem}", hint=_AGAIN) from None
 
 
@@ -422,15 +408,30 @@ def _arrays_of(pictures: Sequence[Keepsake]) -> dict[str, np.ndarray]:
     }
 
 
-def _pictures_in(file: Any) -> tuple[Keepsake, ...] | None:
-    if "pictures" not in file.files:
+def _album_in(file: NpzRecord) -> Album | None:
+    if "embeddings" not in file:
         return None
-    data, ends = file["pictures"].tobytes(), np.cumsum(file["picture_bytes"])
+    varied = "varied" in file
+    return Album(
+        file.array("embeddings", np.float32, "N", "D"),
+        file.array("groups", np.int64, "N"),
+        file.array("varied", np.float32, "M", "D") if varied else None,
+        file.array("varied_of", np.int64, "M") if varied else None,
+        _pictures_in(file),
+    )
+
+
+def _pictures_in(file: NpzRecord) -> tuple[Keepsake, ...] | None:
+    if "pictures" not in file:
+        return None
+    data = file.array("pictures", np.uint8, "bytes of pictures").tobytes()
+    ends = np.cumsum(file.array("picture_bytes", np.int64, "N"))
+    found = file.array("picture_points", np.float32, "N", 7, 2)
     starts = [0, *ends[:-1]]
     return tuple(
         Keepsake(data[start:end], points, float(score))
         for start, end, points, score in zip(
-            starts, ends, file["picture_points"], file["picture_scores"], strict=True
+            starts, ends, found, file.array("picture_scores", np.float32, "N"), strict=True
         )
     )
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 
-from edge.bundle.archive import check_npz
-from edge.errors import PeopleError
+from edge.errors import PeopleError, ToolkitError
 from edge.files.closed_set import one_of
+from edge.files.npz_record import NpzRecord, npz_bytes
 from edge.heads.decision import STATES, DecisionState
 
 SCHEMA = 1
@@ -123,49 +121,44 @@ class Visit:
             "named": self.named,
             "denied": list(self.denied),
         }
-        arrays = {
-            "meta": np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
+        arrays: dict[str, np.ndarray] = {
             "time_s": np.asarray(self.looks.time_s, np.float64),
             "scores": np.asarray(self.looks.scores, np.float32),
             "embeddings": np.asarray(self.looks.embeddings, np.float32),
             "face_jpeg": np.frombuffer(self.face_jpeg, np.uint8),
         }
-        buffer = BytesIO()
-        np.savez(buffer, **arrays)  # type: ignore[arg-type]
-        return buffer.getvalue()
+        return npz_bytes(arrays, meta)
 
     @classmethod
     def from_bytes(cls, data: bytes, number: int) -> Visit:
         """Raises `PeopleError` when it is none, damaged or of another schema."""
         try:
-            check_npz(data, "visit")
-            with np.load(BytesIO(data), allow_pickle=False) as file:
-                meta = json.loads(file["meta"].tobytes())
-                if meta["schema"] != SCHEMA:
-                    raise ValueError(f"schema {meta['schema']}, this version reads {SCHEMA}")
-                looks = Looks(
-                    file["time_s"],
-                    tuple(map(str, meta["heads"])),
-                    file["scores"],
-                    file["embeddings"],
-                    str(meta["embedder_sha256"]),
-                )
-                return cls(
-                    number=number,
-                    source=str(meta["source"]),
-                    at=str(meta["at"]),
-                    lasted_s=float(meta["lasted_s"]),
-                    state=one_of(meta["state"], STATES),
-                    person=meta["person"],
-                    score=meta["score"],
-                    threshold=meta["threshold"],
-                    levels={str(k): float(v) for k, v in meta["levels"].items()},
-                    looks=looks,
-                    face_jpeg=file["face_jpeg"].tobytes(),
-                    named=meta["named"],
-                    denied=tuple(map(str, meta["denied"])),
-                )
-        except Exception as problem:  # NumPy and zipfile raise anything on damaged bytes
+            file = NpzRecord.read(data, schema=SCHEMA)
+            meta = file.meta
+            heads = tuple(map(str, meta["heads"]))
+            looks = Looks(
+                file.array("time_s", np.float64, "L"),
+                heads,
+                file.array("scores", np.float32, "L", len(heads)),
+                file.array("embeddings", np.float32, "L", "D"),
+                str(meta["embedder_sha256"]),
+            )
+            return cls(
+                number=number,
+                source=str(meta["source"]),
+                at=str(meta["at"]),
+                lasted_s=float(meta["lasted_s"]),
+                state=one_of(meta["state"], STATES),
+                person=meta["person"],
+                score=meta["score"],
+                threshold=meta["threshold"],
+                levels={str(k): float(v) for k, v in meta["levels"].items()},
+                looks=looks,
+                face_jpeg=file.array("face_jpeg", np.uint8, "bytes").tobytes(),
+                named=meta["named"],
+                denied=tuple(map(str, meta["denied"])),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, ToolkitError) as problem:
             raise PeopleError(
                 f"visit {number} cannot be read: {problem}", hint="remove its file"
             ) from None

@@ -63,7 +63,7 @@ def plan_of(run: RunFolder, head: Head) -> Plan:
     try:
         pictures = [
             Named(number, str(one["file"]), str(one["sha256"]))
-            for number, one in enumerate(run.info["data"]["pictures"])
+            for number, one in enumerate(run.record.data["pictures"])
         ]
         left_out = set(facts.left_out)
         plan = Plan(

@@ -62,7 +62,7 @@ def assemble(
         cohort=cohort,
         candidates=made.candidates,
         chosen=chosen,
-        figures=run.info.get("figures") or {},
+        figures=run.record.figures.to_json(),
         warnings=warnings,
     )
     writer = BundleWriter(
@@ -78,7 +78,7 @@ def assemble(
         card=contents.card(),
         labels=contents.labels(),
         licences=contents.licences(detector),
-        versions={**_texts(run.info.get("versions")), **versions()},
+        versions={**run.record.versions, **versions()},
         facts={
             **_facts(run, made, chosen, options, warnings),
             "far_of_bundle": _far_of_bundle(heads, cohort),
@@ -155,8 +155,8 @@ def _warnings(
     golden: Golden | None,
     made: Made,
 ) -> tuple[str, ...]:
-    found = [str(text) for text in run.info.get("warnings") or []]
-    if not run.info.get("learned_something", True):
+    found = list(run.record.warnings)
+    if not run.record.learned_something:
         found.append("the run's own figures say that it has learned nothing beyond its baseline")
     if made.model is None:
         found.append(
@@ -189,7 +189,12 @@ def _facts(
 ) -> dict[str, Any]:
     """For people: nothing that differs when the same is packed again, no paths, no command line."""
     return {
-        "run": {key: run.info.get(key) for key in ("kind", "seed", "figures", "learned_something")},
+        "run": {
+            "kind": run.kind,
+            "seed": run.record.seed,
+            "figures": run.record.figures.to_json(),
+            "learned_something": run.record.learned_something,
+        },
         "formats": [_untimed(candidate) for candidate in made.candidates],
         "limits": {c.format: asdict(options.recipe.limits[c.format]) for c in made.candidates},
         "chosen": chosen.format,
@@ -218,7 +223,3 @@ def _detector_name(options: PackOptions) -> str:
     if options.detector is None:
         return YUNET_NAME
     return f"{file_stem(options.detector.stem)}.onnx"
-
-
-def _texts(values: Any) -> dict[str, str]:
-    return {str(k): str(v) for k, v in values.items()} if isinstance(values, dict) else {}

@@ -147,7 +147,7 @@ def with_embedder(run: RunFolder, path: Path) -> RunFolder:
             f"{path} looks at other crops than the embedder of {run.path}",
             hint="give a file that 'edge-export quantize' made of this run",
         )
-    return replace(run, external=network, given_embedder=Path(path))
+    return replace(run, record=replace(run.record, embedder=network), given_embedder=Path(path))
 
 
 def judged(

@@ -465,14 +465,14 @@ def _cases(anna: Path, tmp_path: Path) -> list[tuple[Path, type[Exception], str]
         (tmp_path / "none", InputError, "does not exist"),
         (tmp_path, InputError, r"has no run\.json"),
         (keras, InputError, "is a model file, not a run"),
-        (spoilt("schema", field("schema", 7)), InputError, "another version"),
+        (spoilt("schema", field("schema", 7)), InputError, "schema 7, this version reads 1"),
         (spoilt("network", field("network", {})), InputError, "incomplete"),
         (spoilt("blind", field("network", blind)), InputError, "has no embedding"),
         (spoilt("text", lambda run: (run / "run.json").write_text("{")), InputError, "cannot read"),
         (spoilt("damaged", damage), ModelError, "has sha256"),
         (spoilt("gone", lambda run: (run / "model.int8.tflite").unlink()), ModelError, "cannot"),
         (spoilt("npz", npz), InputError, r"cannot read .*golden\.npz"),
-        (spoilt("sizes", sizes), InputError, "not crops of 48 px"),
+        (spoilt("sizes", sizes), InputError, r"not uint8\[crops, 48, 48, 3\]"),
     ]
 
 

@@ -15,6 +15,7 @@ from training_factory import NETWORK
 
 from edge.bundle.locate import SHIPPED
 from edge.files.model_file import sha256_of
+from edge.models.run_record import REPRESENTATIVE, Run, load_crops
 from edge.models.spec import Network
 from trainer.base.data import widened
 from trainer.base.settings import BaseSettings
@@ -24,7 +25,6 @@ from trainer.data.table import FaceTable, identity_number
 from trainer.drawn.dataset import write_celeba
 from trainer.networks.face_network import load_base
 from trainer.networks.quantization import agreement
-from trainer.run_folder import Run, load_representative
 
 PEOPLE, SHOTS = 12, 3
 
@@ -92,7 +92,7 @@ def test_the_deployed_file_is_the_network(finished: Path) -> None:
     assert run.network.sha256 == sha256_of(data)
     assert len(run.network.attributes) == 40
     assert len(run.network.attribute_thresholds) == 40
-    crops, apart = load_representative(finished)
+    crops, apart = load_crops(finished / REPRESENTATIVE, 48, "crops", "held_out")
     assert crops.shape[1:] == apart.shape[1:] == (48, 48, 3)
     assert not crops[-2].any()
     assert (crops[-1] == 255).all()
@@ -168,7 +168,9 @@ def test_a_run_whose_int8_file_decides_otherwise_is_kept(
     again = CliRunner().invoke(attributes_command, [*words, "--calibrate-on", str(celeba)])
     assert again.exit_code == 0, again.output
     assert not [text for text in Run.load(out).warnings if "decides otherwise" in text]
-    crops, before = (load_representative(folder)[0] for folder in (out, finished))
+    crops, before = (
+        load_crops(folder / REPRESENTATIVE, 48, "crops")[0] for folder in (out, finished)
+    )
     assert crops.shape != before.shape or (crops != before).any()
 
 

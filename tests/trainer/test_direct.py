@@ -14,11 +14,11 @@ from click.testing import CliRunner, Result
 from training_factory import NETWORK
 
 from edge.files.image import read_picture, write_picture
+from edge.models.run_record import Run
 from trainer.cli.main import main as edge_train
 from trainer.direct.pictures import fold_of
 from trainer.drawn import DrawnPerson
 from trainer.drawn.dataset import aligned_picture, sample_shots
-from trainer.run_folder import Run
 
 PEOPLE = 6
 

@@ -15,11 +15,11 @@ from benchmarks.studies.copies import augmented
 from edge.files.image import read_picture, write_picture
 from edge.heads.head import LINEAR, Head, linear_layers
 from edge.heads.threshold import upper_bound
+from edge.models.run_record import Run
 from trainer.cli.main import main as edge_train
 from trainer.drawn import DrawnPerson
 from trainer.drawn.dataset import write_photos
 from trainer.person.evaluation import PersonEvaluation, Sample, person_of
-from trainer.run_folder import Run
 from trainer.task.evaluation import TaskEvaluation
 
 

@@ -67,8 +67,8 @@ def celeba(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with the int8 file and the Keras model of the made network."""
     keras = pytest.importorskip("keras")
+    from edge.models.run_record import MODEL_KERAS, MODEL_TFLITE, Run
     from trainer.networks.quantization import describe, quantize
-    from trainer.run_folder import MODEL_KERAS, MODEL_TFLITE, Run
 
     layers = keras.layers
     pixels = keras.Input((SIDE, SIDE, 3), name="pixels")

@@ -13,11 +13,11 @@ import edge
 from edge.files.image import read_picture
 from edge.heads.cohort import Cohort
 from edge.heads.head import DENSE_128, Head
+from edge.models.run_record import Run
 from export.cli.main import main as edge_export
 from trainer.cli.main import main as edge_train
 from trainer.drawn import DrawnPerson
 from trainer.drawn.dataset import write_celeba, write_photos
-from trainer.run_folder import Run
 
 PARAMETERS = 4_353
 """Of a head of 128 units and one on 32 features."""

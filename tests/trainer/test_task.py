@@ -19,11 +19,11 @@ from edge.heads.calibration import recalibrate
 from edge.heads.calibration_record import TaskCalibration
 from edge.heads.cohort import Cohort
 from edge.heads.head import Head
+from edge.models.run_record import Run
 from export.cli.main import main as edge_export
 from trainer.cli.main import main as edge_train
 from trainer.drawn import DrawnPerson
 from trainer.drawn.dataset import write_photos
-from trainer.run_folder import Run
 
 PEOPLE = range(40, 46)
 

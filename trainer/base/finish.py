@@ -14,6 +14,7 @@ from edge.errors import DataError, ModelError
 from edge.faces.canonical import canonical_of
 from edge.files.atomic import atomic_file
 from edge.models.embedder import Embedder, Perception
+from edge.models.run_record import COHORT, MODEL_H5, MODEL_KERAS, MODEL_TFLITE, Run
 from edge.models.spec import Network, NetworkInput
 from trainer.base.data import BaseData
 from trainer.base.figures import BaseFigures
@@ -33,16 +34,7 @@ from trainer.networks.face_network import with_features
 from trainer.networks.mobilefacenet import ARCH as MOBILEFACENET
 from trainer.networks.mobilefacenet import even_out_features
 from trainer.networks.quantization import Agreement, agreement, describe
-from trainer.run_folder import (
-    COHORT,
-    MODEL_H5,
-    MODEL_KERAS,
-    MODEL_TFLITE,
-    SPLIT_LIST,
-    Run,
-    save_golden,
-    save_representative,
-)
+from trainer.run_folder import SPLIT_LIST, save_golden, save_representative
 from trainer.training.batches import FaceArrays
 from trainer.training.loop import Outcome
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from edge.console.json_text import json_text
+from edge.models.run_record import Run
 from trainer.base.figures import BaseFigures
 from trainer.report.attribute_plot import plot_attributes
 from trainer.report.curves_plot import Curve, curves_png
 from trainer.report.page import embedder_rows, figure, heading, made_by, page, paragraph, table
-from trainer.run_folder import Run
 
 _NO_ATTRIBUTES = "The data have no attributes: the base tells people apart and nothing else."
 

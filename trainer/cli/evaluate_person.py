@@ -90,7 +90,7 @@ def evaluate_person_command(
 
     For a run of --positive and --negative it counts the right answers by image and by person.
     """
-    from trainer.run_folder import Run
+    from edge.models.run_record import Run
     from trainer.task.check import check_task, is_task
 
     if (photos or others) and (positive or negative):

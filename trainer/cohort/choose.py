@@ -8,8 +8,8 @@ from pathlib import Path
 from edge.bundle.locate import shipped_bundle
 from edge.errors import InputError
 from edge.heads.cohort import Cohort
+from edge.models.run_record import COHORT
 from trainer.inference.source import SHIPPED_NAME, Deployed
-from trainer.run_folder import COHORT
 
 OTHERS = "others given"
 """The group of the people of `--others`."""

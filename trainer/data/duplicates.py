@@ -20,6 +20,7 @@ import numpy as np
 from edge.console.progress import progress
 from edge.files.atomic import atomic_file
 from edge.files.image import read_picture
+from edge.files.npz_record import NpzRecord, npz_bytes
 from trainer.data.cache import cache_folder, pictures_key
 from trainer.data.landmarks import opencv_in_one_thread
 from trainer.data.table import FaceTable
@@ -52,8 +53,13 @@ def prints_of(table: FaceTable, *, cache_dir: Path | None = None, quiet: bool = 
     """Fingerprints of all pictures, in threads, cached. Needs the ImageHash library."""
     cached = cache_folder(cache_dir) / "prints" / f"{pictures_key(table.paths, 'prints', 2)}.npz"
     if cached.is_file():
-        with np.load(cached) as arrays:
-            return Prints(**{name: arrays[name] for name in arrays.files})
+        file, count = NpzRecord.read(cached.read_bytes()), len(table)
+        return Prints(
+            sha256=file.array("sha256", np.uint8, count, 32),
+            phash=file.array("phash", np.uint64, count),
+            thumbs=file.array("thumbs", np.uint8, count, THUMB_PX, THUMB_PX),
+            size=file.array("size", np.int32, count, 2),
+        )
     with opencv_in_one_thread(), ThreadPoolExecutor() as pool:
         work = pool.map(_print_of, table.paths)
         done = list(progress(work, label="comparing pictures", total=len(table), quiet=quiet))
@@ -64,7 +70,7 @@ def prints_of(table: FaceTable, *, cache_dir: Path | None = None, quiet: bool = 
         size=np.array([d[3] for d in done], dtype=np.int32).reshape(-1, 2),
     )
     with atomic_file(cached) as temporary:
-        np.savez(temporary, **vars(prints))
+        temporary.write_bytes(npz_bytes(vars(prints)))
     return prints
 
 

@@ -20,6 +20,7 @@ from edge.faces.face import Face
 from edge.files.atomic import atomic_file
 from edge.files.image import read_picture
 from edge.files.model_file import sha256_of
+from edge.files.npz_record import NpzRecord, npz_bytes
 from trainer.data.cache import cache_folder, pictures_key
 from trainer.data.table import FaceTable
 
@@ -92,11 +93,11 @@ def find_landmarks(
     key = pictures_key(table.paths, "landmarks", _VERSION, sha256_of(model))
     cached = cache_folder(cache_dir) / "landmarks" / f"{key}.npz"
     if cached.is_file():
-        with np.load(cached) as arrays:
-            return Landmarks(**{name: arrays[name] for name in arrays.files})
+        file = NpzRecord.read(cached.read_bytes())
+        return Landmarks(**file.arrays)
     landmarks = _settle(*_detect_all(table, model, quiet))
     with atomic_file(cached) as temporary:
-        np.savez(temporary, **vars(landmarks))
+        temporary.write_bytes(npz_bytes(vars(landmarks)))
     return landmarks
 
 

@@ -12,10 +12,10 @@ import keras
 import numpy as np
 
 from edge.console.native_output import stderr_hidden
+from edge.models.run_record import MODEL_TFLITE
 from trainer.console.quiet import quiet_native
 from trainer.direct.figures import WrittenFile
 from trainer.networks.quantization import quantize
-from trainer.run_folder import MODEL_TFLITE
 
 SAVED_MODEL, FLOAT_TFLITE, DYNAMIC_TFLITE = (
     "saved_model",

@@ -8,11 +8,11 @@ import numpy as np
 
 from edge.console.json_text import json_text
 from edge.heads.threshold import Rate
+from edge.models.run_record import Run
 from trainer.direct.pictures import listed
 from trainer.direct.result import DirectResult
 from trainer.report.curves_plot import Curve, curves_png, predictions_png
 from trainer.report.page import counts, figure, heading, made_by, page, paragraph, table
-from trainer.run_folder import Run
 
 GRID = 3
 CURVES_PNG, PREDICTIONS_PNG = "curves.png", "predictions.png"

@@ -10,6 +10,7 @@ from edge.errors import InputError, UsageError
 from edge.faces.canonical import CELEBA, CROP_REGIONS
 from edge.faces.detector import Detector, DetectorConfig, detector_bytes
 from edge.files.atomic import atomic_folder
+from edge.models.run_record import MODEL_KERAS, Run
 from edge.models.spec import NetworkInput
 from trainer.data.attribute_metrics import USEFUL_MARGIN
 from trainer.direct.curves import mean_curves
@@ -17,7 +18,7 @@ from trainer.direct.pictures import AnsweredPictures, fold_of, read_answered
 from trainer.direct.result import DirectResult
 from trainer.direct.settings import DirectSettings
 from trainer.networks.start import start_tensorflow
-from trainer.run_folder import MODEL_KERAS, Run, save_golden, save_representative
+from trainer.run_folder import save_golden, save_representative
 
 REPRESENTATIVES = 256
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge.errors import DataError
+from edge.models.run_record import Run
 from edge.models.spec import NetworkInput
 from trainer.data.celeba import read_faces
 from trainer.data.crops import crop_array
@@ -17,7 +18,6 @@ from trainer.data.pairs import Pairs, read_pairs, sample_pairs
 from trainer.data.splits import split
 from trainer.data.table import PART_NAMES, TEST, UNKNOWN, FaceTable
 from trainer.inference.source import ModelSource
-from trainer.run_folder import Run
 
 PARTS = ("auto", "all", *PART_NAMES)
 

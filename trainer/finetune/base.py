@@ -10,11 +10,12 @@ import numpy as np
 
 from edge.enrolment.degrade import degrade_every, with_ends
 from edge.errors import InputError, RefusedError
+from edge.models.run_record import MODEL_KERAS, MODEL_TFLITE
 from edge.models.spec import Network
 from trainer.cohort.build import CohortPlan, usable_crops
 from trainer.data.table import FaceTable
 from trainer.inference.source import Deployed, ModelSource
-from trainer.run_folder import MODEL_KERAS, MODEL_TFLITE, save_representative
+from trainer.run_folder import save_representative
 
 FEWEST_PEOPLE = 50
 """Strangers that fine-tuning needs: half of them train, the other half only sets thresholds."""

@@ -12,10 +12,10 @@ from edge.bundle.reader import SUFFIX, Bundle
 from edge.errors import InputError, ModelError
 from edge.faces.canonical import ARCFACE, ARCFACE_WHOLE
 from edge.files.model_file import read_model_file, sha256_of
+from edge.models.run_record import MODEL_KERAS, MODEL_TFLITE, RUN_JSON, Run, embedder_name
 from edge.models.runtime import open_model
 from edge.models.spec import Network, NetworkInput
 from trainer.inference.external import PRESETS, read_teacher
-from trainer.run_folder import MODEL_KERAS, MODEL_TFLITE, RUN_JSON, Run, embedder_name
 
 SHIPPED_NAME = "shipped"
 

@@ -11,6 +11,7 @@ from edge.errors import InputError
 from edge.faces.detector import Detector
 from edge.heads.head import Head
 from edge.models.embedder import Embedder
+from edge.models.run_record import Run
 from trainer.inference.embeddings import embeddings_of
 from trainer.inference.source import open_subject
 from trainer.person.evaluation import PersonEvaluation, Sample, sample_of
@@ -18,7 +19,6 @@ from trainer.photos.album import expanded
 from trainer.photos.grouping import Print, bits_from_hex, refuse_copies
 from trainer.photos.marks_file import read_marks
 from trainer.photos.samples import FaceSamples, read_looks
-from trainer.run_folder import Run
 
 
 @dataclass(frozen=True, eq=False)

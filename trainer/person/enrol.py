@@ -21,6 +21,7 @@ from edge.heads.enrol import enrol
 from edge.heads.fitting import LINEAR_FITTER, Fitter
 from edge.heads.head import DENSE_128, Head
 from edge.heads.same_face import same_faces
+from edge.models.run_record import COHORT, Run
 from trainer.cohort.choose import find_cohort
 from trainer.finetune.base import TUNED_ON_THESE, TunedBase
 from trainer.inference.embeddings import embeddings_of
@@ -36,7 +37,6 @@ from trainer.photos.grouping import prints_to_json, refuse_copies
 from trainer.photos.marks_file import write_marks
 from trainer.photos.samples import FaceSamples, read_looks
 from trainer.report.contact_sheet import CONTACT_SHEET, write_contact_sheet, write_variations
-from trainer.run_folder import COHORT, Run
 
 SEEN_OF_OTHERS = 24
 """Pictures of strangers that tell where they are from."""

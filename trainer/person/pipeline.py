@@ -8,11 +8,12 @@ from pathlib import Path
 
 from edge.faces.detector import Detector
 from edge.models.embedder import Embedder
+from edge.models.run_record import MODEL_KERAS, MODEL_TFLITE, REPRESENTATIVE, embedder_name
 from edge.models.spec import Network
 from trainer.finetune.base import TunedBase
 from trainer.inference.source import Deployed, ModelSource, open_file, open_subject
 from trainer.person.settings import PersonSettings
-from trainer.run_folder import MODEL_KERAS, MODEL_TFLITE, REPRESENTATIVE, embedder_name, save_golden
+from trainer.run_folder import save_golden
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.console.json_text import json_text
 from edge.heads.cohort import Cohort
+from edge.models.run_record import Run
 from trainer.report.page import (
     HARDEST,
     counts,
@@ -24,7 +25,6 @@ from trainer.report.page import (
     table,
 )
 from trainer.report.person_plot import det, heads_chart, histogram, strangers_of
-from trainer.run_folder import Run
 
 if TYPE_CHECKING:
     from trainer.person.result import PersonResult

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.bundle.archive import check_npz
 from edge.enrolment.copies import SIDE_PX, FaceMarks
 from edge.errors import InputError
+from edge.files.npz_record import NpzRecord, npz_bytes
 from trainer.photos.grouping import Print
 
 MARKS = "marks.npz"
@@ -19,13 +19,13 @@ MARKS = "marks.npz"
 def write_marks(folder: Path, prints: Sequence[Print]) -> None:
     """Write the marks of pictures, in their order."""
     marks = [one.marks for one in prints if one.marks is not None]
-    np.savez(
-        Path(folder) / MARKS,
-        grey=np.stack([one.grey for one in marks]),
-        shown=np.packbits([one.shown for one in marks], axis=-1),
-        size_px=np.array([one.size_px for one in marks], np.int64),
-        place=np.array([(one.scale, one.turned_deg) for one in marks]),
-    )
+    arrays = {
+        "grey": np.stack([one.grey for one in marks]),
+        "shown": np.packbits([one.shown for one in marks], axis=-1),
+        "size_px": np.array([one.size_px for one in marks], np.int64),
+        "place": np.array([(one.scale, one.turned_deg) for one in marks]),
+    }
+    (Path(folder) / MARKS).write_bytes(npz_bytes(arrays))
 
 
 def read_marks(folder: Path) -> tuple[FaceMarks, ...]:
@@ -35,17 +35,13 @@ def read_marks(folder: Path) -> tuple[FaceMarks, ...]:
     if not path.is_file():
         return ()
     try:
-        data = path.read_bytes()
-        check_npz(data, MARKS)
-        with np.load(path, allow_pickle=False) as file:
-            grey, shown, size_px, place = (
-                file[name] for name in ("grey", "shown", "size_px", "place")
-            )
-            shown = np.unpackbits(shown, axis=-1)
-    except Exception as problem:  # NumPy and zipfile raise anything on damaged bytes
+        file = NpzRecord.read(path.read_bytes())
+        grey = file.array("grey", np.uint8, "N", SIDE_PX, SIDE_PX)
+        shown = np.unpackbits(file.array("shown", np.uint8, "N", SIDE_PX, SIDE_PX // 8), axis=-1)
+        size_px = file.array("size_px", np.int64, "N", 2)
+        place = file.array("place", np.float64, "N", 2)
+    except (OSError, ValueError) as problem:
         raise InputError(f"{path} is damaged: {problem}", hint="make the run again") from None
-    if grey.shape[1:] != (SIDE_PX, SIDE_PX) or grey.dtype != np.uint8 or shown.shape != grey.shape:
-        raise InputError(f"{path} holds no marks of faces", hint="make the run again")
     return tuple(
         FaceMarks(grey[n], shown[n].astype(bool), (int(w), int(h)), float(scale), float(turned))
         for n, ((w, h), (scale, turned)) in enumerate(zip(size_px, place, strict=True))

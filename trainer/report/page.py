@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from edge.files.formats import printable
-from trainer.run_folder import Run, installed_versions
+from edge.models.run_record import Run, installed_versions
 
 HARDEST = 8
 """Looks of each kind that a page shows."""

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.errors import InputError
+from edge.models.run_record import Run
 from trainer.inference.embeddings import embeddings_of
 from trainer.person.check import read_fresh
 from trainer.person.evaluation import Sample, sample_of
 from trainer.photos.samples import FaceSamples
 from trainer.photos.whose import names_by, pattern_of
-from trainer.run_folder import Run
 from trainer.task.evaluation import TaskEvaluation
 
 

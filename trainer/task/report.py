@@ -10,6 +10,7 @@ import numpy as np
 from edge.console.json_text import json_text
 from edge.heads.calibration_record import TaskCalibration, TaskFigures
 from edge.heads.head import Head
+from edge.models.run_record import Run
 from trainer.report.page import (
     HARDEST,
     counts,
@@ -24,7 +25,6 @@ from trainer.report.page import (
     table,
 )
 from trainer.report.score_plot import ME, STRANGERS, score_det, score_histogram
-from trainer.run_folder import Run
 
 if TYPE_CHECKING:
     from trainer.task.result import Answers, TaskResult

@@ -22,6 +22,7 @@ from edge.files.formats import is_picture, is_video
 from edge.files.listing import list_folder
 from edge.heads.calibration_record import TaskCalibration, TaskFigures
 from edge.heads.head import DENSE_128, KERNEL, LINEAR, Head, HeadKind
+from edge.models.run_record import Figures, RecordedFigures, Run
 from trainer.cohort.choose import stored_cohort
 from trainer.data.attribute_metrics import USEFUL_MARGIN
 from trainer.finetune.base import TUNED_ON_THESE, TunedBase, tune_base
@@ -35,7 +36,6 @@ from trainer.photos.marks_file import write_marks
 from trainer.photos.samples import FaceSamples, read_looks
 from trainer.photos.whose import names_by, pattern_of
 from trainer.report.contact_sheet import CONTACT_SHEET, write_contact_sheet
-from trainer.run_folder import Figures, RecordedFigures, Run
 from trainer.task.head import TaskExamples, best_threshold, fit_task_head
 from trainer.task.result import Answers, TaskResult
 from trainer.task.whitening import Whitening
