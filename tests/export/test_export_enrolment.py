@@ -218,7 +218,8 @@ def test_pictures_that_were_left_out_stay_out(
     facts = head_of(me).facts
     fitted = [number for number in range(12) if number not in facts.left_out]
     left_out = [*facts.left_out, fitted[0]]
-    changed_head(left_out=left_out, own_groups=facts["own_groups"][1:])(run)
+    later = {"own_groups": facts.own_groups[1:], "own_scores": facts.own_scores[1:]}
+    changed_head(left_out=left_out, **later)(run)
     some = tmp_path / "some"
     some.mkdir()
     for number, path in enumerate(sorted(photos.iterdir())):
