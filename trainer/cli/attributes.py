@@ -21,9 +21,16 @@ from edge.console.commands import (
     threads_option,
 )
 from trainer.cli.augmentation_options import augmentation_options
+from trainer.cli.network_options import (
+    POSITIVE,
+    batch_size_option,
+    dropout_option,
+    network_options,
+    optimizer_option,
+    overwrite_run_option,
+)
 
 _SHARE = click.FloatRange(0.0, 1.0)
-_POSITIVE = click.FloatRange(0.0, min_open=True)
 _NOT_NEGATIVE = click.FloatRange(0.0)
 
 
@@ -50,34 +57,16 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
 )
 @out_option(required=True)
 @click.option("--resume", is_flag=True, help="Continue a run that was interrupted or has ended.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing run.")
+@overwrite_run_option()
 @names_option("--attributes", help="Train only these attributes; may be repeated.")
-@click.option(
-    "--arch",
-    default="mobilenet_v2",
-    metavar="NAME",
-    help="Backbone: mobilenet_v2, mobilefacenet, cnn-32, cnn-16, resnet, "
+@network_options(
+    arch_help="Backbone: mobilenet_v2, mobilefacenet, cnn-32, cnn-16, resnet, "
     "shipped, keras:NAME or file:PATH.",
-)
-@click.option(
-    "--input-size",
-    type=click.IntRange(16, 512),
-    default=96,
-    metavar="PX",
-    help="Side of the network's input in pixels.",
-)
-@click.option(
-    "--window",
-    type=click.Choice(["wide", "middle", "tight", "face"]),
-    default="tight",
-    help="Part of the head in a crop; 'face' is the crop of most face embeddings.",
-)
-@click.option("--alpha", type=_POSITIVE, default=1.0, help="Width multiplier of MobileNetV2.")
-@click.option(
-    "--weights",
-    default="none",
-    metavar="imagenet|none|FILE",
-    help="Weights that the network starts from.",
+    input_size=96,
+    least_input_size=16,
+    windows=("wide", "middle", "tight", "face"),
+    window_help="Part of the head in a crop; 'face' is the crop of most face embeddings.",
+    weights="none",
 )
 @click.option(
     "--pixel-scale",
@@ -105,12 +94,7 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     default=0.97,
     help="Momentum of the moving statistics of batch normalization.",
 )
-@click.option(
-    "--dropout",
-    type=click.FloatRange(0, 0.9),
-    default=0.0,
-    help="Share of the features that dropout sets to 0.",
-)
+@dropout_option(0.0)
 @click.option("--loss", default="bce", metavar="bce|focal|mse", help="Loss of the attributes.")
 @click.option(
     "--attribute-weight", type=_NOT_NEGATIVE, default=1.0, help="Weight of the attributes' loss."
@@ -156,11 +140,9 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
     metavar="N",
     help="End this call after N epochs; --resume continues.",
 )
-@click.option("--batch-size", type=click.IntRange(1), default=32, help="Images per step.")
-@click.option(
-    "--optimizer", default="adam", metavar="NAME", help="Optimizer: adam, adamw, sgd, rmsprop, …"
-)
-@click.option("--learning-rate", type=_POSITIVE, default=1e-3, help="Highest learning rate.")
+@batch_size_option()
+@optimizer_option("adam", named="adam, adamw, sgd, rmsprop")
+@click.option("--learning-rate", type=POSITIVE, default=1e-3, help="Highest learning rate.")
 @click.option(
     "--weight-decay", type=_NOT_NEGATIVE, default=0.0, help="Decoupled weight decay of the kernels."
 )
@@ -289,7 +271,7 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
 @click.option("--cache-dir", type=PATH, metavar="DIR", help="Folder of cached crops.")
 @click.option(
     "--checkpoint-minutes",
-    type=_POSITIVE,
+    type=POSITIVE,
     default=5.0,
     help="Save a checkpoint after this many minutes within an epoch.",
 )

@@ -20,9 +20,15 @@ from edge.console.commands import (
     seed_option,
     threads_option,
 )
+from trainer.cli.network_options import (
+    POSITIVE,
+    batch_size_option,
+    dropout_option,
+    network_options,
+    optimizer_option,
+    overwrite_run_option,
+)
 from trainer.cli.task_options import group_regex_option
-
-_POSITIVE = click.FloatRange(0.0, min_open=True)
 
 
 @command(
@@ -52,31 +58,13 @@ _POSITIVE = click.FloatRange(0.0, min_open=True)
 @group_regex_option
 @person_name_option()
 @out_option(required=True)
-@click.option(
-    "--arch",
-    default="mobilenet_v2",
-    metavar="NAME",
-    help="Backbone, as for 'edge-train attributes'.",
-)
-@click.option("--alpha", type=_POSITIVE, default=1.0, help="Width multiplier of MobileNetV2.")
-@click.option(
-    "--weights",
-    default="imagenet",
-    metavar="imagenet|none|FILE",
-    help="Weights that the network starts from.",
-)
-@click.option(
-    "--input-size",
-    type=click.IntRange(32, 512),
-    default=128,
-    metavar="PX",
-    help="Side of the network's input in pixels.",
-)
-@click.option(
-    "--window",
-    type=click.Choice(["wide", "middle", "tight"]),
-    default="tight",
-    help="Part of the head in a crop.",
+@network_options(
+    arch_help="Backbone, as for 'edge-train attributes'.",
+    input_size=128,
+    least_input_size=32,
+    windows=("wide", "middle", "tight"),
+    window_help="Part of the head in a crop.",
+    weights="imagenet",
 )
 @click.option(
     "--epochs",
@@ -84,18 +72,14 @@ _POSITIVE = click.FloatRange(0.0, min_open=True)
     default=10,
     help="Epochs in which only the answer is trained, on the frozen network.",
 )
-@click.option(
-    "--learning-rate", type=_POSITIVE, default=1e-3, help="Learning rate of these epochs."
-)
+@click.option("--learning-rate", type=POSITIVE, default=1e-3, help="Learning rate of these epochs.")
 @click.option(
     "--finetune-epochs",
     type=click.IntRange(0),
     default=10,
     help="Epochs after that, in which the last layers are trained, too.",
 )
-@click.option(
-    "--finetune-rate", type=_POSITIVE, default=1e-5, help="Learning rate of these epochs."
-)
+@click.option("--finetune-rate", type=POSITIVE, default=1e-5, help="Learning rate of these epochs.")
 @click.option(
     "--from-layer",
     type=click.IntRange(0),
@@ -103,16 +87,9 @@ _POSITIVE = click.FloatRange(0.0, min_open=True)
     metavar="N",
     help="First layer that fine-tuning trains.",
 )
-@click.option(
-    "--optimizer", default="rmsprop", metavar="NAME", help="Optimizer: adam, adamw, sgd, …"
-)
-@click.option(
-    "--dropout",
-    type=click.FloatRange(0, 0.9),
-    default=0.2,
-    help="Share of the features that dropout sets to 0.",
-)
-@click.option("--batch-size", type=click.IntRange(1), default=32, help="Images per step.")
+@optimizer_option("rmsprop", named="adam, adamw, sgd")
+@dropout_option(0.2)
+@batch_size_option()
 @click.option(
     "--folds",
     type=click.IntRange(2, 20),
@@ -121,7 +98,7 @@ _POSITIVE = click.FloatRange(0.0, min_open=True)
     help="Number of parts of the people; a network that was trained on the "
     "other parts answers each.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an existing run.")
+@overwrite_run_option()
 @detector_option()
 @threads_option()
 @seed_option()
