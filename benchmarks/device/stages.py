@@ -106,7 +106,7 @@ def recognizer_judge(recognizer: Recognizer, face: Face | None = None) -> Judge:
         started = perf_counter()
         recognizer.detector.detect(image_bgr)
         detected = perf_counter()
-        recognizer.gate.judge(image_bgr, face)
+        recognizer.gate.check(image_bgr, face)
         gated = perf_counter()
         crops = [network.crop(image_bgr, face) for network in networks]
         aligned = perf_counter()

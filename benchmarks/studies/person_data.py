@@ -131,7 +131,7 @@ class Bench:
             person.append(shown.whose)
             names.append(shown.name)
             faces.append(bool(found))
-            said = [gate.judge(image, face) for face in found]
+            said = [gate.check(image, face) for face in found]
             passed = any(quality.passed for quality in said)
             reasons.append("" if passed else (said[0].reason or "") if said else NO_FACE)
             for face, quality in zip(found, said, strict=True):

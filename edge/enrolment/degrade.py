@@ -167,8 +167,13 @@ def low_resolution(picture: np.ndarray, smallest_px: int, rng: np.random.Generat
     """As if the face filled fewer pixels of the camera."""
     side = len(picture)
     least = min(smallest_px, side - 1)
-    fewer_px = round(least * (side / least) ** float(rng.random()))
-    small = cv2.resize(picture, (fewer_px, fewer_px), interpolation=cv2.INTER_AREA)
+    return of_fewer_pixels(picture, round(least * (side / least) ** float(rng.random())))
+
+
+def of_fewer_pixels(picture: np.ndarray, side_px: int) -> np.ndarray:
+    """As if the face filled `side_px` pixels of the camera, at the same size."""
+    side = len(picture)
+    small = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
     return cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
 
 

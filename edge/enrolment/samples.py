@@ -200,7 +200,7 @@ def usable_face(
 ) -> tuple[Face, Quality] | str:
     """The one face of a picture, uint8[H, W, 3] BGR, that counts and its quality, or the reason
     why there is none."""
-    judged = [(face, gate.judge(image_bgr, face)) for face in detector.detect(image_bgr)]
+    judged = [(face, gate.check(image_bgr, face)) for face in detector.detect(image_bgr)]
     good = [(face, quality) for face, quality in judged if quality.passed]
     if not good:
         return (judged[0][1].reason or "cannot be judged") if judged else NO_FACE
@@ -214,7 +214,7 @@ def usable_faces(
     image_bgr: np.ndarray, detector: Detector, gate: QualityGate
 ) -> tuple[tuple[Face, Quality], ...]:
     """All faces of a picture, uint8[H, W, 3] BGR, that pass the gate, largest first."""
-    judged = ((face, gate.judge(image_bgr, face)) for face in detector.detect(image_bgr))
+    judged = ((face, gate.check(image_bgr, face)) for face in detector.detect(image_bgr))
     return tuple((face, quality) for face, quality in judged if quality.passed)
 
 

@@ -99,7 +99,7 @@ class QualityGate:
     def __init__(self, config: QualityConfig | None = None) -> None:
         self.config = config or QualityConfig()
 
-    def judge(self, image_bgr: np.ndarray, face: Face) -> Quality:
+    def check(self, image_bgr: np.ndarray, face: Face) -> Quality:
         """One face of a picture, uint8[H, W, 3] BGR."""
         measures: dict[str, float] = {"detector_score": face.detector_score}
         reason = self._by_place(image_bgr, face, measures)

@@ -163,7 +163,7 @@ class Recognizer:
     def look(self, image_bgr: np.ndarray, face: Face) -> Observation:
         """One detected face. One that does not pass the quality gate is not embedded."""
         started = perf_counter()
-        quality = self.gate.judge(image_bgr, face)
+        quality = self.gate.check(image_bgr, face)
         if not quality.passed:
             reason = quality.reason or "cannot be judged"
             _tell_rejected(face, reason, quality.measures)

@@ -51,7 +51,7 @@ PICTURE = a_picture()
 
 
 def test_a_good_face_passes_with_all_measures() -> None:
-    quality = GATE.judge(PICTURE, a_face())
+    quality = GATE.check(PICTURE, a_face())
     assert (quality.passed, quality.reason) == (True, None)
     assert set(quality.measures) == {
         "detector_score",
@@ -82,7 +82,7 @@ BADLY = {
 
 @pytest.mark.parametrize("reason", BADLY)
 def test_each_reason(reason: str) -> None:
-    quality = GATE.judge(*BADLY[reason])
+    quality = GATE.check(*BADLY[reason])
     assert not quality.passed
     assert quality.reason == reason
 
@@ -98,16 +98,16 @@ def test_each_reason(reason: str) -> None:
 )
 def test_what_is_no_face(points: tuple[tuple[float, float], ...]) -> None:
     face = replace(a_face(), landmarks_px=points)
-    assert GATE.judge(PICTURE, face).reason in {"not a face", "too small"}
-    assert not GATE.judge(PICTURE, face).passed
+    assert GATE.check(PICTURE, face).reason in {"not a face", "too small"}
+    assert not GATE.check(PICTURE, face).passed
 
 
 def test_a_doubtful_detection_must_look_more_like_a_face() -> None:
     odd = a_face().landmarks() + np.array([(0, 0), (0, 0), (0, 0), (0, -12), (0, 12)])
     face = replace(a_face(), landmarks_px=tuple((float(x), float(y)) for x, y in odd))
     assert 0.1 < face_pose(face.landmarks()).misfit < 0.17
-    assert GATE.judge(PICTURE, face).passed
-    assert GATE.judge(PICTURE, replace(face, detector_score=0.7)).reason == "not a face"
+    assert GATE.check(PICTURE, face).passed
+    assert GATE.check(PICTURE, replace(face, detector_score=0.7)).reason == "not a face"
 
 
 @pytest.mark.parametrize("yaw", [-60, -30, 0, 20, 50])
@@ -129,13 +129,13 @@ def test_pose_does_not_depend_on_size_and_place() -> None:
 
 
 def test_half_profiles_are_not_small() -> None:
-    narrow = GATE.judge(PICTURE, a_face(rotation(60))).measures["eye_distance_px"]
+    narrow = GATE.check(PICTURE, a_face(rotation(60))).measures["eye_distance_px"]
     assert narrow > 50
 
 
 def test_limits_can_be_chosen() -> None:
     strict = QualityGate(QualityConfig(eye_distance_px=80))
-    assert strict.judge(PICTURE, a_face()).reason == "too small"
+    assert strict.check(PICTURE, a_face()).reason == "too small"
 
 
 def test_blur_lowers_sharpness_whatever_the_light() -> None:
@@ -157,6 +157,6 @@ def test_most_real_faces_pass(shared: Path) -> None:
     for path in sorted((shared / "data" / "people").rglob("*.jpg"))[::60]:
         picture = read_picture(path)
         faces = detector.detect(picture)
-        passed += [GATE.judge(picture, faces[0]).passed] if faces else []
+        passed += [GATE.check(picture, faces[0]).passed] if faces else []
     assert len(passed) > 30
     assert np.mean(passed) > 0.9

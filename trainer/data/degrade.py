@@ -2,6 +2,9 @@
 
 Strangers seen through a worse camera look more alike, so a threshold that was set on clean
 pictures alone is too low there. Strengths are relative to the crop and drawn per crop from a seed.
+
+Each of these is one look of a cohort and keeps its recipe: the shipped cohort and the thresholds
+that were measured on it stand on them. `edge.enrolment.degrade` mixes such changes at random.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from edge.enrolment.degrade import jpeg, of_fewer_pixels
 from edge.errors import UsageError
 
 Degradation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -35,10 +39,7 @@ def grey(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def low_resolution(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """As of a face far away: a fourth to a half of the crop's resolution."""
-    size = crop.shape[0]
-    small = max(8, round(size * rng.uniform(0.25, 0.5)))
-    reduced = cv2.resize(crop, (small, small), interpolation=cv2.INTER_AREA)
-    return cv2.resize(reduced, (size, size), interpolation=cv2.INTER_LINEAR)
+    return of_fewer_pixels(crop, max(8, round(len(crop) * rng.uniform(0.25, 0.5))))
 
 
 def dark(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -64,11 +65,9 @@ def blur(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return cv2.GaussianBlur(moved, (0, 0), max(0.5, size * rng.uniform(0.01, 0.02)))
 
 
-def jpeg(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def compressed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Compressed as cheap network cameras do: JPEG quality 12 to 30."""
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(12, 31))]
-    _, data = cv2.imencode(".jpg", crop, quality)
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    return jpeg(crop, int(rng.integers(12, 31)))
 
 
 DEGRADATIONS: dict[str, Degradation] = {
@@ -77,7 +76,7 @@ DEGRADATIONS: dict[str, Degradation] = {
     "low-resolution": low_resolution,
     "dark": dark,
     "blur": blur,
-    "jpeg": jpeg,
+    "jpeg": compressed,
 }
 
 
