@@ -140,7 +140,7 @@ class Visit:
                 file.array("time_s", np.float64, "L"),
                 heads,
                 file.array("scores", np.float32, "L", len(heads)),
-                file.array("embeddings", np.float32, "L", "D"),
+                file.array("embeddings", np.float32, "E", "D"),
                 str(meta["embedder_sha256"]),
             )
             return cls(
