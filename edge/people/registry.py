@@ -329,8 +329,7 @@ class Registry:
         known = self.find(name)
         firsts = vectors[np.unique(picture_of, return_index=True)[1]]
         before = int(known.head.accepts(firsts).sum())
-        facts = known.head.stated
-        rejected_before = 0 if facts is None else facts.frr.events
+        rejected_before = 0 if known.head.stated is None else known.head.stated.frr.events
         person = self._corrected(known, vectors, picture_of)
         old = known.person
         others = (each for each in self.people.persons if each is not old)
@@ -380,21 +379,14 @@ class Registry:
         album = person.album
         if album is not None:
             facts = person.head.facts
-            head = self._fitted(
-                person.name,
-                album,
-                person.not_me,
-                person.not_me_of,
-                facts.camera,
-                facts.one_sitting,
-                facts.target_far,
-            )
+            given = (facts.camera, facts.one_sitting, facts.target_far)
+            head = self._fitted(person.name, album, person.not_me, person.not_me_of, *given)
             return replace(person, head=head)
         if not len(person.not_me):
             return person
         highest = math.ceil(1e5 * float(person.head.score(person.not_me).max())) / 1e5
-        facts = replace(person.head.facts, not_me=highest)
-        return replace(person, head=replace(person.head, calibration=facts))
+        kept = replace(person.head, calibration=replace(person.head.facts, not_me=highest))
+        return replace(person, head=kept)
 
     def _fitted(
         self,
