@@ -165,7 +165,7 @@ def _faces(folder: Path) -> Iterator[tuple[np.ndarray, Face]]:
         except PictureError:
             continue
         face = main_face(detector.detect(image), image.shape[1], image.shape[0])
-        if face is not None and gate.judge(image, face).passed:
+        if face is not None and gate.check(image, face).passed:
             yield image, face
 
 
@@ -180,7 +180,7 @@ def _enroll(
     from edge.people.carry_over import album_of
 
     gate = QualityGate()
-    scenes = [measure_scene(image, face, gate.judge(image, face)) for image, face in faces]
+    scenes = [measure_scene(image, face, gate.check(image, face)) for image, face in faces]
     somebody.camera = origin_of([scene for scene in scenes if scene is not None]).camera
     kept = tuple(keepsake_of(image, face) for image, face in faces)
     groups = np.arange(len(faces))

@@ -198,7 +198,7 @@ class Registry:
         for person, album in albums:
             facts, hard = person.head.facts, (person.not_me, person.not_me_of)
             given = (facts.camera, facts.one_sitting, facts.target_far)
-            head = self._fitted(person.name, album, *hard, *given)
+            head = self._fitted(person.name, album, hard[0], hard[1], *given)
             made.append(Person(head, album, *hard))
         return self._set_together(made)
 
