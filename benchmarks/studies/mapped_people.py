@@ -19,6 +19,7 @@ import click
 import numpy as np
 
 from edge.console.commands import PATH, command, say
+from edge.heads.threshold import SEVERAL, CameraKind
 
 if TYPE_CHECKING:
     from edge.faces.face import Face
@@ -44,7 +45,7 @@ class Somebody:
     part: str
     albums: dict[str, Album] = field(default_factory=dict)
     own: list[int] = field(default_factory=list)
-    camera: str = ""
+    camera: CameraKind = SEVERAL
 
 
 @dataclass(frozen=True, eq=False)
