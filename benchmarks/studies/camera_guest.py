@@ -265,8 +265,8 @@ def main() -> None:
     load()
     _doctor(guest)
     guest.case("--size", ["--camera", "0", *small], streams(1), asked_for("320/180"))
-    words = [*look, "--size", "640x360", "--fps", "15", "--pixel-format", "YUYV"]
-    wanted = asked_for("640/360", "'YUYV'", "15.000")
+    words = [*small, "--fps", "15", "--pixel-format", "YUYV"]
+    wanted = asked_for("320/180", "'YUYV'", "15.000")
     guest.case("--fps and --pixel-format", ["--camera", "/dev/video0", *words], streams(1), wanted)
     guest.case("by-id", ["--camera", by_id(), *small], streams(1), asked_for("320/180"))
     guest.case("no such camera", ["--camera", "7", *look], refused("no camera at /dev/video7"))

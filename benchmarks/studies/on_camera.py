@@ -34,6 +34,9 @@ MEMORY_MIB = 2048
 OUT = "/mnt"
 """Where the guest finds the folder that it may write to."""
 
+_BUSY_HOST = "no_timer_check rcupdate.rcu_cpu_stall_suppress=1"
+"""The kernel shall take no slow host for broken hardware."""
+
 _INIT = """#!/bin/busybox sh
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin
 /bin/busybox --install -s /bin
@@ -154,7 +157,7 @@ def _boot(system: Path, initrd: Path, out: Path, limit_s: int) -> None:
         "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "Nehalem", "-smp", "1",
         "-m", str(MEMORY_MIB), "-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio",
         "-kernel", str(system / "boot" / f"vmlinuz-{release}"), "-initrd", str(initrd),
-        "-append", "console=ttyS0 quiet panic=-1 mitigations=off",
+        "-append", f"console=ttyS0 quiet panic=-1 mitigations=off {_BUSY_HOST}",
         "-fsdev", f"local,id=h,path=/,readonly=on,{shared}",
         "-device", "virtio-9p-pci,fsdev=h,mount_tag=host",
         "-fsdev", f"local,id=o,path={out},{shared}",

@@ -18,9 +18,10 @@ from edge.bundle.locate import Located
 from edge.bundle.reader import Bundle
 from edge.enrolment.augment import PER_PICTURE, variations
 from edge.enrolment.samples import embeddings_of
-from edge.errors import PeopleError, RefusedError
+from edge.errors import PeopleError, RefusedError, ToolkitError
 from edge.faces.keepsake import Keepsake
 from edge.heads.base_map import LEAST_LIKENESS, BaseMap, fit_map
+from edge.heads.cohort import Cohort
 from edge.heads.enrol import Album
 from edge.models.embedder import Embedder
 from edge.people.encryption import Encryption
@@ -84,13 +85,14 @@ def carry_over(
     with Located(bundle, "").open() as new:
         if not waits_for(folder, new.embedder.sha256):
             return CarriedOver()
-        with only_writer(folder), Located(current, "").open() as old:
-            known = load_people(folder, vault, old.embedder.sha256)
+        with only_writer(folder):
+            before = _strangers_of(current)
+            known = load_people(folder, vault, "" if before is None else before.embedder_sha256)
             own = [person for person in known.persons if not person.replaces]
             kept = [person for person in own if _has_pictures(person)]
             bare = [person for person in own if not _has_pictures(person)]
             try:
-                map_ = _map_between(old, new, bare, any_map=map_people)
+                map_ = _map_between(before, new, bare, any_map=map_people)
             except PeopleError:
                 if not drop:
                     raise
@@ -122,7 +124,18 @@ def _carried(kept: list[Person], bare: list[Person], map_: BaseMap | None) -> Ca
     )
 
 
-def _map_between(old: Bundle, new: Bundle, bare: list[Person], *, any_map: bool) -> BaseMap | None:
+def _strangers_of(current: Path | None) -> Cohort | None:
+    """The cohort of the bundle in use; None where it has none, or cannot be read any more."""
+    try:
+        with Located(current, "").open() as old:
+            return old.cohort()
+    except ToolkitError:
+        return None
+
+
+def _map_between(
+    before: Cohort | None, new: Bundle, bare: list[Person], *, any_map: bool
+) -> BaseMap | None:
     """The map for people without pictures, None where there are none of them. Raises `PeopleError`
     where there is no map that may be used."""
     if not bare:
@@ -130,12 +143,13 @@ def _map_between(old: Bundle, new: Bundle, bare: list[Person], *, any_map: bool)
     names = ", ".join(person.name for person in bare)
     sha256 = bare[0].head.embedder_sha256
     why, insist = "no map leads from there", ""
-    if sha256 == old.embedder.sha256:
-        before, after = old.cohort(), new.cohort()
+    after = new.cohort()
+    if before is not None and after is not None and before.embedder_sha256 == sha256:
+        map_: BaseMap | None = None
         try:
-            map_ = None if before is None or after is None else fit_map(before, after)
+            map_ = fit_map(before, after)
         except RefusedError as problem:
-            map_, why = None, problem.message
+            why = problem.message
         if map_ is not None and (map_.is_good or any_map):
             return map_
         if map_ is not None:

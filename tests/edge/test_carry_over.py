@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -117,11 +118,26 @@ def test_everybody_may_be_let_go(home: Path, photos: Path, apart: Path) -> None:
     assert known() == ["ana"]
 
 
+def blurred(cohort: Cohort) -> Cohort:
+    noise = np.random.default_rng(1).normal(size=cohort.embeddings.shape) * 0.06
+    return dataclasses.replace(cohort, embeddings=(cohort.embeddings + noise).astype(np.float16))
+
+
+@pytest.fixture(scope="module")
+def poor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `new`, but its base seems to see strangers rather otherwise."""
+    return other_base(tmp_path_factory.mktemp("poor") / "poor.edge", of_cohort=blurred)
+
+
 def test_who_was_enrolled_without_pictures_is_mapped_where_that_costs_little(
-    home: Path, photos: Path, new: Path
+    home: Path, photos: Path, new: Path, poor: Path
 ) -> None:
     answer("enrol", "--name", "ana", "--photos", photos / "ana")
     before = [times_named(photos / name) for name in ("ana", "ben")]
+    refused = call("self-test", poor)
+    assert refused.exit_code == 1
+    assert "too poor" in refused.stderr and "--map-people" in refused.stderr
+    assert answer("self-test", poor, "--map-people")["mapped"] == ["ana"]
     said = answer("self-test", new, "--carry-over")
     assert (said["carried_over"], said["mapped"], said["dropped"]) == ([], ["ana"], [])
     assert said["likeness"] > 0.999
