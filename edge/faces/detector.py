@@ -119,7 +119,7 @@ class Detector:
         return tuple(_scaled(face, back) for face in self._found(scaled_bgr))
 
     def settled(self, image_bgr: np.ndarray, face: Face) -> Face:
-        """A face that was `found` in this picture, with what a second look says of it."""
+        """A face that was `found` in this picture, with what a second look says about it."""
         if face.detector_score >= SURE_SCORE:
             return face
         original, scaled_bgr = self._last

@@ -81,7 +81,7 @@ class TaskAnswer:
 
     @property
     def answer(self) -> TaskState:
-        """What it says of the face."""
+        """What it says about the face."""
         excess = self.score - self.threshold
         if abs(excess) < self.margin:
             return "uncertain"

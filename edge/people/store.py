@@ -93,7 +93,7 @@ class Person:
         return {"threshold": float(self.head.threshold), "facts": found}
 
     def as_set(self, together: Mapping[str, Any] | None) -> Person:
-        """With what `together` said; the same where nothing was said, as by an earlier version."""
+        """With what `together` said; the same where nothing was said, as an earlier version does."""
         if together is None:
             return self
         facts = calibration_from_json({**self.head.calibration.to_json(), **together["facts"]})
@@ -364,7 +364,7 @@ def _read(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes:
 def _sealed(
     folder: Path, suffix: str, data: bytes, vault: Encryption
 ) -> tuple[str, dict[str, Any]]:
-    """Write a file under a random name; the name, and what a state says of the file."""
+    """Write a file under a random name; the name, and what a state says about the file."""
     name = secrets.token_hex(8) + suffix
     sealed = vault.seal(data, name)
     _write(folder / name, sealed)
