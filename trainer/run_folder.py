@@ -21,8 +21,8 @@ GOLDEN_CROPS = 8
 def result_to_json(
     out: Path, name: str, figures: Figures, warnings: Sequence[str], **more: Any
 ) -> dict[str, Any]:
-    """What a command says about the run that it wrote to `out`. more: fields between the figures and
-    the warnings."""
+    """What a command says about the run that it wrote to `out`. more: fields between the figures
+    and the warnings."""
     return {
         "run": str(out),
         "name": name,

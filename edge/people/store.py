@@ -93,7 +93,7 @@ class Person:
         return {"threshold": float(self.head.threshold), "facts": found}
 
     def as_set(self, together: Mapping[str, Any] | None) -> Person:
-        """With what `together` said; the same where nothing was said, as an earlier version does."""
+        """With what `together` said; the same where nothing was said, as in earlier versions."""
         if together is None:
             return self
         facts = calibration_from_json({**self.head.calibration.to_json(), **together["facts"]})
