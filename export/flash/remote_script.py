@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from string import Template
 
 from edge.bundle.locate import APPLICATION, BUNDLES, CURRENT, HASH_DIGITS, PREVIOUS
 
@@ -28,7 +29,7 @@ set -u
 LC_ALL=C
 export LC_ALL
 umask 077
-say() { echo "MARK $*"; }
+say() { echo "@@{MARK} $*"; }
 fail() { say "error $*"; exit 9; }
 
 base=${XDG_DATA_HOME:-}
@@ -36,9 +37,9 @@ case $base in
 /*) ;;
 *) [ -n "${HOME:-}" ] || fail home; base=$HOME/.local/share ;;
 esac
-root=$base/APPLICATION
-shelf=$root/BUNDLES
-soft=${HOME:-}/SOFTWARE
+root=$base/@@{APPLICATION}
+shelf=$root/@@{BUNDLES}
+soft=${HOME:-}/@@{SOFTWARE}
 
 # what has been done; a test lets the script die here
 step() {
@@ -83,7 +84,7 @@ locked=
 lock() {
     command -v flock >/dev/null 2>&1 || return 0
     { exec 9>"$1/.lock"; } 2>/dev/null || fail write "$1"
-    flock -w LOCK_S 9 || fail busy
+    flock -w @@{LOCK_S} 9 || fail busy
     locked=1
 }
 # what is started now must not hold the lock
@@ -123,7 +124,7 @@ _SCRIPT = """
 target() {
     place=$(readlink "$root/$1") || return 0
     case $place in
-    "$shelf"/*) echo "BUNDLES/${place##*/}" ;;
+    "$shelf"/*) echo "@@{BUNDLES}/${place##*/}" ;;
     *) echo "$place" ;;
     esac
 }
@@ -136,8 +137,8 @@ exists() {
 }
 
 recognizer() {
-    for place in "$soft/current/bin/APPLICATION" "$(command -v APPLICATION)" \
-        "${HOME:-}/edge/bin/APPLICATION" "${HOME:-}/.local/bin/APPLICATION"; do
+    for place in "$soft/current/bin/@@{APPLICATION}" "$(command -v @@{APPLICATION})" \
+        "${HOME:-}/edge/bin/@@{APPLICATION}" "${HOME:-}/.local/bin/@@{APPLICATION}"; do
         case $place in /*) [ -x "$place" ] && echo "$place" && return ;; esac
     done
     return 1
@@ -173,8 +174,8 @@ state() {
     [ -d "$probe" ] && [ -w "$probe" ] && [ -x "$probe" ] || fail write "$probe"
     free_space "$probe"
     [ -f "$shelf/$1" ] && say "has $(digest "$shelf/$1")"
-    say "current $(target CURRENT)"
-    say "previous $(target PREVIOUS)"
+    say "current $(target @@{CURRENT})"
+    say "previous $(target @@{PREVIOUS})"
 }
 
 clean() {
@@ -202,13 +203,13 @@ switch() {
     make_folder
     [ -f "$shelf/$1" ] || fail gone "$1"
     touch "$shelf/$1" 2>/dev/null
-    was=$(target CURRENT)
-    if [ "$was" = "BUNDLES/$1" ]; then
+    was=$(target @@{CURRENT})
+    if [ "$was" = "@@{BUNDLES}/$1" ]; then
         say unchanged
     else
-        exists "$was" && point "$root" PREVIOUS "$was"
+        exists "$was" && point "$root" @@{PREVIOUS} "$was"
         step kept
-        point "$root" CURRENT "BUNDLES/$1"
+        point "$root" @@{CURRENT} "@@{BUNDLES}/$1"
         settle "$root"
         say "switched $was"
         step switched
@@ -216,16 +217,16 @@ switch() {
 }
 
 prune() {
-    now=$(target CURRENT)
-    before=$(target PREVIOUS)
+    now=$(target @@{CURRENT})
+    before=$(target @@{PREVIOUS})
     count=1
     exists "$before" && [ "$now" != "$before" ] && count=2
     ls -1t "$shelf" | while IFS= read -r name; do
         case $name in
-        *-HEX.edge) ;;
+        *-@@{HEX}.edge) ;;
         *) continue ;;
         esac
-        case BUNDLES/$name in "$now" | "$before") continue ;; esac
+        case @@{BUNDLES}/$name in "$now" | "$before") continue ;; esac
         count=$((count + 1))
         [ "$count" -le "$1" ] && continue
         rm -f "$shelf/$name" && say "pruned $name"
@@ -234,12 +235,12 @@ prune() {
 
 rollback() {
     can_digest
-    was=$(target CURRENT)
-    back=$(target PREVIOUS)
+    was=$(target @@{CURRENT})
+    back=$(target @@{PREVIOUS})
     [ -n "$back" ] && [ "$back" != "$was" ] || fail nothing
     exists "$back" || fail gone "$back"
     case $back in
-    BUNDLES/*-HEX.edge)
+    @@{BUNDLES}/*-@@{HEX}.edge)
         hash=$(digest "$root/$back") || fail digest
         due=${back%.edge}
         case $hash in "${due##*-}"*) ;; *) fail damaged "$back" ;; esac
@@ -250,9 +251,9 @@ rollback() {
     lock "$root"
     ALSO=--allow-older
     prove "$root/$back"
-    point "$root" CURRENT "$back"
+    point "$root" @@{CURRENT} "$back"
     step switched
-    if exists "$was"; then point "$root" PREVIOUS "$was"; else rm -f "$root/PREVIOUS"; fi
+    if exists "$was"; then point "$root" @@{PREVIOUS} "$was"; else rm -f "$root/@@{PREVIOUS}"; fi
     settle "$root"
     step settled
     say "switched $was"
@@ -261,8 +262,8 @@ rollback() {
 
 list() {
     say "folder $shelf"
-    say "current $(target CURRENT)"
-    say "previous $(target PREVIOUS)"
+    say "current $(target @@{CURRENT})"
+    say "previous $(target @@{PREVIOUS})"
     for file in "$shelf"/*.edge; do
         [ -f "$file" ] || continue
         hash=$(digest "$file") || hash=unknown
@@ -273,12 +274,12 @@ list() {
 running() {
     if command -v systemctl >/dev/null 2>&1; then
         for scope in --user --system; do
-            found=$(systemctl "$scope" show -p MainPID --value APPLICATION 2>/dev/null)
+            found=$(systemctl "$scope" show -p MainPID --value @@{APPLICATION} 2>/dev/null)
             case $found in 0 | "" | *[!0-9]*) ;; *) echo "$found" ;; esac
         done
     fi
 }
-others() { command -v pgrep >/dev/null 2>&1 && pgrep -x APPLICATION; }
+others() { command -v pgrep >/dev/null 2>&1 && pgrep -x @@{APPLICATION}; }
 catches_hup() {
     while read -r key value rest; do
         [ "$key" = SigCgt: ] && case $value in *[13579bdf]) return 0 ;; esac
@@ -316,7 +317,7 @@ watch() {
         for process in $asked; do
             [ -d "/proc/$process" ] && continue
             exists "$was" || fail died "$process"
-            point "$root" CURRENT "$was"
+            point "$root" @@{CURRENT} "$was"
             settle "$root"
             fail fellback "$process"
         done
@@ -343,7 +344,7 @@ switch)
     ALSO=$5
     make_folder
     lock "$root"
-    [ -f "$shelf/$1" ] && [ "$(target CURRENT)" != "BUNDLES/$1" ] && prove "$shelf/$1"
+    [ -f "$shelf/$1" ] && [ "$(target @@{CURRENT})" != "@@{BUNDLES}/$1" ] && prove "$shelf/$1"
     switch "$1"
     prune "$2"
     notify "$3"
@@ -354,6 +355,13 @@ list) list ;;
 esac
 say done
 """
+
+
+class ScriptTemplate(Template):
+    """Shell text with `@@{WORD}` where a value belongs: `$` is the shell's own."""
+
+    delimiter = "@@"
+
 
 _WORDS = {
     "MARK": MARK,
@@ -369,10 +377,7 @@ _WORDS = {
 
 def script(body: str = _SCRIPT) -> str:
     """A whole script; its first argument is what to do, see `command`."""
-    text = PRELUDE + body
-    for word, value in _WORDS.items():
-        text = text.replace(word, value)
-    return text
+    return ScriptTemplate(PRELUDE + body).substitute(_WORDS)
 
 
 def command(verb: str, *arguments: object) -> str:

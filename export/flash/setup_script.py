@@ -13,8 +13,8 @@ _SCRIPT = """
 handy=${HOME:-}/edge
 config=${XDG_CONFIG_HOME:-}
 case $config in /*) ;; *) config=${HOME:-}/.config ;; esac
-config=$config/APPLICATION
-unit=${SYSTEMD_UNIT_PATH:-/etc/systemd/system}/APPLICATION.service
+config=$config/@@{APPLICATION}
+unit=${SYSTEMD_UNIT_PATH:-/etc/systemd/system}/@@{APPLICATION}.service
 
 named() {
     place=$(readlink "$soft/$1") && echo "${place##*/}"
@@ -47,10 +47,10 @@ facts() {
     tool=$(command -v python3) || fail python "no python3"
     "$tool" - <<EOF || fail python "python3 does not run"
 import importlib.util, sys
-print("MARK", "python", "%d.%d" % sys.version_info[:2], sys.executable)
+print("@@{MARK}", "python", "%d.%d" % sys.version_info[:2], sys.executable)
 for name in ("ensurepip", "picamera2"):
     if importlib.util.find_spec(name) is not None:
-        print("MARK", name)
+        print("@@{MARK}", name)
 EOF
 }
 
@@ -97,7 +97,7 @@ build() {
         fail pip "$(last_of "$said")"
     rm -rf "$parts"
     step installed
-    said=$("$fresh/bin/APPLICATION" self-test --carry-over $also 2>&1) ||
+    said=$("$fresh/bin/@@{APPLICATION}" self-test --carry-over $also 2>&1) ||
         fail unproved "$(last_of "$said")"
     tell "$said"
     step tested
@@ -120,7 +120,7 @@ build() {
 }
 
 main_pid() {
-    found=$(systemctl show -p MainPID --value APPLICATION 2>/dev/null)
+    found=$(systemctl show -p MainPID --value @@{APPLICATION} 2>/dev/null)
     case $found in 0 | "" | *[!0-9]*) return 1 ;; esac
     echo "$found"
 }
@@ -150,7 +150,7 @@ service() {
     case $said in *"needs root"*) say "left $said"; return ;; esac
     if [ "$status" = 0 ]; then
         stays_up "$seconds" && { say "service $said"; return; }
-        said="the service does not stay up, see: journalctl -u APPLICATION"
+        said="the service does not stay up, see: journalctl -u @@{APPLICATION}"
     fi
     back=$(named previous)
     [ "$updated" = 1 ] && [ -e "$soft/$back/.complete" ] || { say "left $said"; return; }
@@ -158,12 +158,12 @@ service() {
     point "$soft" current "$back"
     point "$soft" previous "$now"
     settle "$soft"
-    as_root systemctl restart APPLICATION
+    as_root systemctl restart @@{APPLICATION}
     fail softdied "$said"
 }
 
 doctor() {
-    "$soft/current/bin/APPLICATION" doctor 2>&1 | while IFS= read -r line; do
+    "$soft/current/bin/@@{APPLICATION}" doctor 2>&1 | while IFS= read -r line; do
         say "doctor $line"
     done
 }
@@ -179,8 +179,8 @@ undo() {
         point "$soft" previous "$now"
         settle "$soft"
         unlock
-        [ ! -f "$unit" ] || as_root systemctl restart APPLICATION ||
-            say "left sudo systemctl restart APPLICATION"
+        [ ! -f "$unit" ] || as_root systemctl restart @@{APPLICATION} ||
+            say "left sudo systemctl restart @@{APPLICATION}"
     fi
     say "switched $now"
     say "current $back"
@@ -210,7 +210,7 @@ status() {
     say "os $( (. /etc/os-release && echo "${VERSION_CODENAME:-$ID}") 2>/dev/null)"
     [ -r /proc/device-tree/model ] && say "model $(tr -cd "[:print:]" </proc/device-tree/model)"
     say "software $(named current)"
-    place=$(readlink "$root/CURRENT") && say "bundle ${place##*/}"
+    place=$(readlink "$root/@@{CURRENT}") && say "bundle ${place##*/}"
     count=0
     for file in "$root"/people/*.npz; do [ -f "$file" ] && count=$((count + 1)); done
     say "people $count"
@@ -218,7 +218,7 @@ status() {
     say "time $(date +%s)"
     heat=$(cat /sys/class/thermal/thermal_zone0/temp 2>/dev/null) && say "heat $heat"
     if command -v systemctl >/dev/null 2>&1; then
-        said=$(systemctl is-active APPLICATION 2>/dev/null)
+        said=$(systemctl is-active @@{APPLICATION} 2>/dev/null)
         say "service ${said:-unknown}"
     fi
 }
