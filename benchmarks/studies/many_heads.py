@@ -90,11 +90,56 @@ def enrolling_row(count: int) -> str:
         )
 
 
+def frame_rows(clip: Path, counts: tuple[int, ...]) -> None:
+    """What a frame of a clip costs with so many heads: followed as a device does, and each frame
+    alone; one thread, in turns, the least of five rounds."""
+    import cv2
+
+    from edge.bundle.locate import shipped_bundle
+    from edge.recognition.recognizer import Recognizer
+    from edge.sources.files import file_source
+    from edge.tracking.follower import Follower
+
+    cv2.setNumThreads(1)
+    with file_source(clip) as source:
+        images = [frame.image_bgr for frame in source if frame.image_bgr is not None]
+    with shipped_bundle() as bundle:
+        cohort = bundle.cohort()
+        assert cohort is not None
+        heads = some_heads(max(counts), cohort)
+        opened = {n: Recognizer.open(bundle, threads=1, heads=heads[:n]) for n in counts}
+    spent_ms: dict[tuple[int, str], list[float]] = {}
+    for number in range(6):
+        for count, recognizer in opened.items():
+            follower = Follower()
+            began = process_time()
+            for frame, image in enumerate(images):
+                follower.follow(recognizer, image, frame / 30)
+            followed = process_time()
+            for image in images[::3]:
+                recognizer.recognize(image)
+            ended = process_time()
+            if number:  # the first round warms up
+                whole_s = (followed - began) / len(images)
+                alone_s = (ended - followed) / len(images[::3])
+                spent_ms.setdefault((count, "followed"), []).append(1000 * whole_s)
+                spent_ms.setdefault((count, "alone"), []).append(1000 * alone_s)
+    click.echo(f"Processor milliseconds a frame, {len(images)} frames:\n")
+    click.echo("| heads | followed | times the first | each frame alone | times the first |")
+    click.echo("|---|---|---|---|---|")
+    first = {kind: min(spent_ms[counts[0], kind]) for kind in ("followed", "alone")}
+    for count in counts:
+        shown = {kind: min(spent_ms[count, kind]) for kind in first}
+        cells = (f"{ms:.2f} | {ms / first[kind]:.3f}" for kind, ms in shown.items())
+        click.echo(f"| {count:,} | {' | '.join(cells)} |")
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--rounds", type=click.IntRange(1), default=30)
+@click.option("--clip", type=click.Path(exists=True), help="Time whole frames of this video.")
 @click.option("--enrolling", is_flag=True, help="Time what one more person costs.")
 @click.argument("counts", type=click.IntRange(1), nargs=-1)
-def main(rounds: int, enrolling: bool, counts: tuple[int, ...]) -> None:
+def main(rounds: int, clip: str | None, enrolling: bool, counts: tuple[int, ...]) -> None:
     """Time the decision on one look for COUNTS heads, by default 1, 100, 1,000 and 10,000."""
     if enrolling:
         click.echo("Processor seconds:\n")
@@ -102,6 +147,9 @@ def main(rounds: int, enrolling: bool, counts: tuple[int, ...]) -> None:
         click.echo("|---|---|---|---|---|")
         for count in counts or (1, 100, 1000):
             click.echo(enrolling_row(count))
+        return
+    if clip is not None:
+        frame_rows(Path(clip), counts or (1, 1000))
         return
     from edge.heads.decision import HeadScore, decide
     from edge.heads.together import HeadsTogether

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from edge.heads.scores import HeadScore as HeadScore
+from edge.heads.scores import best_scores
+
 DecisionState = Literal["match", "unknown", "uncertain", "rejected"]
 TaskState = Literal["yes", "no", "uncertain"]
 
@@ -14,27 +17,6 @@ STATES: tuple[DecisionState, ...] = get_args(DecisionState)
 RIVAL_GAP = 0.5
 """Two heads that both accept a face must differ by this much in how far they do, in standard
 deviations over strangers, or it is "uncertain" whose face it is."""
-
-
-@dataclass(frozen=True)
-class HeadScore:
-    """The score of one head for one face.
-
-    person: the head's name. score: larger is more alike. threshold: accepted from here. margin:
-    half width of the band around the threshold in which the head does not commit itself. head:
-    `Head.key` of the head, "" where that is of no interest.
-    """
-
-    person: str
-    score: float
-    threshold: float
-    margin: float = 0.0
-    head: str = ""
-
-    @property
-    def excess(self) -> float:
-        """How far the score lies above the threshold (below: negative)."""
-        return self.score - self.threshold
 
 
 @dataclass(frozen=True)
@@ -122,7 +104,7 @@ def decide(scores: Sequence[HeadScore], *, rival_gap: float = RIVAL_GAP) -> Deci
     """
     if not scores:
         return NO_HEADS
-    ranked = sorted(scores, key=lambda score: -score.excess)
+    ranked = best_scores(scores)
     best = ranked[0]
     if abs(best.excess) < best.margin:
         return Decision(

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge.heads.decision import HeadScore
 from edge.heads.head import Head
+from edge.heads.scores import Asked, HeadScore, ScoreTable
 
 FEWEST = 8
 """Heads from which it pays: see "Many heads" in RESULTS.md."""
@@ -29,6 +29,7 @@ class HeadsTogether:
 
     def __init__(self, heads: Sequence[Head]) -> None:
         self.heads = tuple(heads)
+        self._asked = Asked(self.heads)
         joined = [n for n, head in enumerate(self.heads) if _is_plain(head)]
         if len(joined) < FEWEST:
             joined = []
@@ -49,7 +50,7 @@ class HeadsTogether:
         self._thresholds = np.array([head.threshold for head in plain])
         self._margins = np.array([head.margin for head in plain])
 
-    def scores(self, embedding: np.ndarray) -> tuple[HeadScore, ...]:
+    def scores(self, embedding: np.ndarray) -> Sequence[HeadScore]:
         """The score of each head for an embedding, float32[D] of length 1, in the heads' order."""
         found = np.zeros(len(self.heads))
         again = list(self._alone)
@@ -60,10 +61,8 @@ class HeadsTogether:
         one = embedding[None]
         for number in again:
             found[number] = self.heads[number].score(one)[0]
-        return tuple(
-            HeadScore(head.name, score, head.threshold, head.margin, head.key)
-            for head, score in zip(self.heads, found.tolist(), strict=True)
-        )
+        table = ScoreTable(self._asked, found)
+        return table if len(self._joined) else tuple(table)
 
     def _rough(self, embedding: np.ndarray) -> np.ndarray:
         """float64[H]."""

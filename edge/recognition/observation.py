@@ -5,7 +5,7 @@ Faces gathered to enroll somebody are in `edge.enrolment.samples`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -29,7 +29,7 @@ class Observation:
 
     face: Face
     reason: str | None = None
-    scores: tuple[HeadScore, ...] = ()
+    scores: Sequence[HeadScore] = ()
     embedding: np.ndarray | None = None
     attributes: dict[str, float] = field(default_factory=dict)
     tasks: dict[str, TaskAnswer] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from edge.faces.quality import QualityGate
 from edge.faces.yunet import Runtime
 from edge.heads.decision import Decision, HeadScore, TaskAnswer, decide
 from edge.heads.head import Head
+from edge.heads.scores import best_scores
 from edge.heads.together import HeadsTogether
 from edge.models.embedder import Embedder, Perception
 from edge.recognition.observation import Observation, latency_of
@@ -195,7 +196,7 @@ class Recognizer:
         """The decision for a perception of one crop."""
         return decide(self.scores(perception))
 
-    def scores(self, perception: Perception) -> tuple[HeadScore, ...]:
+    def scores(self, perception: Perception) -> Sequence[HeadScore]:
         """Score one perceived crop by the head of every person."""
         if perception.embeddings is None:
             return ()
@@ -245,7 +246,7 @@ def _tell_scores(face: Face, scores: Sequence[HeadScore]) -> None:
     if not scores:
         log.debug("%s: there is no head to ask", _place(face))
         return
-    best = max(scores, key=lambda score: score.excess)
+    (best,) = best_scores(scores, 1)
     log.debug(
         "%s: nearest head %s, score %.2f, threshold %.2f, %d heads asked",
         _place(face), best.person, best.score, best.threshold, len(scores),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,7 +67,7 @@ class FaceResult:
     look: Decision | None = None
     tasks: dict[str, TaskAnswer] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
-    scores: tuple[HeadScore, ...] = ()
+    scores: Sequence[HeadScore] = ()
     embedding: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:

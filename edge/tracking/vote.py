@@ -13,14 +13,15 @@ as the person for long.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge.errors import UsageError
 from edge.faces.quality import NOT_A_FACE
-from edge.heads.decision import NO_HEADS, Decision, DecisionState, HeadScore, TaskAnswer, rejected
+from edge.heads.decision import NO_HEADS, Decision, DecisionState, TaskAnswer, rejected
+from edge.heads.scores import HeadScore, most_alike, scores_of
 from edge.recognition.observation import Observation
 
 NOBODY = ""
@@ -61,7 +62,7 @@ class _Ballot:
     """What one look said. choice: a name, `NOBODY`, or None where it abstains, for `reason`."""
 
     choice: str | None
-    scores: tuple[HeadScore, ...]
+    scores: Sequence[HeadScore]
     attributes: dict[str, float]
     tasks: dict[str, TaskAnswer]
     reason: str | None
@@ -145,7 +146,7 @@ class Vote:
             )
             return _stated("uncertain", None, recent, reason)
         if self.choice == NOBODY:
-            return _stated("unknown", None, recent, None) if recent[-1].scores else NO_HEADS
+            return _stated("unknown", None, recent, None) if len(recent[-1].scores) else NO_HEADS
         return _stated("match", self.choice, recent, None)
 
     def _count(self) -> None:
@@ -165,8 +166,7 @@ class Vote:
         found = [
             min(max(score.excess, -limit), limit)
             for ballot in self._ballots
-            for score in ballot.scores
-            if score.person == person
+            for score in scores_of(ballot.scores, person)
         ]
         return float(np.mean(found)) if found else -limit
 
@@ -209,13 +209,12 @@ def _stated(
     state: DecisionState, person: str | None, ballots: Iterable[_Ballot], reason: str | None
 ) -> Decision:
     """A decision with the mean score of a person, by default of who is most alike."""
-    by_person: dict[str, list[HeadScore]] = {}
-    for ballot in ballots:
-        for score in ballot.scores:
-            by_person.setdefault(score.person, []).append(score)
-    if not by_person:
-        return Decision(state, person, reason=reason)
-    means = {name: float(np.mean([s.excess for s in of])) for name, of in by_person.items()}
-    kept = by_person[person if person in means else max(means, key=lambda name: means[name])]
+    looks = [ballot.scores for ballot in ballots]
+    kept = [score for look in looks for score in scores_of(look, person or "")]
+    if not kept:
+        nearest = most_alike(looks)
+        if nearest is None:
+            return Decision(state, person, reason=reason)
+        kept = [score for look in looks for score in scores_of(look, nearest)]
     mean = float(np.mean([score.score for score in kept]))
     return Decision(state, person, mean, kept[-1].threshold, reason)

@@ -7,7 +7,7 @@ looks the same, goes on with the visit, so that turning around does not make two
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
@@ -38,7 +38,7 @@ BETTER = 1.2
 @dataclass(frozen=True, eq=False)
 class _Look:
     time_s: float
-    scores: tuple[HeadScore, ...]
+    scores: Sequence[HeadScore]
     embedding: np.ndarray | None
 
 
@@ -199,10 +199,11 @@ class Gatherer:
 
     def _looks(self, kept: list[_Look]) -> Looks:
         heads = tuple(dict.fromkeys(score.head for look in kept for score in look.scores))
+        places = {head: place for place, head in enumerate(heads)}
         scores = np.full((len(kept), len(heads)), np.nan, np.float32)
         for row, look in enumerate(kept):
             for score in look.scores:
-                scores[row, heads.index(score.head)] = score.score
+                scores[row, places[score.head]] = score.score
         embeddings = np.zeros((0, 0), np.float32)
         if self._faces and all(look.embedding is not None for look in kept):
             embeddings = np.stack([np.asarray(look.embedding, np.float32) for look in kept])

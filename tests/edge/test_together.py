@@ -9,9 +9,13 @@ import pytest
 from embedding_factory import World, unit
 from register_factory import a_cohort, head_of
 
-from edge.heads.decision import HeadScore, decide
+from edge.faces.face import Face
+from edge.heads.decision import decide
 from edge.heads.head import DENSE_128, Head, Layer
+from edge.heads.scores import HeadScore, best_scores
 from edge.heads.together import CLOSE, FEWEST, HeadsTogether
+from edge.recognition.observation import Observation
+from edge.tracking.vote import Vote
 
 WORLD = World(21)
 COHORT = a_cohort(WORLD, people=120)
@@ -62,7 +66,30 @@ def test_decisions_are_those_of_the_heads_one_by_one(kind: str) -> None:
         states.add(decide(found).state)
         apart = [abs(a.score - b.score) for a, b in zip(found, wanted, strict=True)]
         assert max(apart) < CLOSE / 100
+        assert found[-1] == tuple(found)[-1] and found[1:3] == tuple(found)[1:3]
+        assert [s.excess for s in best_scores(found, 3)] == sorted(
+            (s.excess for s in found), reverse=True
+        )[:3]
     assert {"match", "unknown"} <= states
+
+
+@pytest.mark.parametrize("kind", ["many", "twins"])
+def test_tracks_settle_as_by_heads_one_by_one(kind: str) -> None:
+    heads = HEADS if kind == "many" else [*HEADS, replace(HEADS[0], threshold=1.0)]
+    together = HeadsTogether(heads)
+    face = Face((0.0, 0.0, 50.0, 50.0), ((0.0, 0.0),) * 5, 0.95)
+    states = set()
+    one, other = Vote(), Vote()
+    for number, look in enumerate(some_looks()):
+        if number % 7 == 0:
+            one, other = Vote(), Vote()
+        table = together.scores(look)
+        plain = tuple(table)
+        one.add(Observation(face, scores=table), number / 10)
+        other.add(Observation(face, scores=plain), number / 10)
+        assert one.decision() == other.decision()
+        states.add(one.decision().state)
+    assert {"match", "unknown", "uncertain"} <= states
 
 
 def test_nobody_is_asked_where_there_is_nobody() -> None:
