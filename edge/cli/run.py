@@ -161,6 +161,9 @@ def _run(options: RunOptions, signals: Signals) -> None:
             tell(STATUS, about(found, reloaded, labels))
         return reloaded
 
+    if options.save is None and not any(sink.wants_images for sink in sinks):
+        for stream in streams:
+            stream.spare_pictures()
     with contextlib.ExitStack() as opened:
         for source in sources:
             opened.enter_context(source)

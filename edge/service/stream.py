@@ -42,11 +42,14 @@ class Tracker(Protocol):
     """What follows faces from one picture to the next and lets decisions settle;
     `edge.tracking.follower.Follower` is one."""
 
+    def needs(self, time_s: float) -> bool:
+        """Whether the picture of this time may be searched."""
+
     def follow(
-        self, looker: Observer, image_bgr: np.ndarray, time_s: float
+        self, looker: Observer, image_bgr: np.ndarray | None, time_s: float
     ) -> tuple[tuple[FaceResult, ...], Latency]:
         """All faces of the next picture, uint8[H, W, 3] BGR, with their tracks' numbers and
-        decisions, and the time they took."""
+        decisions, and the time they took; without a picture those that should be there by now."""
 
 
 @dataclass
@@ -101,12 +104,11 @@ def recognized(
         age_ms = max(0.0, 1000 * (time.monotonic() - frame.captured_at_s))
     faces: tuple[FaceResult, ...] = ()
     latency = Latency()
-    if frame.image_bgr is not None:
-        if tracker is None:
-            found = recognizer.recognize(frame.image_bgr)
-            faces, latency = found.faces, found.latency
-        else:
-            faces, latency = tracker.follow(recognizer, frame.image_bgr, frame.time_s)
+    if tracker is not None and frame.error is None:
+        faces, latency = tracker.follow(recognizer, frame.image_bgr, frame.time_s)
+    elif frame.image_bgr is not None:
+        found = recognizer.recognize(frame.image_bgr)
+        faces, latency = found.faces, found.latency
     return FrameResult(
         source=frame.source,
         frame=frame.number,
@@ -149,6 +151,16 @@ class Stream:
         self._judged_s: float | None = None
         self._attempts = 0
         self._number = 0
+
+    def spare_pictures(self) -> None:
+        """Let pictures that are not searched stay undecoded where the source can. For runs whose
+        results go without pictures; before the source is opened."""
+        if self.tracker is not None:
+            self.source.wanted = self._needs
+
+    def _needs(self, time_s: float) -> bool:
+        assert self.tracker is not None
+        return self._direction.needs(time_s) or self.tracker.needs(time_s)
 
     def judged(self, grab: Frame, recognizer: ImageRecognizer) -> Judged:
         """One picture, judged."""

@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 class Frame:
     """One picture as it came from a source.
 
-    image_bgr: uint8[H, W, 3] BGR, None where `error` says why there is none. number: from 0; in
+    image_bgr: uint8[H, W, 3] BGR, None where `error` says why there is none, or where nobody needs
+    it (`Source.wanted`). number: from 0; in
     live sources it counts what the camera delivered, so that gaps show what was skipped. time_s:
     seconds since the source's start, in files the frame's own time. captured_at_s: of live
     pictures, when it was taken on the clock of `time.monotonic`; None for files. source: the
@@ -52,7 +53,10 @@ class Source(abc.ABC):
     sources skip frames. fps: nominal frames per second, None where there is none. skipped: frames
     that were delivered and never taken. total: how many pictures there will be, if that is known.
 
-    on_fresh: called, by whatever thread, when a live source has something new to take.
+    on_fresh: called, by whatever thread, when a live source has something new to take. wanted:
+    asked, by whatever thread, whether the picture of a frame at this time is needed; of others
+    decoding is spared where it can be, and their frames have neither picture nor error. None where
+    all are needed. To be set before the source is opened.
 
     Of live sources alone: connected: whether the camera is there. attempts: how often it was
     opened. hanging: how many reads hang inside a driver, which only a new process can free.
@@ -70,6 +74,7 @@ class Source(abc.ABC):
         self.skipped = 0
         self.ended = False
         self.on_fresh: Callable[[], None] = lambda: None
+        self.wanted: Callable[[float], bool] | None = None
 
     @property
     def live(self) -> bool:
@@ -211,6 +216,13 @@ class VideoSource(Source):
             self.ended = True
             return None
         image, self._waiting = self._waiting, None
+        if image is None and self.wanted is not None:
+            if not film.advance():
+                self._end(film)
+                return None
+            time_s = film.time_s()
+            image = film.picture() if self.wanted(time_s) else None
+            return Frame(image, film.number - 1, time_s, None, self.name)
         if image is None:
             image = film.read()
             if image is None:

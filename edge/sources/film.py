@@ -82,6 +82,21 @@ class Film:
                 return self._shown(image)
         return None
 
+    def advance(self) -> bool:
+        """Pass on to the next frame without making a picture of it; False at the end."""
+        left = (self.total or 0) - self.number - self.unreadable
+        for failed in range(max(MOST_FAILED, left) + 1):
+            if self._capture.grab():
+                self.unreadable += failed
+                self.number += 1
+                return True
+        return False
+
+    def picture(self) -> np.ndarray | None:
+        """Of the frame that `advance` passed on to, as `read` gives it; None if undecodable."""
+        found, image = self._capture.retrieve()
+        return self._shown(image) if found and image is not None else None
+
     def _shown(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
         if abs(self._pixel_ratio - 1) > 0.01:

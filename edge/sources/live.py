@@ -12,7 +12,7 @@ from pathlib import Path
 from edge.console.display_text import without_secrets, without_secrets_of
 from edge.errors import SourceError, UsageError
 from edge.sources.files import Frame, Source, is_url
-from edge.sources.v4l2 import Camera, CameraOptions, RawFrame, V4L2Camera
+from edge.sources.v4l2 import Camera, CameraOptions, RawFrame, Sparing, V4L2Camera
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,9 @@ class CaptureConfig:
     longest_backoff_s: float = 10.0
     wait_for_camera: bool = False
 
+
+_BROKEN_IN_A_ROW = 30
+"""Pictures in a row that may be undecodable before a camera is lost."""
 
 _SLOW_FRAMES = 3.0
 """Frame times without a frame after which a slow camera, below 1 frame a second, has stalled."""
@@ -76,11 +79,17 @@ class _Reader(threading.Thread):
         self.camera.open()
         self.opened = True
         self._owner._opened(self)
+        broken = 0
         while not self.abandoned.is_set():
             shot = self.camera.read()
             if shot is None:
                 return
-            self._owner._got(self, shot)
+            pictured = self._owner._pictured(shot)
+            broken = broken + 1 if pictured is None else 0
+            if broken > _BROKEN_IN_A_ROW:
+                raise SourceError(f"{self.camera.name} sends pictures that cannot be decoded")
+            if pictured is not None:
+                self._owner._got(self, pictured)
 
 
 class LiveSource(Source):
@@ -202,6 +211,8 @@ class LiveSource(Source):
     def _start(self, pause_s: float) -> None:
         self.attempts += 1
         self._progress_at_s = time.monotonic() + pause_s
+        if self.wanted is not None and isinstance(self._camera, Sparing):
+            self._camera.lazy = True
         self._reader = _Reader(self._camera, self, pause_s)
         self._reader.start()
 
@@ -235,6 +246,18 @@ class LiveSource(Source):
             self.fps = reader.camera.fps
             self._wake()
 
+    def _pictured(self, shot: RawFrame) -> RawFrame | None:
+        """With its picture, or without one where nobody needs it; None where it cannot be decoded.
+        Called by the reader."""
+        if shot.decode is None:
+            return shot
+        at_s, wanted = shot.captured_at_s, self.wanted
+        time_s = max(0.0, at_s - self._started_at_s) if self.captured else 0.0
+        if wanted is not None and not wanted(time_s):
+            return RawFrame(None, at_s)
+        image = shot.decode()
+        return None if image is None else RawFrame(image, at_s)
+
     def _got(self, reader: _Reader, shot: RawFrame) -> None:
         with self._changed:
             if reader is not self._reader:
@@ -250,7 +273,9 @@ class LiveSource(Source):
                 self.skipped += 1
             at_s = shot.captured_at_s
             time_s = max(0.0, at_s - self._started_at_s)
-            self._newest = Frame(shot.image_bgr, self.captured, time_s, at_s, self.name)
+            waiting = self._newest
+            if waiting is None or waiting.image_bgr is None or shot.image_bgr is not None:
+                self._newest = Frame(shot.image_bgr, self.captured, time_s, at_s, self.name)
             self.captured += 1
             self._progress_at_s = time.monotonic()
             self._wake()

@@ -6,9 +6,10 @@ import errno
 import os
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -56,10 +57,21 @@ class CameraOptions:
 
 @dataclass(frozen=True)
 class RawFrame:
-    """image_bgr: uint8[H, W, 3] BGR; captured_at_s: on the clock of `time.monotonic`."""
+    """image_bgr: uint8[H, W, 3] BGR, None where `decode` makes it; captured_at_s: on the clock of
+    `time.monotonic`; decode: makes the picture, None where it cannot be decoded. To be called
+    before the next frame is read.
+    """
 
-    image_bgr: np.ndarray
+    image_bgr: np.ndarray | None
     captured_at_s: float
+    decode: Callable[[], np.ndarray | None] | None = None
+
+
+@runtime_checkable
+class Sparing(Protocol):
+    """A camera that can leave the decoding of a frame to whoever needs it: `lazy` says to."""
+
+    lazy: bool
 
 
 class Camera(Protocol):
@@ -154,6 +166,7 @@ class V4L2Camera:
         self.path = devices / f"video{which}" if which.isdigit() else Path(which)
         self.name = str(self.path)
         self.fps: float | None = self.options.fps
+        self.lazy = False
         self._devices = devices
         self._first_frame_s = first_frame_s
         self._known: Node | None = None
@@ -179,7 +192,7 @@ class V4L2Camera:
         self.fps = fps if 0.1 <= fps <= 1000 else self.options.fps
 
     def read(self) -> RawFrame | None:
-        shot = self._read()
+        shot = self._grabbed() if self.lazy else self._read()
         if shot is None:
             raise SourceError(f"{self.name} gives no more pictures")
         return shot
@@ -285,6 +298,20 @@ class V4L2Camera:
         if not found or image is None:
             return None
         return RawFrame(image, taken_at_s(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000))
+
+    def _grabbed(self) -> RawFrame | None:
+        """The next frame as the driver gave it: MJPG is not decoded yet."""
+        capture = self._capture
+        if capture is None or not capture.grab():
+            return None
+        at_s = taken_at_s(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+        return RawFrame(None, at_s, lambda: retrieved(capture))
+
+
+def retrieved(capture: cv2.VideoCapture) -> np.ndarray | None:
+    """The picture of the frame that was grabbed last, uint8[H, W, 3] BGR."""
+    found, image = capture.retrieve()
+    return image if found else None
 
 
 def taken_at_s(stamp_s: float) -> float:

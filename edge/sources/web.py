@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from http.client import HTTPException, HTTPResponse
 from io import BytesIO
 from typing import Any
@@ -65,6 +66,7 @@ class WebCamera:
         self._last_s: float | None = None
         self._waiting_since_s: float | None = None
         self._said: set[str] = set()
+        self.lazy = False
 
     def open(self) -> None:
         self.close()
@@ -99,6 +101,9 @@ class WebCamera:
             except (OSError, HTTPException, ValueError) as problem:
                 raise SourceError(f"{self.name} gives no more pictures: {problem}") from None
             now_s = time.monotonic()
+            if self.lazy:
+                self._measure(now_s)
+                return RawFrame(None, now_s, partial(self._decoded, data))
             image = self._decoded(data)
             if image is not None:
                 self._measure(now_s)

@@ -196,8 +196,11 @@ class Followed(Protocol):
     @property
     def living(self) -> Collection[int]: ...
 
+    def needs(self, time_s: float) -> bool:
+        """Whether the picture of this time may be searched."""
+
     def follow(
-        self, looker: Observer, image_bgr: np.ndarray, time_s: float
+        self, looker: Observer, image_bgr: np.ndarray | None, time_s: float
     ) -> tuple[tuple[FaceResult, ...], Latency]:
         """The faces of the next picture with their tracks."""
 
@@ -222,8 +225,12 @@ class Challenger:
     def living(self) -> Collection[int]:
         return self._follower.living
 
+    def needs(self, time_s: float) -> bool:
+        """As the follower."""
+        return self._follower.needs(time_s)
+
     def follow(
-        self, looker: Observer, image_bgr: np.ndarray, time_s: float
+        self, looker: Observer, image_bgr: np.ndarray | None, time_s: float
     ) -> tuple[tuple[FaceResult, ...], Latency]:
         """As the follower's, with decisions that wait for the challenge."""
         faces, latency = self._follower.follow(looker, image_bgr, time_s)

@@ -93,6 +93,10 @@ class Direction:
         self._doubtful: Face | None = None
         self._motion = Motion()
 
+    def needs(self, time_s: float) -> bool:
+        """Whether the picture of this time may be searched."""
+        return self.searching and (self._next_s is None or self._is_due or self._has_waited(time_s))
+
     def turned(self, frame: Frame, find: Find) -> Frame:
         """The frame as it is to be judged; `find` searches it where that is due."""
         image = frame.image_bgr

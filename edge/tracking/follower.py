@@ -43,10 +43,15 @@ class Follower:
         """Numbers of the tracks that have not ended."""
         return [track.number for track in self.tracks.living]
 
+    def needs(self, time_s: float) -> bool:
+        """Whether the picture of this time may be searched."""
+        return self.schedule.may_be_due(self.tracks.living, time_s)
+
     def follow(
-        self, looker: Observer, image_bgr: np.ndarray, time_s: float
+        self, looker: Observer, image_bgr: np.ndarray | None, time_s: float
     ) -> tuple[tuple[FaceResult, ...], Latency]:
-        """The faces of the next picture, uint8[H, W, 3] BGR, largest first, and the time they took.
+        """The faces of the next picture, uint8[H, W, 3] BGR, largest first, and the time they took;
+        without a picture those that should be there by now.
 
         time_s: the picture's time in seconds. When another looker comes, tracks go on and their
         votes begin anew.
@@ -58,7 +63,9 @@ class Follower:
         self.tracks.expire(time_s)
         looks: dict[int, Observation] = {}
         detect_s, predicted = 0.0, True
-        if self.schedule.detection_due(self.tracks.living, image_bgr, time_s):
+        if image_bgr is not None and self.schedule.detection_due(
+            self.tracks.living, image_bgr, time_s
+        ):
             with self.schedule.paying():
                 detect_s, looks = self._detect(looker, image_bgr, time_s)
             predicted, self._unsearched = False, 0

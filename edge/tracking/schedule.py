@@ -70,6 +70,12 @@ class Schedule:
         self._motion = Motion()
         self._warned = False
 
+    def may_be_due(self, tracks: Sequence[Track], time_s: float) -> bool:
+        """Whether the picture of this time is needed to say whether the detector has to run."""
+        if self._detected_s is None or time_s < self._detected_s:
+            return True
+        return time_s - self._detected_s + SLACK_S >= self._interval_s(tracks, time_s)
+
     def detection_due(self, tracks: Sequence[Track], image_bgr: np.ndarray, time_s: float) -> bool:
         """Whether the detector has to run on the picture of this time, uint8[H, W, 3] BGR."""
         if self._detected_s is None or time_s < self._detected_s:

@@ -217,8 +217,11 @@ class Script:
         self.faces = faces
         self.living: list[int] = []
 
+    def needs(self, time_s: float) -> bool:
+        return True
+
     def follow(
-        self, looker: Observer, image_bgr: np.ndarray, time_s: float
+        self, looker: Observer, image_bgr: np.ndarray | None, time_s: float
     ) -> tuple[tuple[FaceResult, ...], Latency]:
         face = self.faces.pop(0)
         if face is None:
