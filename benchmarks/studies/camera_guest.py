@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 240.0
+PATIENCE_S = 1200.0
 """Longest wait for anything; an emulated, busy machine is slow."""
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")

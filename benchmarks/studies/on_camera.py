@@ -55,7 +55,7 @@ sync; poweroff -f
 
 @command("on-camera", examples="python -m benchmarks.studies.on_camera")
 @click.option("--kernel", type=PATH, metavar="FILE", help="Debian's linux-image package.")
-@click.option("--limit", "limit_s", type=click.IntRange(60), default=1800, metavar="SECONDS")
+@click.option("--limit", "limit_s", type=click.IntRange(60), default=3600, metavar="SECONDS")
 def main(kernel: Path | None, limit_s: int) -> None:
     """Boot a guest with the kernel's test camera and look through it."""
     missing = sorted({package for name, package in PROGRAMS.items() if shutil.which(name) is None})
