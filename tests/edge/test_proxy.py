@@ -1,4 +1,4 @@
-"""The documented recipe for nginx, before a running server: TLS, tokens, writes, streams, bodies."""
+"""The documented recipe for nginx before a running server: TLS, tokens, writes, streams, bodies."""
 
 from __future__ import annotations
 
