@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from benchmarks.scaling.recorded import RECORDED, draw
 from edge.console.commands import PATH, command, quiet_option
 from edge.errors import InputError, ToolkitError
 from edge.files.atomic import atomic_file
+
+if TYPE_CHECKING:
+    from benchmarks.peers.pictures import PictureSet
 
 NAMES = (OURS, *(kind.name for kind in PEERS))
 TITLES = (EVERY_FRAME, AS_DEVICE, *(kind.title for kind in PEERS))
@@ -56,7 +60,6 @@ def main(
     measured again, the other results of the same base are kept.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from benchmarks.peers.measure import measure_ours, measure_peer
     from benchmarks.peers.pictures import picture_sets
     from benchmarks.shipped_base.hold_out import held_out_people
 
@@ -68,21 +71,14 @@ def main(
     settings = _settings(every)
     kept = _kept(folder / "peers.json", settings)
     for name in wanted or NAMES:
-        click.echo(f"{name} …", err=True)
-        if name == OURS:
-            found = measure_ours(chosen, folder, every, quiet)
-        else:
-            kind = next(one for one in PEERS if one.name == name)
-            try:
-                found = [measure_peer(kind, chosen, shared / "weights", folder, every)]
-            except ToolkitError as problem:
-                found = [PeerResult(kind.title, skipped=problem.message)]
-        for one in found:
-            kept[one.title] = one.beside(kept.get(one.title))
-        with atomic_file(folder / "peers.json") as temporary:
-            measured = [one.to_json() for one in kept.values()]
-            said = {**settings, "results": measured}
-            temporary.write_text(json.dumps(said, indent=1) + "\n", "utf-8")
+        for pictures in chosen:
+            click.echo(f"{name}, {pictures.name} …", err=True)
+            for one in _measured(name, pictures, shared, folder, every, quiet):
+                kept[one.title] = one.beside(kept.get(one.title))
+            with atomic_file(folder / "peers.json") as temporary:
+                measured = [one.to_json() for one in kept.values()]
+                said = {**settings, "results": measured}
+                temporary.write_text(json.dumps(said, indent=1) + "\n", "utf-8")
     results = [kept[title] for title in TITLES if title in kept]
     day = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     made = tables(results, settings["command"], day, settings["base"])
@@ -93,6 +89,20 @@ def main(
     (folder / "peers.md").write_text(text, "utf-8")
     draw(made, folder)
     click.echo(text)
+
+
+def _measured(
+    name: str, pictures: PictureSet, shared: Path, folder: Path, every: int, quiet: bool
+) -> list[PeerResult]:
+    from benchmarks.peers.measure import measure_ours, measure_peer
+
+    if name == OURS:
+        return measure_ours([pictures], folder, every, quiet)
+    kind = next(one for one in PEERS if one.name == name)
+    try:
+        return [measure_peer(kind, [pictures], shared / "weights", folder, every)]
+    except ToolkitError as problem:
+        return [PeerResult(kind.title, skipped=f"{pictures.name}: {problem.message}")]
 
 
 def _kept(path: Path, settings: dict[str, str]) -> dict[str, PeerResult]:

@@ -15,8 +15,8 @@ from benchmarks.scaling.recorded import RecordedTable
 @dataclass(frozen=True)
 class PeerResult:
     """One row. judge_ms, decode_ms: processor time of a frame of the clips. first_s: processor
-    seconds from the start of the process to the decision on the first frame. skipped: why there is
-    nothing else.
+    seconds from the start of the process to the decision on the first frame. skipped: the set that
+    could not be measured, and why.
     """
 
     title: str
@@ -33,8 +33,10 @@ class PeerResult:
     def beside(self, earlier: PeerResult | None) -> PeerResult:
         """With the sets of an earlier result that were not measured again, and with what clips
         alone tell where these were not."""
-        if earlier is None or self.skipped:
+        if earlier is None:
             return self
+        if self.skipped:
+            return replace(earlier, skipped=self.skipped)
         again = {one.set_name for one in self.sets}
         sets = (*(one for one in earlier.sets if one.set_name not in again), *self.sets)
         clips = {
@@ -85,7 +87,7 @@ def set_rows(results: list[PeerResult]) -> list[tuple[str, ...]]:
 
 def cost_rows(results: list[PeerResult]) -> list[tuple[str, ...]]:
     """What each costs."""
-    return [_cost_row(one) for one in results if not one.skipped]
+    return [_cost_row(one) for one in results if one.sets or not one.skipped]
 
 
 def skipped(results: list[PeerResult]) -> tuple[str, ...]:

@@ -107,6 +107,8 @@ def test_a_set_that_is_measured_again_replaces_its_row() -> None:
     assert both.judge_ms == 2.5
     (only,) = again.beside(earlier).sets
     assert only.tar == 0.5
+    failed = PeerResult("x", skipped="room: no such model").beside(earlier)
+    assert (failed.sets, failed.skipped) == (earlier.sets, "room: no such model")
 
 
 RUNNER = """
