@@ -121,10 +121,11 @@ def plot(results: list[PeerResult]) -> Plot:
     for title, judge_ms, sets_of in shown:
         kept = [sets_of[name] for name in sorted(common)]
         tar, far = 100 * fmean(f.tar for f in kept), 100 * fmean(f.far for f in kept)
-        name = f"{title}\n({tar:.0f} % of own accepted)"
+        name = title.replace(", ", ",\n") + f"\n({tar:.0f} % of own accepted)"
         series.append(Series(name, ((round(judge_ms, 1), round(far, 2)),)))
+    of = next(iter(common)) if len(common) == 1 else f"mean of {len(common)} sets"
     return Plot(
-        f"Each at its default threshold, mean of {len(common)} sets",
+        f"Each at its default threshold, {of}",
         "processor milliseconds a frame of 640x480, without decoding",
         "strangers' pictures accepted (%)",
         tuple(series),

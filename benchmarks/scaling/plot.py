@@ -67,10 +67,6 @@ class Plot:
             if one.bars:
                 low, high = ([bar[k] for bar in one.bars] for k in (0, 1))
                 axis.vlines(x, low, high, color=drawn.get_color(), lw=1.2, alpha=0.5)
-            if single:
-                axis.annotate(
-                    one.name, (x[0], y[0]), (7, 5), textcoords="offset points", fontsize=8
-                )
         if self.log_x:
             axis.set_xscale("log")
         axis.set(xlabel=self.x, ylabel=self.y, title=self.title)
@@ -81,6 +77,33 @@ class Plot:
             axis.spines[side].set_visible(False)
         if named:
             axis.legend(frameon=False, fontsize=8)
+        figure.canvas.draw()  # lays it out, so that labels know what they would cover
+        taken: list[Any] = []
+        for one in self.series:
+            if len(one.points) == 1:
+                _label(axis, one, taken)
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(target) as temporary:
             figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
+
+
+_PLACES = (
+    ((0, 8), "center", "bottom"),
+    ((0, -8), "center", "top"),
+    ((8, 0), "left", "center"),
+    ((-8, 0), "right", "center"),
+)
+"""Of a label beside its point: offset in points, and which side of the text lies there."""
+
+
+def _label(axis: Any, one: Series, taken: list[Any]) -> None:
+    """Name a point, at the first place that covers no other label."""
+    for offset, across, along in _PLACES:
+        text = axis.annotate(one.name, one.points[0], offset, textcoords="offset points",
+                             ha=across, va=along, fontsize=8)  # fmt: skip
+        box = text.get_window_extent()
+        if not any(box.overlaps(other) for other in taken):
+            break
+        if (offset, across, along) != _PLACES[-1]:
+            text.remove()
+    taken.append(box)

@@ -70,7 +70,9 @@ class Rate:
         return upper_bound(self.events, self.trials)
 
     def __str__(self) -> str:
-        return f"{self.events} of {self.trials} (95 % bound {100 * self.upper:.2g} %)"
+        percent = 100 * self.upper
+        bound = "100" if percent >= 99.5 else f"{percent:.2g}"
+        return f"{self.events} of {self.trials} (95 % bound {bound} %)"
 
     def to_json(self) -> dict[str, Any]:
         value = None if not self.trials else self.value

@@ -65,6 +65,7 @@ def test_groups_are_called_equal_only_where_numbers_carry_it() -> None:
     assert equality(Rate(0, 200), Rate(0, 300)) == "equal within 5 points"
     assert equality(Rate(0, 200), Rate(40, 200)) == "different"
     assert "nobody" in equality(Rate(0, 0), Rate(1, 2))
+    assert str(Rate(4, 4)) == "4 of 4 (95 % bound 100 %)"
     rows, said = group_rows(judging(), {"Male": {"a": True, "b": False, "c": False}})
     assert [row[0] for row in rows] == ["Male", "not Male"]
     assert rows[1][1].startswith("1 of 1")
