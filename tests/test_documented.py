@@ -123,11 +123,12 @@ def test_the_api_page_has_every_public_name() -> None:
     )
 
 
-def test_the_readme_is_short_and_shows_a_picture() -> None:
+def test_the_readme_is_short_and_shows_pictures() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     assert len(text.splitlines()) <= 150
-    (picture,) = re.findall(r"^!\[[^]]{10,}\]\((\S+)\)$", text, re.M)
-    assert (ROOT / picture).stat().st_size < 200_000
+    pictures = re.findall(r"^!\[[^]]{10,}\]\((\S+)\)$", text, re.M)
+    assert pictures == ["docs/images/demo.jpg", "docs/images/peers.png"]
+    assert sum((ROOT / picture).stat().st_size for picture in pictures) < 250_000
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:
