@@ -32,16 +32,20 @@ TITLES = (EVERY_FRAME, AS_DEVICE, *(kind.title for kind in PEERS))
     """,
 )
 @click.argument("shared", type=PATH, envvar="EDGE_SHARED")
-@click.option("--peer", "wanted", type=click.Choice(NAMES), multiple=True, help="Some of them.")
-@click.option("--set", "sets", multiple=True, metavar="NAME", help="Some sets of pictures.")
+@click.option(
+    "--peer", "wanted", type=click.Choice(NAMES), multiple=True, help="Measure only these peers."
+)
+@click.option("--set", "sets", multiple=True, metavar="NAME", help="Use only these sets.")
 @click.option(
     "--every",
     type=click.IntRange(1),
     default=1,
     metavar="N",
-    help="Judge one frame in N of each clip, to be done sooner.",
+    help="Use one frame in N of each clip, to finish sooner.",
 )
-@click.option("--folder", type=PATH, default=Path("peers"), help="Environments and results.")
+@click.option(
+    "--folder", type=PATH, default=Path("peers"), help="Folder of environments and results."
+)
 @click.option("--record", is_flag=True, help="Keep the tables for RESULTS.md, see `make bench`.")
 @quiet_option()
 def main(

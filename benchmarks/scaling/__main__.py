@@ -42,8 +42,13 @@ COLUMNS = ("enrolments", "own rejected", "strangers' pictures accepted", "pairs 
     """,
 )
 @click.argument("studies", type=click.Choice([*OFFLINE, *ON_PEOPLE]), nargs=-1)
-@click.option("--shared", type=PATH, envvar="EDGE_SHARED", help="Real people, for the last four.")
-@click.option("--folder", type=PATH, default=RECORDED, help="Where tables are kept.")
+@click.option(
+    "--shared",
+    type=PATH,
+    envvar="EDGE_SHARED",
+    help="Folder of real people, for the last four studies.",
+)
+@click.option("--folder", type=PATH, default=RECORDED, help="Folder of the kept tables.")
 @click.option("--write", is_flag=True, help="Put all kept tables into RESULTS.md, and draw them.")
 @quiet_option()
 def main(

@@ -35,13 +35,27 @@ SEEDS: dict[int, tuple[str, Play]] = {
     """,
 )
 @click.argument("numbers", type=click.IntRange(1, 5), nargs=-1, metavar="[1-5]...")
-@click.option("--data", type=PATH, metavar="CELEBA_DIR", help="Real faces; drawn ones by default.")
-@click.option("--cmu", type=PATH, metavar="DIR", help="CMU Face Images, for seed 5.")
-@click.option("--weights", type=PATH, metavar="FILE", help="MobileNetV2 from ImageNet, for seed 5.")
-@click.option("--copies", type=click.IntRange(2), default=8, help="Of each photo; theirs was 316.")
-@click.option("--epochs", type=click.IntRange(1), default=4, help="Of each training.")
-@click.option("--people", type=click.IntRange(48), default=120, help="Drawn ones, 4 pictures each.")
-@click.option("--folder", type=PATH, default=Path("seeds"), help="Where all files go.")
+@click.option(
+    "--data", type=PATH, metavar="CELEBA_DIR", help="Use these real faces; by default drawn ones."
+)
+@click.option("--cmu", type=PATH, metavar="DIR", help="Folder of CMU Face Images, for seed 5.")
+@click.option(
+    "--weights", type=PATH, metavar="FILE", help="Weights of MobileNetV2 from ImageNet, for seed 5."
+)
+@click.option(
+    "--copies",
+    type=click.IntRange(2),
+    default=8,
+    help="Copies of each photo; the original had 316.",
+)
+@click.option("--epochs", type=click.IntRange(1), default=4, help="Epochs of each training.")
+@click.option(
+    "--people",
+    type=click.IntRange(48),
+    default=120,
+    help="Number of drawn people, with 4 images each.",
+)
+@click.option("--folder", type=PATH, default=Path("seeds"), help="Folder of all files.")
 @out_option(help="Save the tables as JSON.")
 @seed_option()
 @quiet_option()

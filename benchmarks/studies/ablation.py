@@ -164,13 +164,20 @@ def row(recipe: Recipe, figures: dict[str, Any]) -> str:
 )
 @click.argument("shared", type=PATH)
 @click.option(
-    "--hold-out", type=click.Path(path_type=Path), required=True, help="Never trained on."
+    "--hold-out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="List of people who are never trained on.",
 )
-@click.option("--held-out", type=click.Path(path_type=Path), required=True, help="Their data.")
+@click.option(
+    "--held-out", type=click.Path(path_type=Path), required=True, help="Data of these people."
+)
 @out_option(required=True)
-@click.option("--epochs", type=click.IntRange(1), default=2, help="Over all the data.")
-@click.option("--input-size", type=click.IntRange(32), default=64, metavar="PX", help="Its side.")
-@click.option("--only", type=int, multiple=True, metavar="N", help="These rows, from 0.")
+@click.option("--epochs", type=click.IntRange(1), default=2, help="Epochs of each training.")
+@click.option(
+    "--input-size", type=click.IntRange(32), default=64, metavar="PX", help="Side of the input."
+)
+@click.option("--only", type=int, multiple=True, metavar="N", help="Train only these rows, from 0.")
 @json_option()
 def main(
     shared: Path,

@@ -203,7 +203,7 @@ def added_sitting(trials: Sequence[Trial], bench: Bench, cohort: Cohort) -> list
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("shared", type=click.Path(path_type=Path))
 @click.option("--embedding", type=click.Choice(["mobilefacenet", "shipped"]), default="shipped")
-@click.option("--cohort", type=click.Path(path_type=Path), help="Of the embedding.")
+@click.option("--cohort", type=click.Path(path_type=Path), help="Cohort of the embedding.")
 def main(shared: Path, embedding: str, cohort: Path | None) -> None:
     """Estimate the camera's part, leaving out one camera at a time, and judge thresholds."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

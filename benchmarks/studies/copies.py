@@ -226,8 +226,8 @@ def albums(shared: Path, people: int, drawn: Path) -> Iterator[tuple[str, list[P
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("shared", type=click.Path(path_type=Path))
-@click.option("--people", type=click.IntRange(1), default=40, help="Of the folder people.")
-@click.option("--copied", type=click.IntRange(0), default=4, help="Photos of each with copies.")
+@click.option("--people", type=click.IntRange(1), default=40, help="Number of people.")
+@click.option("--copied", type=click.IntRange(0), default=4, help="Photos of each that get copies.")
 def main(shared: Path, people: int, copied: int) -> None:
     """Count copies and other photos that share a group, on the data in SHARED."""
     import tempfile

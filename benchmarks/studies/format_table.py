@@ -31,14 +31,18 @@ REPRESENTATIVE_EVERY = 5
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("base", default="shipped", metavar="[shipped|RUN]")
-@click.option("--celeba", required=True, type=click.Path(path_type=Path), help="With attributes.")
-@click.option("--people", required=True, type=click.Path(path_type=Path), help="A folder each.")
-@click.option("--heads", type=click.IntRange(1), default=6, help="How many people are enrolled.")
-@click.option("--pictures", type=click.IntRange(20), help="At most so many with attributes.")
-@click.option("--crowd", type=click.IntRange(2), help="At most so many of --people.")
-@click.option("--rounds", type=click.IntRange(1), default=300, help="Calls of each that are timed.")
+@click.option(
+    "--celeba", required=True, type=click.Path(path_type=Path), help="Faces with attributes."
+)
+@click.option(
+    "--people", required=True, type=click.Path(path_type=Path), help="One folder per person."
+)
+@click.option("--heads", type=click.IntRange(1), default=6, help="Number of people to enroll.")
+@click.option("--pictures", type=click.IntRange(20), help="Use at most N images of CelebA.")
+@click.option("--crowd", type=click.IntRange(2), help="Use at most N of --people.")
+@click.option("--rounds", type=click.IntRange(1), default=300, help="Timed calls of each file.")
 @click.option("--old-python", type=click.Path(path_type=Path), help="Python with tflite-runtime.")
-@click.option("--cache-dir", type=click.Path(path_type=Path), help="For landmarks and crops.")
+@click.option("--cache-dir", type=click.Path(path_type=Path), help="Folder of landmarks and crops.")
 def main(
     base: str, celeba: Path, people: Path, heads: int, pictures: int | None, crowd: int | None,
     rounds: int, old_python: Path | None, cache_dir: Path | None,

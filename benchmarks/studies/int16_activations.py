@@ -27,8 +27,8 @@ from edge.console.commands import PATH, command
 )
 @click.argument("base", default="shipped", metavar="[shipped|RUN]")
 @click.option("--celeba", required=True, type=PATH, help="Faces with attributes.")
-@click.option("--pictures", type=click.IntRange(20), help="At most so many.")
-@click.option("--rounds", type=click.IntRange(1), default=100, help="Calls of each that are timed.")
+@click.option("--pictures", type=click.IntRange(20), help="Use at most N images.")
+@click.option("--rounds", type=click.IntRange(1), default=100, help="Timed calls of each file.")
 def main(base: str, celeba: Path, pictures: int | None, rounds: int) -> None:
     """Convert BASE with int8 weights and int16 activations and compare."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -22,7 +22,9 @@ from export.gate.timing import times_in_turns
     examples="python -m benchmarks.studies.latency_ratio ../shared/weights/MobileFaceNet.tflite",
 )
 @click.argument("reference", type=PATH)
-@click.option("--rounds", type=click.IntRange(1), default=300, help="Calls of each, in turns.")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=300, help="Timed calls of each file, in turn."
+)
 @json_option()
 def main(reference: Path, rounds: int, as_json: bool) -> None:
     """Time both embedders on the same noise."""

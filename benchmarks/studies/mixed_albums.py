@@ -70,8 +70,12 @@ Albums = Mapping[str, tuple[np.ndarray, "FaceSamples"]]
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("shared", type=click.Path(path_type=Path))
-@click.option("--rounds", type=click.IntRange(1), default=3, help="Albums of each person.")
-@click.option("--base", default="shipped", metavar="shipped|RUN", help="What sees the faces.")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=3, help="Number of albums of each person."
+)
+@click.option(
+    "--base", default="shipped", metavar="shipped|RUN", help="Base that computes the embeddings."
+)
 def main(shared: Path, rounds: int, base: str) -> None:
     """Measure enrolment's search for strangers on the people in SHARED."""
     from benchmarks.shipped_base.hold_out import held_out_people

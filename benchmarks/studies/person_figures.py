@@ -28,10 +28,12 @@ TABLES = ("webcam", "head-pose", CMU)
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("shared", type=click.Path(path_type=Path))
 @click.option("--embedding", type=click.Choice(["mobilefacenet", "shipped"]), default="shipped")
-@click.option("--cohort", type=click.Path(path_type=Path), help="By default made from LFW.")
+@click.option(
+    "--cohort", type=click.Path(path_type=Path), help="Cohort; by default one made from LFW."
+)
 @click.option("--task", type=click.Choice(["webcam", "head-pose", "people", CMU]), multiple=True)
 @click.option("--strategies", is_flag=True, help="Compare ways to set the threshold.")
-@click.option("--verbose", is_flag=True, help="A line for every enrolment.")
+@click.option("--verbose", is_flag=True, help="Print a line for every enrolment.")
 def main(
     shared: Path,
     embedding: str,

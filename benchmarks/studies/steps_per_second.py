@@ -148,7 +148,7 @@ def some_faces(count: int, size_px: int, margin: float) -> FaceArrays:
 )
 @click.option("--batch-size", default=32, help="Images per step.")
 @click.option("--steps", default=20, help="Steps in a round.")
-@click.option("--rounds", default=5, help="Rounds of each.")
+@click.option("--rounds", default=5, help="Number of rounds of each.")
 @click.option("--gate", type=float, metavar="RATIO", help="Fail below this ratio.")
 @threads_option()
 @json_option()

@@ -17,7 +17,7 @@ from edge.errors import UsageError
     edge-recognize device-id --set door
     """,
 )
-@click.option("--set", "name", metavar="ID", help="Call this device so from now on.")
+@click.option("--set", "name", metavar="ID", help="Set this id for the device.")
 @json_option()
 def device_id_command(name: str | None, as_json: bool) -> None:
     """Show or set the id that tells this device from others.
@@ -29,7 +29,7 @@ def device_id_command(name: str | None, as_json: bool) -> None:
 
     if name is not None:
         if os.environ.get(DEVICE_ID_VARIABLE):
-            raise UsageError(f"{DEVICE_ID_VARIABLE} is set and goes before", hint="unset it")
+            raise UsageError(f"{DEVICE_ID_VARIABLE} is set and takes precedence", hint="unset it")
         store_id(name)
     if as_json:
         emit_json({"schema": 1, "device_id": device_id()})

@@ -135,7 +135,7 @@ def _check(options: EnrolOptions) -> None:
     given = [bool(options.camera), bool(options.photos), bool(options.video)]
     if sum(given) != 1:
         raise UsageError(
-            "one of --camera, --photos and --video says where the pictures come from",
+            "give exactly one of --camera, --photos and --video",
             hint="give --camera 0, or --photos with a folder",
         )
 

@@ -41,7 +41,7 @@ def run_forget(
     """Raises `InputError` where nothing of them is there, `RefusedError` where they stay in a
     signed bundle; what could be removed is removed then."""
     if not name:
-        raise UsageError("nobody is named", hint="give a NAME, or --all")
+        raise UsageError("no person is named", hint="give a NAME, or --all")
     vault = Encryption.open(key_file)
     used = _used(bundle)
     with only_writer(people_folder()):

@@ -207,16 +207,14 @@ def not_me(
 
     if undo:
         if options["name"] or options["photos"] or options["events_folder"] or visits:
-            raise UsageError(
-                "--undo takes the last not-me back and nothing else", hint="give it alone"
-            )
+            raise UsageError("--undo only undoes the last not-me or name", hint="give it alone")
         from edge.visits.rulings import take_back_last
 
         names = take_back_last(options["key_file"], options["bundle"])
         if as_json:
             emit_json({"schema": 1, "undone": True, "people": list(names)})
         else:
-            say("the last not-me is taken back")
+            say("the last not-me is undone")
         return
     if visits:
         from edge.cli.ruling import rule

@@ -57,5 +57,5 @@ def rule(
 def agrees() -> bool:
     """Whether whoever sits before the terminal says yes. Raises `UsageError` without one."""
     if not sys.stdin.isatty():
-        raise UsageError("nobody can be asked here", hint="add --yes, or --preview")
+        raise UsageError("there is no terminal to ask at", hint="add --yes, or --preview")
     return click.confirm("do it?")

@@ -30,9 +30,9 @@ from edge.console.commands import PATH, command, emit_json, json_option, say
     is_flag=True,
     help="Map people without pictures to its base even if they are recognized less well then.",
 )
-@click.option("--drop-people", is_flag=True, help="Let go of whom it cannot know.")
+@click.option("--drop-people", is_flag=True, help="Forget people whom the bundle cannot know.")
 @click.option(
-    "--allow-older", is_flag=True, help="Take a signed bundle with a smaller serial number, too."
+    "--allow-older", is_flag=True, help="Also take a signed bundle with a smaller serial number."
 )
 @key_file_option
 @json_option()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     help="Show the last N of the kept visits.",
 )
 @click.option("--unknown", is_flag=True, help="Show only the visits of unknown people.")
-@click.option("--groups", is_flag=True, help="Unknown visitors who look the same, together.")
+@click.option("--groups", is_flag=True, help="Group unknown visitors who look the same.")
 @key_file_option
 @json_option()
 def visits(last: int, unknown: bool, groups: bool, key_file: Path | None, as_json: bool) -> None:

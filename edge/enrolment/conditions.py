@@ -115,7 +115,7 @@ def measure_scene(image_bgr: np.ndarray, face: Face, quality: Quality) -> Scene 
 def origin_of(scenes: Sequence[Scene]) -> Origin:
     """What pictures have in common. Raises `InputError` without any."""
     if not scenes:
-        raise InputError("there is no usable picture")
+        raise InputError("there is no usable image")
     numbers = np.array([scene.numbers() for scene in scenes])
     median = np.median(numbers, axis=0)
     spread = np.median(np.abs(numbers - median), axis=0)

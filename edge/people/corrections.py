@@ -67,7 +67,7 @@ def _only_one(register: Registry) -> str:
     if len(names) == 1:
         return names[0]
     raise UsageError(
-        "for which person was somebody else taken?",
+        f"{len(names)} people are known, and none is named",
         hint=f"give --name, known: {', '.join(names) or 'nobody'}",
     )
 

@@ -134,7 +134,8 @@ def _key_of(data: bytes, path: Path) -> bytes:
     if len(data) == KEY_BYTES:
         return data
     raise EncryptionError(
-        f"{path} holds no key of {KEY_BYTES} bytes", hint="make one: edge-recognize keygen -o FILE"
+        f"{path} holds no key of {KEY_BYTES} bytes",
+        hint="make one: edge-recognize keygen -o FILE",
     )
 
 

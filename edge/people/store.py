@@ -239,7 +239,7 @@ def undo_people(folder: Path, vault: Encryption) -> People:
     state = _read_state(folder)
     if state is None or BEFORE not in state:
         raise PeopleError(
-            "there is nothing to take back: only the last not-me can be, until the next change"
+            "there is nothing to undo: only the last not-me can be undone, until the next change"
         )
     _check_key(state, vault)
     before = state[BEFORE]

@@ -74,7 +74,7 @@ def take_back_rename(register: Registry, store: VisitStore) -> Renamed | None:
     if word is None or WORD not in word:
         return None
     if word["state"] != state_sha256(register.folder):
-        raise PeopleError("who is known has changed since, so that it cannot be taken back")
+        raise PeopleError("the people known here have changed since, so it cannot be undone")
     old, new = word[WORD]
     done = _renamed(register, store, new, old, Path(word["events"]))
     store.forget_word()

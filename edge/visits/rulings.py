@@ -124,7 +124,8 @@ def apply(register: Registry, store: VisitStore, proposal: Proposal) -> None:
     """
     if state_sha256(register.folder) != proposal.state_sha256:
         raise RefusedError(
-            "who is known has changed since this was proposed", hint="look again what it changes"
+            "the people known here have changed since this was proposed",
+            hint="look again what it changes",
         )
     before = [store.find(visit.number) for visit in proposal.visits]
     _recount(register.heads, before, proposal.visits)
@@ -156,10 +157,10 @@ def take_back(
     folder = folder or people_folder()
     word = store.last_word()
     if word is None or WORD in word:
-        raise PeopleError("there is nothing to take back: only the last word can be, once")
+        raise PeopleError("there is nothing to undo: only the last ruling can be undone, once")
     if word["people"]:
         if word["state"] != state_sha256(folder):
-            raise PeopleError("who is known has changed since, so that it cannot be taken back")
+            raise PeopleError("the people known here have changed since, so it cannot be undone")
         undo_people(folder, vault)
     kept = {visit.number: visit for visit in store.visits()}
     words = [word for word in word["visits"] if word[0] in kept]

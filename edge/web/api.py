@@ -67,13 +67,13 @@ def respond(routes: tuple[Route, ...], desk: Desk, request: Request) -> Answer |
 def fields_of(request: Request) -> dict[str, Any]:
     """The JSON object of a body. Raises `InputError`."""
     if not request.kind.startswith("application/json"):
-        raise InputError("the body is no application/json")
+        raise InputError("the body must be application/json")
     try:
         found = json.loads(request.body)
     except (ValueError, RecursionError):
         raise InputError("the body is no JSON") from None
     if not isinstance(found, dict):
-        raise InputError("the body is no JSON object")
+        raise InputError("the body must be a JSON object")
     return found
 
 
@@ -109,9 +109,9 @@ def _propose(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
     fields = fields_of(request)
     visits, says, name = fields.get("visits"), fields.get("says"), fields.get("name")
     if not isinstance(visits, list) or not all(type(v) is int for v in visits) or len(visits) > 50:
-        raise InputError("visits is no list of at most 50 numbers")
+        raise InputError("visits must be a list of at most 50 numbers")
     if says not in (IS, IS_NOT, NEW) or not isinstance(name, str):
-        raise InputError("says is one of is, is-not, new, and name a text")
+        raise InputError("says must be is, is-not or new, and name a text")
     return Answer.json(desk.propose(Ruling(tuple(visits), says, name)))
 
 
@@ -138,9 +138,9 @@ def _start(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
     fields = fields_of(request)
     name, by = fields.get("name"), fields.get("by")
     if not isinstance(name, str) or by not in ("photos", "camera"):
-        raise InputError("name is a text, and by one of photos, camera")
+        raise InputError("name must be a text, and by photos or camera")
     if fields.get("consent") is not True:
-        raise RefusedError("nobody is enrolled who has not agreed", hint="send consent: true")
+        raise RefusedError("nobody is enrolled without consent", hint="send consent: true")
     return Answer.json(desk.enrolments.start(name, add=fields.get("add") is True, by=by))
 
 
@@ -163,7 +163,7 @@ def _consent(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
 def _keep_consent(desk: Desk, request: Request, values: Mapping[str, str]) -> Answer:
     text = fields_of(request).get("text")
     if not isinstance(text, str):
-        raise InputError("text is a text")
+        raise InputError("text must be a text")
     keep_consent_text(text)
     return Answer.json({"text": text})
 

@@ -232,7 +232,7 @@ class Desk(Sink):
         with self._news:
             held = self._proposals.pop(key, None)
         if held is None or time.monotonic() - held.at_s > PROPOSAL_S:
-            raise InputError("this was proposed too long ago", hint="look again what it changes")
+            raise InputError("this proposal is too old", hint="look again what it changes")
         options = self.options
         with (
             only_writer(people_folder()),

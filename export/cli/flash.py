@@ -75,11 +75,11 @@ for _command in COMMANDS:
 )  # fmt: skip
 @click.option(
     "--drop-people", is_flag=True,
-    help="Let go of people enrolled there on another base whose pictures were not kept.",
+    help="Forget people enrolled there on another base whose pictures were not kept.",
 )  # fmt: skip
 @click.option(
     "--allow-older", is_flag=True,
-    help="Take a signed bundle with a smaller serial number than the current one's.",
+    help="Also take a signed bundle with a smaller serial number than the current one's.",
 )  # fmt: skip
 @jobs_option
 @canary_option

@@ -22,20 +22,29 @@ from export.cli.flash_common import WORDS, WithWords
 )
 @click.argument("boot", type=PATH, metavar="DIR")
 @click.option(
-    "--wheelhouse", type=PATH, required=True, metavar="DIR", help="See 'edge-flash wheelhouse'."
+    "--wheelhouse",
+    type=PATH,
+    required=True,
+    metavar="DIR",
+    help="Folder of wheels, from 'edge-flash wheelhouse'.",
 )
 @click.option("--bundle", type=PATH, metavar="NAME.edge", help="Bundle to put onto the card.")
-@click.option("--hostname", default="raspberrypi", help="Name in the network.")
+@click.option("--hostname", default="raspberrypi", help="Name of the Pi in the network.")
 @click.option("--user", default="pi", help="User who logs in (by key alone) and runs the service.")
 @click.option(
     "--ssh-key", type=PATH, default=Path("~/.ssh/id_ed25519.pub"), metavar="FILE",
     help="Your SSH public key.",
 )  # fmt: skip
-@click.option("--wifi", metavar="NAME", help="A Wi-Fi network; its password is asked for.")
 @click.option(
-    "--wifi-password-file", type=PATH, metavar="FILE", help="Read the password there instead."
+    "--wifi", metavar="NAME", help="Connect to this Wi-Fi; the command asks for its password."
 )
-@click.option("--country", metavar="XX", help="Country of the Wi-Fi, two letters.")
+@click.option(
+    "--wifi-password-file",
+    type=PATH,
+    metavar="FILE",
+    help="Read the Wi-Fi's password from this file.",
+)
+@click.option("--country", metavar="XX", help="Country of the Wi-Fi, in two letters.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing.")
 @click.pass_context
 def card_command(

@@ -18,13 +18,17 @@ from edge.console.commands import PATH, command, emit_json, json_option, quiet_o
     """,
 )
 @click.argument("bundle", type=PATH, metavar="NAME.edge")
-@click.option("--model", type=click.Choice(("pi4", "pi5")), default="pi5", help="Which processor.")
+@click.option(
+    "--model", type=click.Choice(("pi4", "pi5")), default="pi5", help="Raspberry Pi to emulate."
+)
 @click.option(
     "--os", "release", type=click.Choice(("bookworm", "trixie")), default="trixie",
-    help="Release to rehearse: it decides on Python 3.11 or 3.13.",
+    help="Release of its system: bookworm has Python 3.11, trixie 3.13.",
 )  # fmt: skip
-@click.option("--source", type=PATH, metavar="CLIP", help="A video to recognize, 8 frames of it.")
-@click.option("--mirror", metavar="URL", help="A Debian mirror; by default that of this machine.")
+@click.option("--source", type=PATH, metavar="CLIP", help="Also recognize 8 frames of this video.")
+@click.option(
+    "--mirror", metavar="URL", help="Use this Debian mirror; by default that of this machine."
+)
 @json_option()
 @quiet_option()
 def rehearse_command(

@@ -147,7 +147,7 @@ def test_one_picture_over_and_over_is_one_look(photos: Path, tmp_path: Path) -> 
         (["enrol", "--name", "a", "--photos", "nowhere"], 1, "no file or folder"),
         (["not-me"], 2, "give --name"),
         (["not-me", "--name", "Eva"], 1, "nobody called Eva"),
-        (["forget"], 2, "nobody is named"),
+        (["forget"], 2, "no person is named"),
         (["forget", "Eva"], 1, "there is nothing of Eva"),
         (["forget", "--all"], 1, "nobody is enrolled"),
         (["people", "--key-file", "nowhere"], 1, "cannot read the key file"),

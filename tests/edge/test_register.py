@@ -254,11 +254,11 @@ def test_one_correction_can_be_taken_back(bundle: Path, folder: Path, name: str)
     again = register(bundle, folder)
     assert {known.head.name: known.head.to_bytes() for known in again.known()} == before
     assert EVAS[0].tobytes() not in bytes_below(folder), "nothing of it stays"
-    with pytest.raises(PeopleError, match="nothing to take back"):
+    with pytest.raises(PeopleError, match="nothing to undo"):
         undo_people(folder, Encryption())
     again.correct(name, EVAS[:3], np.arange(3))
     again.enrol("Eva", album_of(EVAS), **LIVE)
-    with pytest.raises(PeopleError, match="nothing to take back"):
+    with pytest.raises(PeopleError, match="nothing to undo"):
         undo_people(folder, Encryption())
 
 

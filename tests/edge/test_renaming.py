@@ -72,7 +72,7 @@ def test_the_new_name_is_everywhere_and_the_old_one_comes_back(bundle: Path) -> 
     assert VisitStore().visits()[0].person == OLD
     assert len(kept_faces(events_folder(), OLD)) == 1
     again = call("rename", "--undo", "--bundle", bundle)
-    assert (again.exit_code, "no renaming to take back" in again.stderr) == (1, True)
+    assert (again.exit_code, "no renaming to undo" in again.stderr) == (1, True)
 
 
 def test_not_me_undo_takes_a_renaming_back_too_unless_somebody_else_has_changed(

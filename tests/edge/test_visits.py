@@ -188,7 +188,7 @@ def test_not_ana_is_shown_first_then_done_then_taken_back(
     assert take_back(store, Encryption(), register.folder) == (wrong.number,)
     assert {head.name: head.to_bytes() for head in again(register).heads} == before
     assert store.find(wrong.number).denied == ()
-    with pytest.raises(PeopleError, match="nothing to take back"):
+    with pytest.raises(PeopleError, match="nothing to undo"):
         take_back(store, Encryption(), register.folder)
 
 
@@ -234,7 +234,7 @@ def test_rulings_that_cannot_be(register: Registry, store: VisitStore) -> None:
     stale = propose(register, store, Ruling((eva.number,), "is", "Ben"))
     assert stale.notes == ("Ben was not enrolled on this device, so no looks are added",)
     register.enrol("Eva", album_of(WORLD.pictures(EVA, 16)), **LIVE)
-    with pytest.raises(RefusedError, match="has changed since this was proposed"):
+    with pytest.raises(RefusedError, match="have changed since this was proposed"):
         apply(register, store, stale)
 
 

@@ -88,7 +88,7 @@ def test_words_that_cannot_be(device: Path, clip: Path) -> None:
     for words, said in (
         (["not-me", "--name", "ana", "--visit", 1, "--yes"], "no faces were kept of visit 1"),
         (["not-me", "--name", "ana", "--visit", 9, "--yes"], "there is no visit 9"),
-        (["name", "ana", "--visit", 1], "nobody can be asked here"),
+        (["name", "ana", "--visit", 1], "there is no terminal to ask at"),
         (["not-me", "--visit", 1], "--visit needs --name"),
         (["not-me", "--name", "ana", "--yes"], "for visits"),
         (["name", "ana", "--visit", 1, "--json"], "--json cannot ask"),

@@ -240,7 +240,7 @@ def test_stopped_after_some_epochs(celeba: Path, cache: Path, tmp_path: Path) ->
         (["--hold-out", "nowhere.txt"], "cannot read the hold-out file"),
         (["--embedding-size", "0", "--margin", "arcface"], "there is none"),
         (["--teacher", "nowhere.tflite"], "cannot read the model file"),
-        (["--blends", "10"], "nobody but a teacher can say what a blend of two faces is"),
+        (["--blends", "10"], "blends of two faces need a teacher to learn from"),
         (["--attributes", "Male,Clever"], "has no attribute 'Clever'"),
     ],
 )

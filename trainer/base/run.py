@@ -184,8 +184,8 @@ def _check(settings: BaseSettings) -> None:
         )
     if settings.blends and settings.teacher is None:
         raise UsageError(
-            "nobody but a teacher can say what a blend of two faces is",
-            hint="give a --teacher, or leave --blends away",
+            "blends of two faces need a teacher to learn from",
+            hint="give a --teacher, or leave out --blends",
         )
     if settings.start_from is not None and (
         settings.start_from_teacher or settings.weights != "none"

@@ -146,7 +146,7 @@ class BaseSettings:
             if _comparable(old) != _comparable(new):
                 raise UsageError(
                     f"--{name.replace('_', '-')} is {new} now and was {old} when the run began",
-                    hint="leave it away to resume, or start a new run with another --out",
+                    hint="leave it out to resume, or start a new run with another --out",
                 )
         changed = {name: getattr(self, name) for name in free | {"out", "resume", "overwrite"}}
         return replace(before, **changed)

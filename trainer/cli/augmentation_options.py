@@ -12,13 +12,13 @@ from edge.console.commands import PATH
 _SHARE = click.FloatRange(0.0, 1.0)
 
 _HELP = (
-    ("flip", _SHARE, "P", "Share of pictures that are mirrored, left to right; never upside down."),
+    ("flip", _SHARE, "P", "Share of images to mirror, left to right; never upside down."),
     ("rotation", click.FloatRange(0.0, 90.0), "DEG", "Largest rotation in degrees."),
-    ("zoom", _SHARE, "R", "Scaled by at most this, 0.2 for 20 %."),
-    ("shift", _SHARE, "R", "Moved by at most this share of the side."),
-    ("stretch", _SHARE, "R", "Made wider or higher by at most this."),
-    ("brightness", _SHARE, "R", "Lighter or darker by at most this share of the range."),
-    ("contrast", _SHARE, "R", "More or less contrast by at most this."),
+    ("zoom", _SHARE, "R", "Largest change of scale, 0.2 for 20 %."),
+    ("shift", _SHARE, "R", "Largest shift, as a share of the side."),
+    ("stretch", _SHARE, "R", "Largest change of width or height."),
+    ("brightness", _SHARE, "R", "Largest change of brightness, as a share of the range."),
+    ("contrast", _SHARE, "R", "Largest change of contrast."),
 )
 
 RANGES = tuple(name for name, *_ in _HELP)
@@ -33,13 +33,13 @@ def augmentation_options(callback: Callable[..., Any]) -> Callable[..., Any]:
         type=click.IntRange(1, 1000),
         default=5,
         metavar="N",
-        help="With --export-augmented, pictures of each photo.",
+        help="Number of images that --export-augmented writes of each photo.",
     )(callback)
     callback = click.option(
         "--export-augmented",
         type=PATH,
         metavar="DIR",
-        help="Also write augmented pictures as files; none of them passes for a photo later.",
+        help="Also write augmented images to this folder; no command takes them for photos later.",
     )(callback)
     for name, kind, unit, text in reversed(_HELP):
         option = click.option(

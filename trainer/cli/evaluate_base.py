@@ -130,7 +130,7 @@ def _measure(
     if data is None and pairs is None:
         raise UsageError("there is nothing to measure on", hint="give --data DIR or --pairs CSV")
     if images is not None and pairs is None:
-        raise UsageError("--images is of no use alone", hint="give --pairs CSV too")
+        raise UsageError("--images needs --pairs", hint="give --pairs CSV too")
     subject = open_subject(name)
     other = None if reference is None else open_subject(reference)
     labelled = None if data is None else labelled_photos(data, subject, settings)
