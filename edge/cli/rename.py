@@ -57,7 +57,7 @@ def rename_command(
         if undo:
             done = take_back_rename(register, store)
             if done is None:
-                raise PeopleError("there is no renaming to undo: only the last ruling can be undone")
+                raise PeopleError("there is no renaming to undo: only the last ruling can be")
         else:
             assert old and new
             done = rename(register, store, old, new, events_folder)

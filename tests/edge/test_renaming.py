@@ -85,7 +85,7 @@ def test_not_me_undo_takes_a_renaming_back_too_unless_somebody_else_has_changed(
     eva = album_of(WORLD.pictures(WORLD.person(), 16))
     register.enrol("Eva", eva, camera="one", one_sitting=True)
     done = call("rename", "--undo", "--bundle", bundle)
-    assert (done.exit_code, "has changed since" in done.stderr) == (1, True)
+    assert (done.exit_code, "have changed since" in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(
