@@ -18,9 +18,9 @@ from edge.heads.camera_shift import CameraShift, estimate_shift, no_shift, plain
 from edge.heads.cohort import Cohort, trains
 from edge.heads.fitting import LINEAR_FITTER, MAX_STRANGERS, Examples, Fit, Fitter
 from edge.heads.head import Head
-from edge.heads.outliers import MOST_OUTLIERS, outliers
+from edge.heads.outliers import DOUBTFUL_SCORE, MOST_OUTLIERS, OTHER_SCORE, outliers
 from edge.heads.threshold import CAMERAS, ONE, SEVERAL, CameraKind
-from edge.heads.two_people import second_person
+from edge.heads.two_people import set_apart
 
 __all__ = ["FEWEST_LOOKS", "Album", "enrol", "recalibrate"]
 
@@ -251,10 +251,13 @@ def _without_outliers(
     Raises `TwoPeopleError` where the album shows two people, `RefusedError` where the pictures of
     somebody else are many, or leave too few looks.
     """
-    second = second_person(album.embeddings, album.groups, others.norm, shift, camera)
-    if second.any():
-        raise TwoPeopleError(np.flatnonzero(second).tolist(), len(second))
-    keep = ~outliers(album.embeddings, album.groups, others.norm, shift, FEWEST_LOOKS)
+    apart = set_apart(album.embeddings, album.groups, others.norm, shift, camera)
+    if apart.second:
+        raise TwoPeopleError(np.flatnonzero(apart.found).tolist(), len(apart.found))
+    keep = ~apart.found
+    rest = album.select(keep)
+    doubtful = OTHER_SCORE if camera == SEVERAL else DOUBTFUL_SCORE
+    keep[keep] = ~outliers(rest.embeddings, rest.groups, others.norm, shift, FEWEST_LOOKS, doubtful)
     if (~keep).mean() > MOST_OUTLIERS or len(np.unique(album.groups[keep])) < FEWEST_LOOKS:
         raise RefusedError(
             f"{int((~keep).sum())} of {len(keep)} pictures do not show the person of the others",

@@ -17,7 +17,8 @@ else's: one stranger in nine is as much like me. Tuned on the same albums as `DO
 
 DOUBTFUL_SCORE = 1.8
 """Below it a picture is left out too, as long as enough stay: one stranger in 28 is as much like
-me. Measured on people with up to four pictures of somebody else among theirs: see RESULTS.md."""
+me. Measured, with the base before, on people with up to four pictures of somebody else among
+theirs; used in pictures by one camera alone, where `edge.heads.two_people` finds less."""
 
 MOST_OUTLIERS = 0.34
 """Of more nobody can say who is meant."""
@@ -33,6 +34,7 @@ def outliers(
     strangers: np.ndarray,
     shift: CameraShift,
     fewest: int = 2,
+    doubtful: float = DOUBTFUL_SCORE,
 ) -> np.ndarray:
     """Which pictures look like somebody else's, bool[N]: found one by one, the least like first,
     since each that stays makes the others look less alike.
@@ -41,7 +43,8 @@ def outliers(
     those that are clearly of somebody else are however many there are.
 
     embeddings: float32[N, D] of length 1. groups: int[N], pictures of one group say nothing of each
-    other. strangers: float32[S, D], as my camera would show them.
+    other. strangers: float32[S, D], as my camera would show them. doubtful: the score below which
+    a picture is.
     """
     found = np.zeros(len(embeddings), bool)
     while len(np.unique(groups[~found])) > 1:
@@ -50,7 +53,7 @@ def outliers(
         tried = found.copy()
         tried[left[scores.argmin()]] = True
         few = tried.mean() > MOST_OUTLIERS or len(np.unique(groups[~tried])) < fewest
-        if scores.min() >= (OTHER_SCORE if few else DOUBTFUL_SCORE):
+        if scores.min() >= (OTHER_SCORE if few else doubtful):
             break
         found = tried
     return found

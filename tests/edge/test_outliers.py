@@ -9,7 +9,7 @@ from embedding_factory import World
 from edge.heads.camera_shift import no_shift
 from edge.heads.outliers import DOUBTFUL_SCORE, OTHER_SCORE, likeness_to_most, outliers
 from edge.heads.threshold import ONE, SEVERAL
-from edge.heads.two_people import second_person
+from edge.heads.two_people import MOST_LOOKS, set_apart
 
 WORLD = World(11)
 ME, FRIEND = WORLD.person(), WORLD.person()
@@ -75,20 +75,64 @@ def test_a_doubtful_picture_stays_where_few_would_be_left() -> None:
 def test_halves_and_thirds_are_two_people(mine: int, theirs: int) -> None:
     album = np.concatenate([MINE[:mine], MORE_OF_FRIEND[:theirs]])
     for camera in (SEVERAL, ONE):
-        found = second_person(album, np.arange(len(album)), STRANGERS, NO_SHIFT, camera)
-        assert set(np.flatnonzero(found)) in ({*range(mine)}, {*range(mine, mine + theirs)})
+        apart = set_apart(album, np.arange(len(album)), STRANGERS, NO_SHIFT, camera)
+        assert apart.second
+        assert set(np.flatnonzero(apart.found)) in ({*range(mine)}, {*range(mine, mine + theirs)})
+
+
+@pytest.mark.parametrize("camera", [SEVERAL, ONE])
+@pytest.mark.parametrize("count", [1, 2])
+def test_strays_are_found_together_and_are_no_second_person(count: int, camera: str) -> None:
+    album = np.concatenate([MINE, MORE_OF_FRIEND[:count]])
+    apart = set_apart(album, np.arange(len(album)), STRANGERS, NO_SHIFT, camera)
+    assert np.flatnonzero(apart.found).tolist() == list(range(14, 14 + count))
+    assert not apart.second
+
+
+def test_strays_of_two_friends_are_found_each_for_itself() -> None:
+    album = np.concatenate([MINE, WORLD.pictures(WORLD.person(), 2), THEIRS[:1]])
+    apart = set_apart(album, np.arange(17), STRANGERS, NO_SHIFT)
+    assert np.flatnonzero(apart.found).tolist() == [14, 15, 16]
+    assert not apart.second
 
 
 def test_one_person_is_one_person_also_with_and_without_a_beard() -> None:
     beard = 0.5 * WORLD.person()
     both = np.concatenate([WORLD.pictures(ME + sign * beard, 8) for sign in (1, -1)])
     for album in (MINE, both):
-        assert not second_person(album, np.arange(len(album)), STRANGERS, NO_SHIFT).any()
+        for camera in (SEVERAL, ONE):
+            apart = set_apart(album, np.arange(len(album)), STRANGERS, NO_SHIFT, camera)
+            assert not apart.found.any()
+
+
+def test_poses_of_one_head_before_one_camera_are_one_person() -> None:
+    """A head that turns step by step looks at the end unlike it did at the beginning."""
+    aside = WORLD.person()
+    steps = [ME + share * aside for share in np.linspace(-1.6, 1.6, 14)]
+    album = np.concatenate([WORLD.pictures(step, 1) for step in steps])
+    assert float(album[0] @ album[-1]) < 0.2
+    assert not set_apart(album, np.arange(14), STRANGERS, NO_SHIFT, ONE).found.any()
 
 
 def test_bursts_of_one_moment_are_one_look_each() -> None:
     """Ten shots of a friend's one moment are a stray, however many there are."""
     album = np.concatenate([MINE, np.repeat(THEIRS[:1], 10, axis=0)])
     groups = np.minimum(np.arange(24), 14)
-    assert not second_person(album, groups, STRANGERS, NO_SHIFT).any()
+    apart = set_apart(album, groups, STRANGERS, NO_SHIFT)
+    assert np.flatnonzero(apart.found).tolist() == list(range(14, 24))
+    assert not apart.second
     assert outliers(album, groups, STRANGERS, NO_SHIFT)[14:].all()
+
+
+def test_few_looks_say_nothing_of_each_other() -> None:
+    album = np.concatenate([MINE[:2], THEIRS[:2]])
+    assert not set_apart(album, np.arange(4), STRANGERS, NO_SHIFT).found.any()
+
+
+def test_a_stray_is_found_in_an_album_that_is_too_large_to_be_grouped_whole() -> None:
+    many = WORLD.pictures(ME, MOST_LOOKS + 30)
+    album = np.concatenate([many, THEIRS[:2]])
+    album = album[np.random.default_rng(0).permutation(len(album))]
+    theirs = np.flatnonzero((album @ FRIEND) > (album @ ME))
+    apart = set_apart(album, np.arange(len(album)), STRANGERS, NO_SHIFT)
+    assert np.flatnonzero(apart.found).tolist() == theirs.tolist()
