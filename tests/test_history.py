@@ -15,6 +15,7 @@ from device_factory import write_two_people
 from training_factory import some_arrays, some_training
 
 from benchmarks.studies.copies import KINDS
+from edge.enrolment.copies import is_copy, marks_of
 from edge.enrolment.samples import embeddings_of, usable_face
 from edge.errors import DataError, RefusedError
 from edge.faces.detector import Detector
@@ -99,6 +100,19 @@ def test_varied_copies_of_a_photo_stay_in_one_group(photos: Path, tmp_path: Path
     assert len(looks.kept) >= 2 * len(KINDS) - 2, "what the gate rejects is no look"
     whose = [Path(look.name).name[0] for look in looks.kept]
     assert looks.groups.tolist() == [int(number) - 2 for number in whose]
+
+
+def test_a_screenshot_of_a_close_up_is_its_photo(photos: Path) -> None:
+    """What lies beyond the picture's edge, near to the face, is a screenshot's dark bar."""
+    detector = Detector.open()
+    image = read_picture(photos / "photo-002.jpg")
+    x, y, w, h = (int(side) for side in detector.detect(image)[0].box_px)
+    near = np.ascontiguousarray(
+        image[max(0, y - h // 10) : y + h + h // 10, max(0, x - w // 10) : x + w + w // 10]
+    )
+    framed = cv2.copyMakeBorder(near, 40, 60, 50, 30, cv2.BORDER_CONSTANT, value=(24, 24, 24))
+    one, other = (marks_of(shown, detector.detect(shown)[0]) for shown in (near, framed))
+    assert is_copy(one, other)
 
 
 def test_a_copy_in_train_and_test_is_an_error_that_names_both_files(

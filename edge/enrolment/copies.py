@@ -38,17 +38,22 @@ MOST_DIFFERENT = 0.05
 Measured: other photos in other places lie above 0.08."""
 
 MOST_TURNED = 0.012
-"""The same where the picture was turned or scaled alone: so may a head before a camera be."""
+"""The same where the picture was turned or scaled alone: so may a head before a camera be. Measured
+on `cmu-faces`: other shots of a head that moved lie above 0.015."""
 
 MOST_UNCHANGED = 0.008
 """The same where the picture as a whole is as it was: then a copy is nearly equal, and what differs
-is another shot by the same camera in the same place."""
+is another shot by the same camera in the same place. Measured on `cmu-faces`: of 4,219 pairs of
+shots that differ in face or glasses one lies below, the next at 0.009."""
 
 _FACE_PX = (18, 78)
 """Rows and columns that show brows to chin."""
 
 _DETAIL_PX = (1.6, 5.0)
 """Standard deviations between which detail is compared: finer is noise and compression."""
+
+_EDGE = np.ones((17, 17), np.uint8)
+"""Reaches as far as the coarser of them spreads what a picture's edge shows."""
 
 _AREA_PX = 10
 _FEWEST_SHARE = 0.2
@@ -101,8 +106,10 @@ class FaceMarks:
 
     @cached_property
     def judged(self) -> np.ndarray:
-        """uint8[96, 96], 1 where the picture shows something, neither black nor white."""
-        return (self.shown & (self.grey > 6) & (self.grey < 249)).astype(np.uint8)
+        """uint8[96, 96], 1 where the picture shows something, neither black nor white, and so far
+        from its edges that what lies beyond them, such as a screenshot's bars, has no effect."""
+        inside = cv2.erode(self.shown.astype(np.uint8), _EDGE, borderValue=1).astype(bool)
+        return (inside & (self.grey > 6) & (self.grey < 249)).astype(np.uint8)
 
     @cached_property
     def mirror(self) -> FaceMarks:

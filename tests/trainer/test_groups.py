@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.seeds.album import PHOTOS, write_copies, write_me
+from edge.enrolment.copies import marks_of
 from edge.errors import RefusedError
+from edge.faces.detector import Detector
+from edge.files.image import read_picture
 from trainer.photos.grouping import BURST_S, Print, bits_from_hex, group_numbers, refuse_copies
 from trainer.photos.origin import camera_model
 
@@ -71,3 +75,16 @@ def test_hashes_survive_as_text() -> None:
     assert np.array_equal(bits_from_hex(one.hex()), one.bits)
     with pytest.raises(ValueError, match="128 hexadecimal digits"):
         bits_from_hex("ab")
+
+
+def test_copies_of_many_alike_photos_are_as_many_groups_as_photos(tmp_path: Path) -> None:
+    """Drawn faces are so alike that a copy's photo is not among the first that are compared."""
+    photos, copies = write_me(tmp_path / "photos"), tmp_path / "copies"
+    assert write_copies(photos, copies, 3) == 3 * PHOTOS
+    detector, prints = Detector.open(), []
+    for path in sorted(copies.iterdir()):
+        image = read_picture(path)
+        marks = marks_of(image, detector.detect(image)[0])
+        prints.append(Print(path.name, "", np.zeros(512, bool), marks=marks))
+    photo = [int(one.file.removeprefix("photo-")[:3]) - 1 for one in prints]
+    assert group_numbers(prints).tolist() == photo

@@ -30,8 +30,9 @@ marks (runs made with --privacy keep none). Measured: half of the copies of 197 
 and JPEG quality 40 lie below, copies in full size all do; of frames of two clips of one person in
 one place, the nearest differ by 14."""
 
-FEWEST_NEAREST, MOST_NEAREST, NEAREST_IN_ALL = 4, 19, 4000
-"""With how many of the most alike pictures each is compared: with fewer where there are many."""
+FEWEST_NEAREST, MOST_NEAREST, NEAREST_IN_ALL = 4, 40, 4000
+"""With how many of the groups that hold the most alike pictures each is compared: with fewer where
+there are many pictures."""
 
 MOST_TRIES = 6
 """Pairs of two groups that are compared before the groups are taken for different photos: each
@@ -141,6 +142,7 @@ def _join_copies(prints: Sequence[Print], marked: Sequence[int], groups: _Groups
             if pair in tried or both[0] == both[1] or failed[both] >= MOST_TRIES:  # type: ignore[index]
                 continue
             tried.add(pair)
+            alike[a, b] = alike[b, a] = -1.0
             if _comparable(prints[one], prints[other]) and _is_copy(prints[one], prints[other]):
                 groups.join(one, other)
                 found = True
@@ -157,13 +159,22 @@ def _likeness(one: Sequence[Print], other: Sequence[Print]) -> np.ndarray:
 
 
 def _nearest(alike: np.ndarray, group: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """Pairs of rows of different groups, each row with the `count` most alike; best first."""
+    """Pairs of rows of different groups: each row with the most alike one of each of the `count`
+    groups that are nearest to it, so that many copies of one photo do not hide another; best first.
+    """
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    ends, names = [*starts[1:], len(order)], group[order][starts]
+    few = min(count, len(starts) - 1)
     found: list[tuple[float, int, int]] = []
-    for row in range(len(alike)):
-        values = np.where(group == group[row], -1.0, alike[row])
-        count = min(count, len(values) - 1)
-        chosen = np.argpartition(-values, count)[:count]
-        found += [(float(values[c]), row, int(c)) for c in chosen if values[c] >= LEAST_COARSE]
+    for row in range(len(alike) if few else 0):
+        values = alike[row][order]
+        best = np.maximum.reduceat(values, starts)
+        best[names == group[row]] = -1.0
+        for near in np.argpartition(-best, few)[:few].tolist():
+            if best[near] >= LEAST_COARSE:
+                column = order[starts[near] + values[starts[near] : ends[near]].argmax()]
+                found.append((float(best[near]), row, int(column)))
     found.sort(key=lambda pair: (-pair[0], pair[1], pair[2]))
     return [(a, b) for _, a, b in found]
 
