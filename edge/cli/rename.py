@@ -20,7 +20,7 @@ from edge.errors import PeopleError, UsageError
 )
 @click.argument("old", required=False)
 @click.argument("new", required=False)
-@click.option("--undo", is_flag=True, help="Take the last renaming back.")
+@click.option("--undo", is_flag=True, help="Undo the last rename.")
 @click.option(
     "--events-folder",
     type=PATH,

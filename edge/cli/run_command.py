@@ -272,7 +272,7 @@ class _Duration(click.ParamType):
     "--remember-unknown",
     type=_Duration(),
     metavar="TIME",
-    help="Keep faces and embeddings of unknown visitors so long, as 14d or 12h, to name them.",
+    help="Keep faces and embeddings of unknown visitors for this time, such as 14d, to name them.",
 )
 @click.option(
     "--blur-unknown",
