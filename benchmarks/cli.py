@@ -15,10 +15,12 @@ from edge.console.commands import (
     group,
     json_option,
     out_option,
+    overwrite_option,
     quiet_option,
     say,
     threads_option,
 )
+from edge.console.display_text import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -99,6 +101,7 @@ def rounds_option(default: int) -> Any:
 )
 @click.option("--plot", type=PATH, metavar="PNG", help="Save the result as an image.")
 @out_option(help="Save the result as JSON, for 'compare'.")
+@overwrite_option("out", "markdown", "plot")
 @json_option()
 @quiet_option()
 def run_command(
@@ -142,6 +145,7 @@ def run_command(
 @threads_option()
 @detector_option()
 @out_option(help="Save the comparison as JSON.")
+@overwrite_option("out")
 @json_option()
 @quiet_option()
 def compare_command(a: Path, b: Path, out: Path | None, as_json: bool, **settings: Any) -> None:
@@ -198,7 +202,7 @@ def _show_report(report: BenchReport, out: Path | None) -> None:
 def _show_comparison(comparison: Comparison, out: Path | None) -> None:
     _print(comparison.table())
     how = "in turns" if comparison.alternated else "from saved results"
-    say(f"\n{comparison.verdict} ({how}, {comparison.rounds} rounds)")
+    say(f"\n{comparison.verdict} ({how}, {counted(comparison.rounds, 'round')})")
     _show_notes(comparison.notes, out)
 
 

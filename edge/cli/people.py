@@ -22,6 +22,7 @@ from edge.console.commands import (
     say,
     threads_option,
 )
+from edge.console.display_text import counted
 from edge.errors import UsageError
 from edge.people import KEY_FILE_VARIABLE
 
@@ -239,9 +240,9 @@ def not_me(
         emit_json({"schema": 1, **done.to_json()})
         return
     say(
-        f"{done.name}: {done.pictures} pictures of others; accepted before {done.accepted_before}, "
-        f"now {done.accepted_after}\nown looks rejected: before {done.rejected_before}, now "
-        f"{done.rejected_after} of {done.groups}"
+        f"{done.name}: {counted(done.pictures, 'picture')} of others; accepted before "
+        f"{done.accepted_before}, now {done.accepted_after}\nown looks rejected: before "
+        f"{done.rejected_before}, now {done.rejected_after} of {done.groups}"
     )
 
 
@@ -276,8 +277,9 @@ def people(bundle: Path | None, key_file: Path | None, as_json: bool) -> None:
         return
     for each in known:
         facts = each.to_json()
-        words = [f"{facts['looks']} looks" if facts["looks"] else "", each.origin]
-        words += [f"{facts['not_me']} pictures of others taken back" if facts["not_me"] else ""]
+        words = [counted(facts["looks"], "look") if facts["looks"] else "", each.origin]
+        if facts["not_me"]:
+            words.append(f"{counted(facts['not_me'], 'picture')} of others taken back")
         say(f"{each.head.name}: {', '.join(word for word in words if word)}")
         for line in (line for bound in book.bounds(each.head) for line in bound.lines()):
             say(f"    {line}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.console.commands import say
+from edge.console.display_text import counted
 from edge.errors import UsageError
 from edge.service.service import Notifier, Signals, SilentNotifier, logging_to_stderr
 
@@ -449,19 +450,20 @@ def _summary(streams: Sequence[Stream], fan: FanOut) -> str:
         lines = [f"{each.label}: {line}" for each, line in zip(streams, lines, strict=True)]
         lines.append(_tally_line(Tally.of([stream.tally for stream in streams]), streams))
     losses = [
-        f"{stream.source.skipped} frames {f'of {stream.label} ' * bool(stream.label)}passed unseen"
+        f"{counted(stream.source.skipped, 'frame')} "
+        f"{f'of {stream.label} ' * bool(stream.label)}passed unseen"
         for stream in streams
         if stream.source.skipped
     ]
     losses += [f"{name} missed {count}" for name, count in fan.dropped.items() if count]
-    losses += [f"{name} failed {_count(n, 'time')}" for name, n in fan.failed.items() if n]
+    losses += [f"{name} failed {counted(n, 'time')}" for name, n in fan.failed.items() if n]
     return "\n".join([*lines, *([", ".join(losses)] if losses else [])])
 
 
 def _tally_line(tally: Tally, streams: Sequence[Stream]) -> str:
     alone = all(stream.source.kind in ("picture", "folder") for stream in streams)
     unit = "picture" if alone else "frame"
-    counts = [_count(tally.frames, unit), _count(tally.faces, "face")]
+    counts = [counted(tally.frames, unit), counted(tally.faces, "face")]
     if tally.errors:
         counts.append(f"{tally.errors} unreadable" if unit == "picture" else f"{tally.errors} lost")
     who = ", ".join(f"{name} in {count}" for name, count in tally.people.most_common())
@@ -470,9 +472,5 @@ def _tally_line(tally: Tally, streams: Sequence[Stream]) -> str:
     if not looked:
         return ", ".join(counts)
     times = f"{tally.latency_ms(50):.1f} ms at the median, {tally.latency_ms(95):.1f} ms at p95"
-    some = f" (of the last {_count(looked, unit)} that networks looked at)"
+    some = f" (of the last {counted(looked, unit)} that networks looked at)"
     return f"{', '.join(counts)}; {times}{some if looked < tally.frames - tally.errors else ''}"
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"

@@ -17,6 +17,7 @@ from edge.console.commands import (
     detector_option,
     json_option,
     names_option,
+    overwrite_option,
     quiet_option,
     threads_option,
 )
@@ -44,6 +45,7 @@ SECTIONS = {
         *(
             "as_json",
             "save",
+            "overwrite",
             "window",
             "show_attributes",
             "serve",
@@ -145,6 +147,7 @@ class _Duration(click.ParamType):
 @click.option(
     "--save", type=PATH, metavar="FILE", help="Write the annotated video, image or folder here."
 )
+@overwrite_option("save")
 @key_file_option
 @detector_option()
 @threads_option()

@@ -11,7 +11,7 @@ import click
 
 from edge.cli.people import key_file_option
 from edge.cli.run_command import run_command
-from edge.console.commands import command, emit_json, json_option, out_option, say
+from edge.console.commands import command, emit_json, json_option, out_option, overwrite_option, say
 from edge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ _PATHS = ("bundle", "detector_model", "events_folder", "key_file", "save")
 @click.option("--user", metavar="NAME", help="Run the service as this user; by default as you.")
 @key_file_option
 @out_option(help="Write the unit to this file instead of standard output.")
+@overwrite_option("out")
 @json_option()
 def service(
     words: tuple[str, ...], install: bool, uninstall: bool, user: str | None,
@@ -151,7 +152,13 @@ def check_words(words: Sequence[str], secret: Sequence[str] = ()) -> None:
     context = run_command.make_context("run", [*words, *more])
     if context.args:
         raise UsageError(f"'{context.args[0]}' is no option of 'edge-recognize run'")
+    overwrite = context.params.pop("overwrite")
     options = RunOptions(**context.params)
+    if options.save is not None and not overwrite:
+        raise UsageError(
+            f"a service that starts again would find {options.save} there",
+            hint="add --overwrite, or keep pictures by --keep-events N",
+        )
     if not options.camera and not options.source:
         raise UsageError("the service has nothing to look at", hint="add -- --camera 0")
     if options.window:

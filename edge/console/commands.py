@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import inspect
 import logging
 import os
@@ -85,6 +86,7 @@ __all__ = [
     "group",
     "json_option",
     "out_option",
+    "overwrite_option",
     "person_name_option",
     "quiet_option",
     "say",
@@ -281,6 +283,30 @@ def names_option(*flags: str, **attrs: Any) -> Decorator[Any]:
 
     settings = {"multiple": True, "metavar": "NAME[,NAME…]", "callback": joined, **attrs}
     return click.option(*flags, **settings)
+
+
+def overwrite_option(*targets: str) -> Decorator[Any]:
+    """`--overwrite`, a flag. targets: parameters of the command that name what it writes; what is
+    there already is refused before any work, see `edge.console.overwriting`. Without any the
+    command gets the parameter `overwrite` and refuses by itself.
+    """
+    flag = _option("--overwrite", {}, is_flag=True, help="Replace what is there already.")
+
+    def decorate(callback: Callable[..., Any]) -> Callable[..., Any]:
+        if not targets:
+            return flag(callback)
+
+        @functools.wraps(callback)
+        def checked(*args: Any, overwrite: bool, **given: Any) -> Any:
+            from edge.console.overwriting import refuse_existing
+
+            for name in targets:
+                refuse_existing(given[name], overwrite=overwrite)
+            return callback(*args, **given)
+
+        return flag(checked)
+
+    return decorate
 
 
 def person_name_option(**attrs: Any) -> Decorator[Any]:

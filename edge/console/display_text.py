@@ -29,6 +29,12 @@ _PLAIN_TOO = "\n\t\xa0"
 _SHORT = 4
 
 
+def counted(number: int, unit: str, units: str = "") -> str:
+    """A number with its unit, as "1 frame" and "2 frames". units: the plural where it is not the
+    unit with an s."""
+    return f"{number} {unit if number == 1 else units or unit + 's'}"
+
+
 def without_secrets(url: str) -> str:
     """A URL as it may be shown: scheme, host, port and the first part of its path.
 

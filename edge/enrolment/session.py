@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.console.display_text import for_terminal
+from edge.console.display_text import counted, for_terminal
 from edge.console.progress import progress_bar
 from edge.enrolment.guide import Guide
 from edge.enrolment.samples import SEEN_ALREADY, Offer, SampleSet
@@ -136,5 +136,7 @@ def refuse_too_few(book: SampleSet, guide: Guide) -> None:
     if reasons and reasons[0][0] == SEEN_ALREADY and len(reasons) == 1:
         hint = f"pictures that show the same count once: {hint}"
     raise RefusedError(
-        f"{looks} good looks are too few, it takes at least {FEWEST_GOOD_LOOKS} ({said})", hint=hint
+        f"{counted(looks, 'good look')} "
+        f"{'is' if looks == 1 else 'are'} too few, it takes at least {FEWEST_GOOD_LOOKS} ({said})",
+        hint=hint,
     )

@@ -19,6 +19,7 @@ from edge.bundle.locate import PREVIOUS, bundles_folder, current_link, data_fold
 from edge.bundle.reader import SUFFIX, Bundle
 from edge.bundle.signature import configured_key
 from edge.bundle.writer import BundleWriter
+from edge.console.display_text import counted
 from edge.errors import RefusedError, ToolkitError
 from edge.files.atomic import flush_folder, remove_files
 from edge.files.cache import cached_embeddings
@@ -60,9 +61,9 @@ class Forgotten:
         """A few lines for people."""
         parts = ["who was enrolled here"] if self.device else []
         parts += [f"{path} (written again)" for path in self.bundles]
-        parts += [f"{self.pictures} event pictures"] if self.pictures else []
-        parts += [f"{self.visits} visits"] if self.visits else []
-        parts += [f"{self.not_me} pictures kept against others"] if self.not_me else []
+        parts += [counted(self.pictures, "event picture")] if self.pictures else []
+        parts += [counted(self.visits, "visit")] if self.visits else []
+        parts += [f"{counted(self.not_me, 'picture')} kept against others"] if self.not_me else []
         removed = ", ".join(parts) or "nothing"
         lines = [f"forgotten: {self.name or 'everybody'}; removed: {removed}"]
         lines += [f"not reached: {each}" for each in self.unreached]

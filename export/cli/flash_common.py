@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge.console.commands import PATH, Command, emit_json, say
-from edge.console.display_text import for_terminal
+from edge.console.display_text import counted, for_terminal
 
 if TYPE_CHECKING:
     from export.flash.device import Outcome, Report, Shelf, Switched
@@ -204,7 +204,7 @@ def _show_table(report: Report) -> None:
     Console(markup=False, highlight=False).print(table)
     failed = len(report.failed)
     if failed:
-        say(f"{failed} of {len(report.outcomes)} devices failed")
+        say(f"{failed} of {counted(len(report.outcomes), 'device')} failed")
 
 
 def _current(outcome: Outcome) -> str:

@@ -16,6 +16,7 @@ from edge.console.commands import (
     group,
     json_option,
     out_option,
+    overwrite_option,
     quiet_option,
     say,
 )
@@ -72,6 +73,7 @@ def main() -> None:
 )
 @click.argument("run", type=PATH, metavar="RUN")
 @out_option(required=True, metavar="NAME.edge", help="Write the bundle here.")
+@overwrite_option("out", "log")
 @click.option(
     "--format", "formats", type=click.Choice(FORMATS), multiple=True, default=("auto",),
     help="Formats to try: auto tries all and packs the best, all packs every "
@@ -154,6 +156,7 @@ def pack_command(
     metavar="FILE",
     help="Write the model here; its description goes beside it, as .json.",
 )
+@overwrite_option("out", "log")
 @click.option(
     "--pictures", type=PATH, multiple=True, required=True, metavar="PATH",
     help="Photos of many people, one folder each: half calibrate, half "

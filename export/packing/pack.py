@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 import time
 from collections.abc import Callable
@@ -57,6 +58,8 @@ class PackResult:
             *(f"{name} was enrolled again on this embedder" for name in self.enrolled_again),
             *(f"warning: {text}" for text in self.warnings),
             f"{self.path}: {self.size_bytes / 1e6:.2f} MB, knows {people}{tasks}{signed}",
+            f"next: edge-flash push {shlex.quote(str(self.path))} USER@HOST, or on this machine "
+            f"edge-recognize --camera 0 --bundle {shlex.quote(str(self.path))}",
         ]
 
     def to_json(self) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def test_copies_of_a_photo_are_one_look(photos: Path, tmp_path: Path) -> None:
         copy = augmented(image, np.random.default_rng(number))
         cv2.imwrite(str(tmp_path / f"{number}.png"), copy)
     done = call("enrol", "--name", NAME, "--photos", tmp_path)
-    refused(done, 1, "1 good looks are too few")
+    refused(done, 1, "1 good look is too few")
 
 
 def test_one_picture_over_and_over_is_one_look(photos: Path, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_one_picture_over_and_over_is_one_look(photos: Path, tmp_path: Path) -> 
     for number in range(12):
         shutil.copy(one, tmp_path / f"{number}.jpg")
     done = call("enrol", "--name", NAME, "--photos", tmp_path)
-    refused(done, 1, "1 good looks are too few, it takes at least 10 (11 as before)")
+    refused(done, 1, "1 good look is too few, it takes at least 10 (11 as before)")
     assert not (tmp_path / "home").exists() or call("people").stdout.startswith("nobody")
 
 

@@ -117,7 +117,7 @@ def test_a_camera_that_shows_too_little(photos: Path, tmp_path: Path) -> None:
     which = camera(write_clip(tmp_path / "one.mkv", [one] * 4), [["frames", 99]], fps=20)
     done = call("enrol", "--name", "Ana", "--camera", which, "--seconds", 3)
     assert done.exit_code == 1
-    assert "1 good looks are too few, it takes at least 10" in done.stderr
+    assert "1 good look is too few, it takes at least 10" in done.stderr
     assert people() == {}
 
 

@@ -188,6 +188,7 @@ def test_without_words_it_waits_for_the_camera_of_this_machine(machine: Path) ->
         (("--source", "clip.mkv"), "means another file wherever"),
         (("--camera", "0", "--serve", "0.0.0.0:8080"), "has no token"),
         (("--camera", "0", "--serve", "8080"), "is no address"),
+        (("--camera", "0", "--save", "/x/a.avi"), "would find /x/a.avi there"),
         (("--camera", "0", "--votes", "5"), "is no vote"),
         (("--camera", "0", "--events-folder", "/x"), "alone keeps nothing"),
         (("--camera", "0", "--mqtt", "mqtt://a:b@host"), "EDGE_MQTT=VALUE"),

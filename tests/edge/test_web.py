@@ -346,7 +346,7 @@ def test_nobody_is_enrolled_who_has_not_agreed(ana: Path) -> None:
         assert (again["taken"], again["reason"]) == (False, "as before")
         code, found, _ = post(path, {})
         assert code == 409
-        assert "1 good looks are too few" in found["error"]
+        assert "1 good look is too few" in found["error"]
 
 
 def test_a_sitting_before_the_camera_says_what_to_do(ana: Path) -> None:

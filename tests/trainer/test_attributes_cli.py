@@ -24,7 +24,7 @@ from trainer.data.holdout import held_out, read_hold_out
 from trainer.data.table import FaceTable, identity_number
 from trainer.drawn.dataset import write_celeba
 from trainer.networks.face_network import load_base
-from trainer.networks.quantization import agreement
+from trainer.networks.quantization import agreement, agreement_words
 
 PEOPLE, SHOTS = 12, 3
 
@@ -98,6 +98,8 @@ def test_the_deployed_file_is_the_network(finished: Path) -> None:
     assert (crops[-1] == 255).all()
     close = agreement(load_base(finished / "model.keras"), run.network, data, apart)
     assert close.mean_cosine > 0.9
+    said = agreement_words(close.to_json())
+    assert re.fullmatch(r"cosine .* mean 0\.\d{4}, worst 1 % .*, of \d+ pictures", said), said
     assert isinstance(run.network, Network)
 
 

@@ -86,7 +86,7 @@ def test_balance_beside_the_majority(flawed: Path) -> None:
     assert bald.majority_accuracy == 37 / 38
     assert male.positive_share == 20 / 38
     assert found.majority_accuracy == pytest.approx((37 + 20) / 76)
-    assert "1 attributes are nearly constant: Bald" in found.warnings()
+    assert "1 attribute nearly constant: Bald" in found.warnings()
 
 
 def test_json_and_text_of_the_command(flawed: Path) -> None:
@@ -97,7 +97,7 @@ def test_json_and_text_of_the_command(flawed: Path) -> None:
     assert said["people_across_parts"] == [1]
     assert said["attributes"]["Male"]["labelled"] == 38
     text = describe(audit(flawed, quiet=True))
-    assert "1 people have pictures in more than one part" in text
+    assert "1 person in more than one part" in text
     assert "undecodable: img_align_celeba/000011.jpg" in text
 
 

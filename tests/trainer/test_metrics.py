@@ -21,7 +21,7 @@ from trainer.data.attribute_metrics import (
 from trainer.data.attribute_thresholds import GUARD, tune_thresholds
 from trainer.data.pairs import Pairs, read_pairs, sample_pairs
 from trainer.data.table import FaceTable
-from trainer.evaluation.verification import best_threshold, pair_scores, verify
+from trainer.evaluation.verification import best_threshold, pair_scores, verification_words, verify
 from trainer.report.attribute_plot import plot_attributes
 
 
@@ -200,6 +200,18 @@ def test_verification_by_hand() -> None:
     assert found.accuracy == pytest.approx((3 / 4 + 3 / 4) / 2)
     assert np.isnan(found.tar_at_far_1pct), "four pairs of two people cannot show a FAR of 1 %"
     assert found.to_json()["tar_at_far_01pct"] is None
+
+
+def test_few_pairs_are_never_sure() -> None:
+    """Two pairs, both right: the figure is 1, and its interval says how little that is."""
+    people = np.array([[0, 0], [0, 1]])
+    same, zeros = np.array([True, False]), np.zeros(2, np.int64)
+    found = verify(np.array([0.9, 0.1]), Pairs(zeros, zeros, same, zeros, people))
+    low, high = found.intervals["auc"]
+    assert (found.auc, high) == (1.0, 1.0)
+    assert low == pytest.approx(0.025**0.5)
+    words = verification_words(found.to_json())
+    assert words == "AUC 1.0000 of 2 pairs of 2 people (chance 0.5, 95 %: 0.158 to 1.000)"
 
 
 def test_best_threshold_is_between_the_classes() -> None:

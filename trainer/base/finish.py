@@ -26,14 +26,19 @@ from trainer.data.attribute_metrics import AttributeReport, measure_attributes
 from trainer.data.attribute_thresholds import tune_thresholds
 from trainer.data.pairs import sample_pairs
 from trainer.data.table import TEST, TRAIN, VALIDATION, FaceTable
-from trainer.evaluation.verification import Verification, pair_scores, verify
+from trainer.evaluation.verification import (
+    Verification,
+    pair_scores,
+    verification_words,
+    verify,
+)
 from trainer.inference.external import Teacher
 from trainer.inference.source import Deployed
 from trainer.networks.compensation import quantize_compensated
 from trainer.networks.face_network import with_features
 from trainer.networks.mobilefacenet import ARCH as MOBILEFACENET
 from trainer.networks.mobilefacenet import even_out_features
-from trainer.networks.quantization import Agreement, agreement, describe
+from trainer.networks.quantization import Agreement, agreement, agreement_words, describe
 from trainer.run_folder import SPLIT_LIST, save_golden, save_representative
 from trainer.training.batches import FaceArrays
 from trainer.training.loop import Outcome
@@ -97,7 +102,9 @@ def finish(
     close, missed = _compared(model, network, deployed, held_out)
     watcher = _Watcher(network, deployed, settings.threads or 2, size, settings.quiet)
     network, attributes, at_half = _attribute_figures(data, watcher)
-    lines = [] if close is None else [f"int8 file against Keras: {close.to_json()}"]
+    lines = (
+        [] if close is None else [f"int8 file against Keras: {agreement_words(close.to_json())}"]
+    )
     learned = False
     if attributes is not None and at_half is not None:
         learned = attributes.learned_something
@@ -105,7 +112,7 @@ def finish(
         lines.append(f"with a threshold of 0.5 for all: {at_half.verdict()}")
     identity = _identity_figures(data, watcher, settings)
     if identity is not None:
-        lines.append(f"verification of unseen people: AUC {identity.auc:.4f} (chance 0.5)")
+        lines.append(f"verification of unseen people: {verification_words(identity.to_json())}")
         if attributes is None:
             learned = round(identity.auc, 4) >= USEFUL_AUC
     people = 0

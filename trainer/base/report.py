@@ -11,6 +11,7 @@ import numpy as np
 from edge.console.json_text import json_text
 from edge.models.run_record import Run
 from trainer.base.figures import BaseFigures
+from trainer.evaluation.verification import verification_words
 from trainer.report.attribute_plot import plot_attributes
 from trainer.report.curves_plot import Curve, curves_png
 from trainer.report.page import embedder_rows, figure, heading, made_by, page, paragraph, table
@@ -53,7 +54,8 @@ def _verdict(figures: BaseFigures) -> str:
             f"pictures are told rightly; always the majority: {100 * mean.majority_accuracy:.1f} %."
         )
     if figures.verification is not None:
-        said.append(f"Verification of people: AUC {figures.verification.auc:.4f} (chance 0.5).")
+        known = figures.verification.to_json()
+        said.append(f"Verification of people: {verification_words(known)}.")
     return " ".join(said) or "Nothing of it could be measured."
 
 

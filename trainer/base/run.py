@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from edge.console.commands import say
+from edge.console.display_text import counted
+from edge.console.overwriting import refuse_existing
 from edge.errors import InputError, RefusedError, UsageError
 from edge.files.atomic import publish_folder
 from trainer.base.settings import CHECKPOINT, SETTINGS_JSON, BaseSettings
@@ -36,8 +39,11 @@ class BaseResult:
 
     def text(self) -> str:
         if self.run is None and not self.lines:
-            return f"stopped after {self.epochs} epochs, go on with --resume"
-        wrote = [f"wrote {self.folder}"] if self.run is not None else []
+            return f"stopped after {counted(self.epochs, 'epoch')}, go on with --resume"
+        then = (
+            f"edge-train person --photos PHOTOS --name NAME --base {shlex.quote(str(self.folder))}"
+        )
+        wrote = [f"wrote {self.folder}", f"next: {then} --out runs/NAME"] * (self.run is not None)
         return "\n".join([*self.lines, *wrote])
 
 
@@ -144,6 +150,8 @@ def _start(settings: BaseSettings, data: Any, teacher: Any) -> Any:
 
 
 def _refuse_existing(settings: BaseSettings) -> None:
+    if settings.overwrite:
+        refuse_existing(settings.out, overwrite=True)
     if settings.resume or settings.overwrite:
         return
     for folder in (settings.out, settings.working_folder):

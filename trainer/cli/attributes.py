@@ -15,6 +15,7 @@ from edge.console.commands import (
     json_option,
     names_option,
     out_option,
+    overwrite_option,
     quiet_option,
     say,
     seed_option,
@@ -27,7 +28,6 @@ from trainer.cli.network_options import (
     dropout_option,
     network_options,
     optimizer_option,
-    overwrite_run_option,
 )
 
 _SHARE = click.FloatRange(0.0, 1.0)
@@ -57,7 +57,7 @@ _NOT_NEGATIVE = click.FloatRange(0.0)
 )
 @out_option(required=True)
 @click.option("--resume", is_flag=True, help="Continue a run that was interrupted or has ended.")
-@overwrite_run_option()
+@overwrite_option()
 @names_option("--attributes", help="Train only these attributes; may be repeated.")
 @network_options(
     arch_help="Backbone: mobilenet_v2, mobilefacenet, cnn-32, cnn-16, resnet, "

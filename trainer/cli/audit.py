@@ -11,6 +11,7 @@ from edge.console.commands import (
     command,
     emit_json,
     json_option,
+    overwrite_option,
     quiet_option,
     say,
     seed_option,
@@ -29,6 +30,7 @@ from edge.console.commands import (
 @click.option(
     "--csv", "table", type=PATH, metavar="FILE", help="Also write the cleaned table here."
 )
+@overwrite_option("table")
 @click.option("--cache-dir", type=PATH, metavar="DIR", help="Folder of cached fingerprints.")
 @seed_option()
 @json_option()

@@ -14,11 +14,13 @@ from edge.console.commands import (
     json_option,
     names_option,
     out_option,
+    overwrite_option,
     quiet_option,
     say,
     seed_option,
     threads_option,
 )
+from edge.console.display_text import counted
 
 LONGEST_GROUP = 60
 """Characters of a group's name."""
@@ -65,6 +67,7 @@ LONGEST_GROUP = 60
 )
 @click.option("--cache-dir", type=PATH, metavar="DIR", help="Folder of cached crops.")
 @out_option(required=True)
+@overwrite_option("out")
 @detector_option()
 @threads_option()
 @seed_option()
@@ -139,7 +142,10 @@ def cohort_command(
         parts = [f"{name} {people}" for name, people in cohort.people_of_groups.items()]
         say(f"groups: {', '.join(parts)}")
     if counts.unusable or counts.repeated:
-        say(f"left out: {counts.unusable} pictures without a face, {counts.repeated} repeated ones")
+        say(
+            f"left out: {counted(counts.unusable, 'picture')} without a face, "
+            f"{counts.repeated} repeated"
+        )
 
 
 def named_groups(words: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:

@@ -14,6 +14,7 @@ from edge.console.commands import (
     emit_json,
     json_option,
     out_option,
+    overwrite_option,
     person_name_option,
     quiet_option,
     say,
@@ -26,7 +27,6 @@ from trainer.cli.network_options import (
     dropout_option,
     network_options,
     optimizer_option,
-    overwrite_run_option,
 )
 from trainer.cli.task_options import group_regex_option
 
@@ -98,7 +98,7 @@ from trainer.cli.task_options import group_regex_option
     help="Number of parts of the people; a network that was trained on the "
     "other parts answers each.",
 )
-@overwrite_run_option()
+@overwrite_option()
 @detector_option()
 @threads_option()
 @seed_option()

@@ -14,11 +14,13 @@ from edge.console.commands import (
     emit_json,
     json_option,
     names_option,
+    overwrite_option,
     quiet_option,
     say,
     seed_option,
     threads_option,
 )
+from edge.console.display_text import counted
 
 if TYPE_CHECKING:
     from trainer.evaluation.faces import Settings
@@ -60,6 +62,7 @@ PART_NAMES = ("auto", "all", "train", "validation", "test")
 @click.option(
     "--plot", type=PATH, metavar="FILE", help="Write a chart of the attributes, .png or .svg."
 )
+@overwrite_option("plot")
 @click.option(
     "--allow-missing", is_flag=True, help="Continue although many listed images are missing."
 )
@@ -195,8 +198,8 @@ def _figures_lines(title: str, figures: dict[str, Any]) -> list[str]:
                 )
     if faces is not None:
         lines.append(
-            f"{title}: verification of {faces['pairs']} pairs, {faces['people']} people, "
-            f"{faces['undetected']} pictures without a detected face"
+            f"{title}: verification of {counted(faces['pairs'], 'pair')}, {faces['people']} "
+            f"people, {counted(faces['undetected'], 'picture')} without a detected face"
         )
         lines += [
             f"  {label:<16} {_number(faces[name])}{_interval(faces['intervals_95'].get(name))}"

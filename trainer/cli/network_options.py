@@ -69,11 +69,6 @@ def optimizer_option(default: str, named: str) -> Callable[[Made], Made]:
     )
 
 
-def overwrite_run_option() -> Callable[[Made], Made]:
-    """`--overwrite`."""
-    return click.option("--overwrite", is_flag=True, help="Replace an existing run.")
-
-
 def _all_of(options: tuple[Callable[[Made], Made], ...]) -> Callable[[Made], Made]:
     def add(function: Made) -> Made:
         for option in reversed(options):

@@ -16,6 +16,7 @@ from edge.console.commands import (
     emit_json,
     json_option,
     out_option,
+    overwrite_option,
     person_name_option,
     quiet_option,
     say,
@@ -24,7 +25,6 @@ from edge.console.commands import (
 )
 from edge.errors import UsageError
 from trainer.cli.augmentation_options import RANGES, augmentation_options
-from trainer.cli.network_options import overwrite_run_option
 from trainer.cli.task_options import group_regex_option
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ WITHOUT_PATHS = "edge-train person … --privacy (the other options may name fil
     help="Write sheets of the augmented images that the head is fitted on.",
 )
 @augmentation_options
-@overwrite_run_option()
+@overwrite_option()
 @click.option(
     "--privacy",
     is_flag=True,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.console.display_text import counted
 from edge.errors import ToolkitError
 from trainer.data.attribute_metrics import majority_accuracy
 from trainer.data.celeba import read_folder
@@ -96,17 +97,18 @@ class Audit:
         """One line for each thing that should be mended."""
         small = sum(count for w, h, count in self.sizes if min(w, h) < LEAST_SIDE_PX)
         rare = [b.name for b in self.balance if b.majority_accuracy > 1 - RARE_SHARE]
+        group = ("group of duplicates", "groups of duplicates")
         found = (
-            (len(self.missing), "listed pictures are missing"),
-            (len(self.undecodable), "pictures cannot be decoded"),
-            (len(self.across_parts), "people have pictures in more than one part"),
-            (len(self.leaks), "groups of duplicates lie across parts"),
-            (len(self.contradictions), "groups of duplicates are labeled as different people"),
-            (self.without_identity, "pictures have no identity"),
-            (small, f"pictures are smaller than {LEAST_SIDE_PX} px"),
-            (len(rare), f"attributes are nearly constant: {', '.join(rare)}"),
+            (len(self.missing), ("listed picture",), "missing"),
+            (len(self.undecodable), ("picture",), "cannot be decoded"),
+            (len(self.across_parts), ("person", "people"), "in more than one part"),
+            (len(self.leaks), group, "across parts"),
+            (len(self.contradictions), group, "labeled as different people"),
+            (self.without_identity, ("picture",), "without identity"),
+            (small, ("picture",), f"smaller than {LEAST_SIDE_PX} px"),
+            (len(rare), ("attribute",), f"nearly constant: {', '.join(rare)}"),
         )
-        return tuple(f"{count} {what}" for count, what in found if count)
+        return tuple(f"{counted(count, *unit)} {what}" for count, unit, what in found if count)
 
     def to_json(self) -> dict[str, Any]:
         """NaN becomes null; of long lists, all entries."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge.console.overwriting import refuse_existing
 from edge.console.progress import progress_bar
 from edge.enrolment.degrade import degrade_every, with_ends
-from edge.errors import InputError, UsageError
+from edge.errors import UsageError
 from edge.faces.canonical import CELEBA, CROP_REGIONS
 from edge.faces.detector import Detector, DetectorConfig, detector_bytes
 from edge.files.atomic import atomic_folder
@@ -32,8 +33,7 @@ def train_direct(settings: DirectSettings, command: str) -> DirectResult:
     Raises `InputError` where the folder exists, `UsageError` for a body without layers to freeze,
     and whatever reading and training raise.
     """
-    if settings.out.exists() and not settings.overwrite:
-        raise InputError(f"{settings.out} exists", hint="give another --out, or --overwrite")
+    refuse_existing(settings.out, overwrite=settings.overwrite)
     window = CROP_REGIONS[settings.window]
     expects = NetworkInput(frame=CELEBA, window=window, size_px=settings.input_size)
     pictures = read_answered(settings, expects, _detector(settings))

@@ -7,11 +7,13 @@ threshold of each fold chosen on the other nine.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from edge.console.display_text import counted
 from edge.errors import DataError
 from trainer.data.pairs import Pairs
 
@@ -86,14 +88,15 @@ def verify(
         samples["accuracy"].append(held)
         for name, value in _weighted(scores, same, weights).items():
             samples[name].append(value)
+    people = len(np.unique(pairs.people))
     return Verification(
         accuracy=float(fold_accuracy.mean()),
         accuracy_std=float(fold_accuracy.std()),
         **figures,
         pairs=len(scores),
-        people=len(np.unique(pairs.people)),
+        people=people,
         undetected=undetected,
-        intervals={name: _interval(values) for name, values in samples.items()},
+        intervals={name: _interval(values, people) for name, values in samples.items()},
     )
 
 
@@ -163,11 +166,25 @@ def _balanced_mean(right: np.ndarray, same: np.ndarray, weights: np.ndarray) -> 
     return float(share * on_same + (1 - share) * on_other)
 
 
-def _interval(values: list[float]) -> tuple[float, float]:
+def verification_words(figures: Mapping[str, Any]) -> str:
+    """The AUC of `Verification.to_json`, with what it is of and how sure it is."""
+    low, high = figures["intervals_95"]["auc"]
+    sure = "" if low is None else f", 95 %: {low:.3f} to {high:.3f}"
+    return (
+        f"AUC {figures['auc']:.4f} of {counted(figures['pairs'], 'pair')} of {figures['people']} "
+        f"people (chance 0.5{sure})"
+    )
+
+
+def _interval(values: list[float], people: int) -> tuple[float, float]:
+    """Of bootstrapped values. Where all are 1 or all are 0, as with few pairs that were all right,
+    they know nothing of the spread: then the exact bound of as many trials as there are people
+    (Clopper and Pearson, 1934)."""
     if not values or np.isnan(values).any():
         return float("nan"), float("nan")
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
+    low, high = map(float, np.percentile(values, [2.5, 97.5]))
+    sure = 0.025 ** (1 / people)
+    return (min(low, sure) if low == 1 else low), (max(high, 1 - sure) if high == 0 else high)
 
 
 def _rounded(value: float) -> float | int | None:

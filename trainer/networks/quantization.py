@@ -7,13 +7,14 @@ handed on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
+from edge.console.display_text import counted
 from edge.errors import ModelError
 from edge.faces.canonical import CropRegion, canonical_of
 from edge.files.model_file import sha256_of
@@ -47,6 +48,20 @@ class Agreement:
         values = {"pictures": self.pictures, "mean_cosine": self.mean_cosine}
         values |= {"cosine_1pct": self.low_cosine, "attribute_flips": self.flips}
         return {k: None if v != v else round(v, 4) for k, v in values.items()}
+
+
+def agreement_words(said: Mapping[str, Any]) -> str:
+    """`Agreement.to_json` for people."""
+    parts = [
+        f"{text} {said[name]:{form}}"
+        for name, text, form in (
+            ("mean_cosine", "cosine of the embeddings, mean", ".4f"),
+            ("cosine_1pct", "worst 1 %", ".4f"),
+            ("attribute_flips", "attributes that flip", ".2%"),
+        )
+        if said[name] is not None
+    ]
+    return f"{', '.join(parts)}, of {counted(said['pictures'], 'picture')}"
 
 
 def quantize(model: keras.Model, representative_bgr: np.ndarray) -> bytes:

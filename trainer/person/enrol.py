@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge.bundle.writer import file_stem
+from edge.console.overwriting import refuse_existing
 from edge.enrolment.augment import PER_PICTURE
 from edge.enrolment.conditions import Origin
 from edge.errors import InputError, RefusedError, ToolkitError, TwoPeopleError
@@ -45,8 +46,9 @@ SEEN_OF_OTHERS = 24
 def train_person(settings: PersonSettings, command: str) -> PersonResult:
     """Read, gate, embed, enroll, write. Raises a `ToolkitError` for whatever cannot be."""
     check_person(settings)
-    if settings.out.exists() and not settings.overwrite:
-        raise InputError(f"{settings.out} exists", hint="give another --out, or --overwrite")
+    refuse_existing(settings.out, overwrite=settings.overwrite)
+    if not settings.overwrite:
+        refuse_existing(settings.save_augmented)
     album = open_album(settings.photos, settings.name)
     eyes = Pipeline.open(settings)
     looks = _read(album.me, eyes, settings, recurring=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ class PersonResult:
     def text(self) -> str:
         """A few lines, each figure beside what a trivial answer gives."""
         facts, figures = self.head.facts, self.figures
+        pack = ["edge-export", "pack", str(self.out), "-o", f"{self.head.name}.edge"]
         within = " within this one sitting" if self.looks.one_sitting else ""
         lines = [
             f"{self.head.name}: {figures.looks} looks in {figures.independent_looks} independent "
@@ -81,5 +83,6 @@ class PersonResult:
             *self._missing(),
             *(f"warning: {text}" for text in self.warnings),
             f"wrote {self.out}",
+            f"next: {shlex.join(pack)}",
         ]
         return "\n".join(lines)

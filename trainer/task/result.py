@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,12 @@ class TaskResult:
 
     def text(self) -> str:
         facts = self.figures
+        pack = ["edge-export", "pack", str(self.out), "-o", f"{self.name}.edge"]
         return "\n".join(
             [
                 f"{self.name}: {facts.positive} faces with and {facts.negative} without, "
-                f"{facts.groups} groups; {facts.dropped} faces could not be judged, "
-                f"{facts.copies} files are smaller copies, {facts.ignored} are no pictures",
+                f"{facts.groups} groups; could not be judged: {facts.dropped}, smaller copies: "
+                f"{facts.copies}, no pictures: {facts.ignored}",
                 f"out of fold: accuracy {facts.accuracy:.3f} of "
                 f"{facts.positive + facts.negative} usable faces (always the majority: "
                 f"{facts.majority_accuracy:.3f}), {facts.accuracy_of_all:.3f} of all "
@@ -62,5 +64,6 @@ class TaskResult:
                 f"head: {facts.head}, {facts.head_parameters:,} parameters",
                 *(f"warning: {text}" for text in self.warnings),
                 f"wrote {self.out}",
+                f"next: {shlex.join(pack)}",
             ]
         )

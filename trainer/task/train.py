@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from edge.bundle.writer import file_stem
+from edge.console.overwriting import refuse_existing
 from edge.enrolment.augment import PER_PICTURE
-from edge.errors import InputError, RefusedError
+from edge.errors import RefusedError
 from edge.files.atomic import atomic_folder
 from edge.files.formats import is_picture, is_video
 from edge.files.listing import list_folder
@@ -72,8 +73,7 @@ def train_task(
     Raises `RefusedError` where there are fewer than `FEWEST_GROUPS` groups of an answer, and
     whatever reading pictures raises.
     """
-    if settings.out.exists() and not settings.overwrite:
-        raise InputError(f"{settings.out} exists", hint="give another --out, or --overwrite")
+    refuse_existing(settings.out, overwrite=settings.overwrite)
     pattern = pattern_of(group_regex)
     eyes = Pipeline.open(settings)
     answers = read_answers(positive, negative, pattern, eyes, settings)

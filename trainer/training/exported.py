@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge.console.overwriting import refuse_existing
 from edge.console.progress import progress
 from edge.errors import InputError, PictureError
 from edge.files.atomic import atomic_folder
@@ -39,8 +40,7 @@ def export_augmented(
     Raises `InputError` where the folder exists, where a photo is an augmented picture itself, and
     where none can be decoded.
     """
-    if folder.exists():
-        raise InputError(f"{folder} exists", hint="name a new folder by --export-augmented")
+    refuse_existing(folder)
     count = 0
     with atomic_folder(folder) as made:
         for number, path in enumerate(progress(photos, label="augmenting", quiet=quiet)):
