@@ -118,7 +118,7 @@ def open_recognizer(
     whether visits are counted from now on, see `edge.visits.camera_book`. Raises `ToolkitError`.
     """
     tidy_people(people_folder())
-    choice = _chosen(located)
+    choice = _chosen(located, threads)
     with located.open() as bundle:
         registry = Registry(bundle, Encryption.open(key_file))
         if registry.people.persons:
@@ -134,10 +134,11 @@ def open_recognizer(
         )
 
 
-def _chosen(located: Located) -> Choice | None:
-    """What `edge-bench run --pick` has found best for this bundle on this device."""
+def _chosen(located: Located, threads: int | None) -> Choice | None:
+    """What `edge-bench run --pick` has found best for this bundle on this device; said where it
+    decides the number of threads."""
     choice = read_choice(located.path)
-    if choice is not None:
+    if choice is not None and threads is None:
         log.info("threads: %d, as measured on %s", choice.threads, choice.device)
     return choice
 
