@@ -6,6 +6,7 @@ test picture is used before it is scored.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -146,6 +147,12 @@ class Bench:
             faces=np.array(faces),
             reasons=tuple(reasons),
         )
+
+
+def in_first_half(name: str) -> bool:
+    """Which half of the people somebody is in, by a hash of the name: on one something is chosen,
+    on the other it is reported."""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % 2 == 0
 
 
 def frames_of(clip: Path, whose: str, side: str = "") -> Iterator[Shown]:

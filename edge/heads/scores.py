@@ -58,13 +58,15 @@ class Asked:
 class ScoreTable(Sequence[HeadScore]):
     """The scores of many heads for one face, in the heads' order.
 
-    asked: the heads. values: float64[H], their scores.
+    asked: the heads. values: float64[H], their scores. fall: by how much all thresholds are lower
+    for this face, see `edge.heads.lead`.
     """
 
-    def __init__(self, asked: Asked, values: np.ndarray) -> None:
+    def __init__(self, asked: Asked, values: np.ndarray, fall: float = 0.0) -> None:
         self.asked = asked
         self.values = values
-        self.excesses = values - asked.thresholds
+        self.fall = fall
+        self.excesses = values - (asked.thresholds - fall)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -78,7 +80,7 @@ class ScoreTable(Sequence[HeadScore]):
             return tuple(self[k] for k in range(len(self))[place])
         head = self.asked.heads[place]
         return HeadScore(
-            head.name, float(self.values[place]), head.threshold, head.margin, head.key
+            head.name, float(self.values[place]), head.threshold - self.fall, head.margin, head.key
         )
 
     def __iter__(self) -> Iterator[HeadScore]:

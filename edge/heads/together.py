@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge.heads.head import Head
+from edge.heads.lead import RIVALS
 from edge.heads.scores import Asked, HeadScore, ScoreTable
 
 FEWEST = 8
@@ -20,8 +21,8 @@ CLOSE = 0.05
 """Heads whose excess lies so close to the best one, to the band or to the threshold are asked
 themselves; the products differ by less than 1e-4, see the test."""
 
-ASKED = 3
-"""Heads with the largest excess that are asked themselves in any case."""
+ASKED = RIVALS + 1
+"""Heads with the largest excess that are asked themselves in any case: a lead hangs on these."""
 
 
 class HeadsTogether:

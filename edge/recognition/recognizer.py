@@ -17,6 +17,7 @@ from edge.faces.quality import QualityGate
 from edge.faces.yunet import Runtime
 from edge.heads.decision import Decision, HeadScore, TaskAnswer, decide
 from edge.heads.head import Head
+from edge.heads.lead import with_lead
 from edge.heads.scores import best_scores
 from edge.heads.together import HeadsTogether
 from edge.models.embedder import Embedder, Perception
@@ -197,13 +198,14 @@ class Recognizer:
         return decide(self.scores(perception))
 
     def scores(self, perception: Perception) -> Sequence[HeadScore]:
-        """Score one perceived crop by the head of every person."""
+        """Score one perceived crop by the head of every person; of many, with thresholds by the
+        lead of the best."""
         if perception.embeddings is None:
             return ()
         if self._together is None or self._together[0] is not self.heads:
             people = [head for head in self.heads if not head.is_task]
             self._together = self.heads, HeadsTogether(people)
-        return self._together[1].scores(perception.embeddings[0])
+        return with_lead(self._together[1].scores(perception.embeddings[0]))
 
     def tasks(self, perception: Perception) -> dict[str, TaskAnswer]:
         """Answer the yes-or-no questions for one perceived crop, by name."""

@@ -217,4 +217,6 @@ def _stated(
             return Decision(state, person, reason=reason)
         kept = [score for look in looks for score in scores_of(look, nearest)]
     mean = float(np.mean([score.score for score in kept]))
-    return Decision(state, person, mean, kept[-1].threshold, reason)
+    limits = [score.threshold for score in kept]
+    threshold = limits[-1] if len(set(limits)) == 1 else float(np.mean(limits))
+    return Decision(state, person, mean, threshold, reason)

@@ -11,6 +11,7 @@ import numpy as np
 from edge.faces.face import Face
 from edge.heads.decision import Decision, HeadScore
 from edge.heads.head import Head
+from edge.heads.lead import with_lead
 from edge.recognition.observation import Observation
 from edge.tracking.vote import Vote, VoteConfig
 from edge.visits.visit import MATCH, Visit
@@ -96,7 +97,7 @@ def decided(
             for head, column in zip(heads, columns, strict=True)
             if np.isfinite(column[row])
         )
-        vote.add(Observation(_SOME_FACE, scores=scored), float(time_s))
+        vote.add(Observation(_SOME_FACE, scores=with_lead(scored)), float(time_s))
         decision = vote.decision()
         match = decision if decision.state == MATCH else match
     return match or vote.decision()

@@ -45,6 +45,7 @@ class Contents:
             f"{len(self.base.attributes)} attributes, needs {_runtimes(self.base)}",
             self._embedder_line(),
             *self._section("People", self._people()),
+            *self._section("For whom it was measured", self._measured()),
             *self._section("Figures of the training run", _flattened(self.figures)),
             "## Formats",
             "Against the float model, on crops that were not used for calibration. `ms` was left "
@@ -100,6 +101,22 @@ class Contents:
             f"- {head.name}: threshold {head.threshold:.4g}"
             + "".join(f", {f}" for f in _facts(head))
             for head in self.heads
+        ]
+
+    def _measured(self) -> list[str]:
+        """Which kinds of strangers are accepted, by exact bounds, and whom nobody has measured."""
+        if self.cohort is None:
+            return []
+        from edge.heads.group_rates import measured_for, rates_of_all
+
+        rates = rates_of_all(self.heads, self.cohort)
+        if not rates:
+            return []
+        known, unknown = measured_for(self.cohort)
+        return [
+            f"- measured: {known}",
+            f"- nobody has measured: {unknown}",
+            *(f"- {who}: {each}" for who, each in rates),
         ]
 
     @staticmethod

@@ -10,6 +10,7 @@ from typing import Any
 from edge.bundle.manifest import SCHEMA, Manifest
 from edge.bundle.reader import Bundle
 from edge.heads.crowd import Crowd, crowd_of
+from edge.heads.group_rates import GroupRates, measured_for, rates_of_all
 from edge.models.spec import Network
 
 
@@ -23,6 +24,8 @@ class Inspection:
     manifest: Manifest
     heads: tuple[dict[str, Any], ...]
     crowd: Crowd
+    groups: tuple[tuple[str, GroupRates], ...] = ()
+    measured: dict[str, str] | None = None
     cohort: dict[str, Any] | None = None
     golden: dict[str, Any] | None = None
     card: str = field(default="", repr=False)
@@ -35,6 +38,8 @@ class Inspection:
             "manifest": self.manifest.to_json(),
             "heads": list(self.heads),
             "crowd": self.crowd.to_json(),
+            "groups": [{"who": who, **rates.to_json()} for who, rates in self.groups],
+            "measured": self.measured,
             "cohort": self.cohort,
             "golden": self.golden,
         }
@@ -59,7 +64,11 @@ class Inspection:
         found += [f"file      {entry.member} ({entry.kind})" for entry in m.files]
         found += [_person(head) for head in self.heads] or ["person    none is enrolled"]
         found += [f"crowd     {self.crowd}"] if self.crowd.heads > 1 else []
+        found += [f"groups    {who}: {rates}" for who, rates in self.groups]
         found += [self._cohort(), self._golden()]
+        if self.measured is not None and self.groups:
+            found.append(f"measured  for {self.measured['for']}")
+            found.append(f"          nobody has for: {self.measured['not_for']}")
         if m.base.network.attributes:
             found.append(f"attributes {', '.join(m.base.network.attributes)}")
         for name, entry in m.members.items():
@@ -101,6 +110,10 @@ def inspect(path: Path, public_key: Path | None = None) -> Inspection:
             manifest=bundle.manifest,
             heads=tuple(_head(head) for head in bundle.heads),
             crowd=crowd_of(bundle.heads),
+            groups=() if cohort is None else rates_of_all(bundle.heads, cohort),
+            measured=None
+            if cohort is None
+            else dict(zip(("for", "not_for"), measured_for(cohort), strict=True)),
             cohort=None
             if cohort is None
             else {

@@ -183,7 +183,8 @@ def test_the_card_the_labels_and_the_terms(everything: tuple[Path, Any, Path]) -
     with Bundle.open(everything[0]) as bundle:
         manifest = bundle.manifest
         card = bundle.text(manifest.card)
-        for words in ("Anna", "tflite-int8", "accuracy, value: 0.8", "baseline: 0.7"):
+        measured = "For whom it was measured"
+        for words in ("Anna", "tflite-int8", "accuracy, value: 0.8", "baseline: 0.7", measured):
             assert words in card
         assert bundle.text(manifest.labels).split() == list(factory.ATTRIBUTES)
         terms = {Path(name).name: bundle.text(name) for name in manifest.licences}

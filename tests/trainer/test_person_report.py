@@ -134,6 +134,10 @@ def test_the_json_holds_what_the_page_says(run: Path) -> None:
     assert facts["calibration"]["far_upper_95"] == calibration.far_upper_95  # type: ignore[index]
     assert facts["test"] is None
     assert facts["figures"]["far"]["baseline_accept_all"] == 1.0  # type: ignore[index]
+    groups = facts["groups"]["groups"]  # type: ignore[index]
+    assert sum(rate["trials"] for rate in groups.values()) == calibration.far.trials
+    page = (run / "report.html").read_text()
+    assert "<th>strangers by group</th>" in page and "<th>who is measured</th>" in page
 
 
 def test_figures_and_crops_can_be_decoded(run: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.console.json_text import json_text
 from edge.heads.cohort import Cohort
+from edge.heads.group_rates import GroupRates, group_rates, measured_for
 from edge.models.run_record import Run
 from trainer.report.page import (
     HARDEST,
@@ -48,7 +49,7 @@ def write_report(
         *heading(_verdict(result), result.warnings),
         "<h2>Who is accepted</h2>",
         _confusion(result, own),
-        _facts(result),
+        _facts(result, group_rates([head], cohort)),
         *_test(result),
         "<h2>Scores</h2>",
         paragraph(
@@ -79,6 +80,7 @@ def write_report(
         facts["dropped"] = [{"reason": one["reason"]} for one in facts["dropped"]]
         facts["left_out"] = len(facts["left_out"])
     facts["calibration"] = head.facts.to_json()
+    facts["groups"] = group_rates([head], cohort).to_json()
     facts["test"] = None if result.test is None else result.test.figures()
     (folder / "report.json").write_text(json_text(facts, indent=2) + "\n")
 
@@ -113,7 +115,7 @@ def _confusion(result: PersonResult, own: np.ndarray) -> str:
     )
 
 
-def _facts(result: PersonResult) -> str:
+def _facts(result: PersonResult, groups: GroupRates) -> str:
     facts = result.head.facts
     within = ", within one sitting" if result.looks.one_sitting else ""
     target = facts.target_far
@@ -141,6 +143,7 @@ def _facts(result: PersonResult) -> str:
             f"{facts.stranger_bound:.3f}, for those of the group that scores highest: "
             f"{facts.nearest_group}",
         ),
+        ("strangers by group", str(groups)),
         ("camera", result.origin.describe()),
         ("set by", facts.strategy),
     ]
@@ -199,6 +202,7 @@ def _dropped(result: PersonResult, privacy: bool) -> str:
 
 def _card(result: PersonResult, cohort: Cohort, run: Run) -> str:
     facts = result.head.facts
+    known, unknown = measured_for(cohort)
     rows = [
         (
             "head",
@@ -220,9 +224,13 @@ def _card(result: PersonResult, cohort: Cohort, run: Run) -> str:
         made_by(run),
         ("use", " ".join(_USE.split())),
         (
+            "who is measured",
+            known,
+        ),
+        (
             "who is not measured",
-            "strangers unlike those of the cohort: other ages, skin colors and cameras may do "
-            "worse, and relatives do",
+            f"{unknown}; other cameras. Strangers unlike those measured may be accepted more "
+            "often, and relatives are",
         ),
     ]
     return table(rows)
