@@ -1,4 +1,4 @@
-"""Scores: what the heads say of one face, one by one or, of many heads, as a table.
+"""Scores: what the heads say about one face, one by one or, of many heads, as a table.
 
 A table keeps arrays and makes a `HeadScore` only where somebody asks for one, so that a thousand
 heads cost hardly more than one.
