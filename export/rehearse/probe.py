@@ -80,6 +80,10 @@ def main() -> None:
     from edge.service.libraries import set_library_settings
 
     set_library_settings()
+    if len(sys.argv) > 3:  # the counter adds without a lock, and waiting threads would count, too
+        import cv2
+
+        cv2.setNumThreads(1)
     print(json.dumps(probe(*map(Path, sys.argv[1:]))), flush=True)
 
 
