@@ -33,7 +33,7 @@ COUNTED_S = 3.0
 ROUNDS = 5
 
 
-class _Stop(Sink):
+class Stop(Sink):
     """Counts results by label while the process uses `COUNTED_S`, after the first ten."""
 
     def __init__(self, signals: Signals) -> None:
@@ -61,7 +61,7 @@ def rates(bundle: Path, clips: list[Path]) -> list[float]:
     with open_recognizer(locate(bundle), threads=1, attributes=False) as recognizer:
         for source in sources:
             source.open()
-        stop = _Stop(Signals())
+        stop = Stop(Signals())
         with FanOut([stop]) as fan:
             Loop(streams, recognizer, fan, signals=stop.signals).run()
         for source in sources:
