@@ -59,7 +59,7 @@ def _fall(excesses: np.ndarray) -> float:
 
 @lru_cache(maxsize=64)
 def usually_behind(heads: int) -> float:
-    """How far the rivals of a stranger near the threshold of one of so many heads usually stay
+    """How far the rivals of a stranger near the threshold of one of that many heads usually stay
     below theirs, in standard deviations over strangers.
 
     Ranks of normal scores by Blom's approximation (Statistical Estimates and Transformed
