@@ -128,7 +128,7 @@ def of_celeba(bench: Bench, shared: Path) -> tuple[Judged, list[dict[str, str]]]
 
 
 def rows(heads: Sequence[Head], judged: Judged, sides: list[dict[str, str]]) -> Iterator[str]:
-    """A line for each side of each division, and the ratio of worst over best where N carries it."""
+    """A line for each side of each division; worst over best where N carries it."""
     from edge.heads.group_rates import GroupRates
     from edge.heads.threshold import Rate
 
