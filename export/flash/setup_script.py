@@ -90,7 +90,7 @@ build() {
     said=$(python3 -m venv $site "$fresh" 2>&1) || fail venv "$(last_of "$said")"
     step made
     wheel=$6
-    also=$7
+    also=${7:-}
     if [ "$5" = 1 ]; then set -- --no-index --find-links "$parts"; else set --; fi
     said=$("$fresh/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
         --only-binary=:all: "$@" -c "$parts/constraints.txt" "$parts/$wheel" 2>&1) ||

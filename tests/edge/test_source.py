@@ -67,7 +67,7 @@ def test_a_folder_goes_by_name_and_survives_a_broken_file(tmp_path: Path) -> Non
         ("text.jpg", b"hello", PictureError, "not a picture"),
         ("empty.jpg", b"", PictureError, "is empty"),
         ("text.mp4", b"hello", SourceError, "neither a video nor a picture"),
-        ("empty.mkv", b"", SourceError, "neither a video nor a picture"),
+        ("empty.mkv", b"", SourceError, "is empty"),
     ],
 )
 def test_what_is_no_source(
