@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.studies.several_cameras import COUNTED_S, OFFERED_FPS, Stop
+from benchmarks.device.several_cameras import COUNTED_S, OFFERED_FPS, Stop
 from edge.bundle.locate import locate
 from edge.cli.serving import serving_sinks
 from edge.service.loop import Loop

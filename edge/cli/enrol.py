@@ -50,11 +50,16 @@ class EnrolOptions:
     quiet: bool = False
 
 
+MOST_NAMED = 20
+"""Pictures that are not used are named on the screen up to here."""
+
+
 @dataclass(frozen=True, eq=False)
 class Enrolled:
     """What came of it. sides: how often each side was seen. refused: reasons and how often each
     kept a picture from counting. people: everybody who is known now. known_already: looks of
     photos that were added before, of `looks`. left_out: files of new looks that show somebody else.
+    not_used: files of pictures that do not count, each with the reason.
     """
 
     head: Head
@@ -67,6 +72,7 @@ class Enrolled:
     warnings: tuple[str, ...] = field(default=())
     known_already: int = 0
     left_out: tuple[str, ...] = ()
+    not_used: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -77,6 +83,7 @@ class Enrolled:
             "sides": self.sides,
             "refused": self.refused,
             "left_out": list(self.left_out),
+            "not_used": [{"file": file, "reason": reason} for file, reason in self.not_used],
             "threshold": self.head.threshold,
             **rates_to_json(self.head),
             "people": list(self.people),
@@ -84,6 +91,21 @@ class Enrolled:
             "pictures_kept": self.kept,
             "warnings": list(self.warnings),
         }
+
+    def _not_used(self) -> list[str]:
+        """Pictures that do not count by name, frames of videos and cameras by number."""
+        lines = [
+            f"not used: {reason if file in reason else f'{file}: {reason}'}"
+            for file, reason in self.not_used[:MOST_NAMED]
+        ]
+        if len(self.not_used) > MOST_NAMED:
+            lines.append(f"not used: {len(self.not_used) - MOST_NAMED} more, see --json")
+        frames = sum(self.refused.values()) - len(self.not_used)
+        if frames > 0:
+            reasons = sorted(self.refused.items(), key=lambda item: -item[1])
+            said = ", ".join(f"{count} {reason}" for reason, count in reasons)
+            lines.append(f"frames that do not count: {frames} ({said})")
+        return lines
 
     def text(self) -> str:
         """A few lines for people."""
@@ -104,6 +126,7 @@ class Enrolled:
             f"own looks rejected: {facts.frr.events} of {facts.frr.trials}, each by a head "
             "that had not seen it (rejecting everybody: 100 %)",
             *(f"left out, looks like somebody else: {name}" for name in self.left_out),
+            *self._not_used(),
             *(f"warning: {text}" for text in self.warnings),
             "the cut-out faces are kept too, to enroll on another base; forget removes them"
             if self.kept
@@ -214,6 +237,7 @@ def _fit(options: EnrolOptions, register: Registry, book: SampleSet, guide: Guid
         ),
         known_already=int(known.sum()),
         left_out=_left_out(head, new) if new else (),
+        not_used=tuple(book.not_used),
     )
 
 

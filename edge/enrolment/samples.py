@@ -94,10 +94,14 @@ class SampleSet:
         seed: int = 0,
         keep: bool = False,
     ) -> None:
-        """vary: variations of each look. seed: of what is varied. keep: pictures, too."""
+        """vary: variations of each look. seed: of what is varied. keep: pictures, too.
+
+        `refused` counts why pictures and frames do not count; `not_used` names those pictures.
+        """
         self._keep = keep
         self.looks: list[Sample] = []
         self.refused: dict[str, int] = {}
+        self.not_used: list[tuple[str, str]] = []
         self._embedder = embedder
         self._detector = detector
         self._gate = gate or QualityGate()
@@ -123,6 +127,12 @@ class SampleSet:
         )
         return cls(eyes.embedder, eyes.detector, keep=keep)
 
+    def refuse(self, reason: str, of: str = "", why: str = "") -> None:
+        """Count what does not count. of: the picture's file. why: more than the reason."""
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+        if of:
+            self.not_used.append((of, why or reason))
+
     def offer(self, image_bgr: np.ndarray, *, time_s: float | None = None, of: str = "") -> Offer:
         """Take the face of a picture, uint8[H, W, 3] BGR, if it is usable and new.
 
@@ -131,7 +141,7 @@ class SampleSet:
         offer = self._judged(image_bgr, time_s, of)
         if offer.look is None:
             reason = offer.reason or "cannot be judged"
-            self.refused[reason] = self.refused.get(reason, 0) + 1
+            self.refuse(reason, of if time_s is None else "")
             at = "" if time_s is None else f" at {time_s:.2f} s"
             log.debug("%s%s does not count: %s", of or "a picture", at, reason)
             return offer

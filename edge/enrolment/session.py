@@ -107,7 +107,8 @@ def read_files(
                 bar.total = None if source.total is None else bar.done + source.total
                 for grab in source:
                     if grab.image_bgr is None:
-                        book.refused["unreadable"] = book.refused.get("unreadable", 0) + 1
+                        of = "" if source.kind == "video" else grab.source
+                        book.refuse("unreadable", of, grab.error or "")
                     else:
                         time_s = grab.time_s if source.kind == "video" else None
                         turned = turner.turned(grab, book.detect)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,7 +75,17 @@ def test_enrolling_before_a_camera_from_an_empty_room_to_a_head(
     photos: Path, tmp_path: Path
 ) -> None:
     """An empty room, a dark one, two people, a lost camera; then herself, for a second each."""
-    answer("enrol", "--name", "Ben", "--photos", photos / "ben")
+    given = Path(shutil.copytree(photos / "ben", tmp_path / "given"))
+    first = min(given.iterdir())
+    (given / "torn.jpg").write_bytes(first.read_bytes()[:200])
+    cv2.imwrite(str(given / "wall.png"), np.full((480, 640, 3), 90, np.uint8))
+    done = call("enrol", "--name", "Ben", "--photos", given)
+    assert done.exit_code == 0, done.output
+    said = [line for line in done.stdout.splitlines() if line.startswith("not used: ")]
+    assert len(said) == 2, "each picture that does not count is named"
+    assert "torn.jpg" in said[0]
+    assert said[1].endswith("wall.png: no face")
+    shutil.rmtree(given)
     before = people()["Ben"]
     seen = [framed(read_picture(path)) for path in sorted((photos / "ana").iterdir())]
     ben = framed(read_picture(sorted((photos / "ben").iterdir())[0]))

@@ -47,9 +47,12 @@ HEARS_HUP = (
     'setsid sh -c \'trap "kill \\$!" HUP; trap "kill \\$!; exit" TERM; '
     "while :; do sleep 1000 & wait $!; done' "
     "</dev/null >/dev/null 2>&1 &\n"
-    "    until grep -q '^SigCgt.*[13579bdf]$' /proc/$!/status; do :; done"
+    "    for wait in $(seq 500); do\n"
+    "        grep -q '^SigCgt.*[13579bdf]$' /proc/$!/status && break; sleep 0.01\n"
+    "    done"
 )
-"""A service that loads a bundle when it is asked to; it is ready before systemctl returns."""
+"""A service that loads a bundle when it is asked to; it is ready before systemctl returns. Below
+nohup it never is, since a shell cannot catch what is ignored where it starts."""
 
 ASLEEP = 'setsid sleep "${long:-1000}" </dev/null >/dev/null 2>&1 &'
 

@@ -1,6 +1,6 @@
 """The rate of one camera beside that of each of several at once, on one core, by turns in one run.
 
-    python -m benchmarks.studies.several_cameras ana.edge CLIP CLIP...
+    python -m benchmarks.device.several_cameras ana.edge CLIP CLIP...
 
 Each clip plays as a camera that delivers more frames than can be judged; one recognizer judges
 every frame. Printed: frames judged in a second of processor time by the first camera alone and by
