@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import logging
 from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
@@ -13,7 +14,9 @@ from edge.bundle.reader import Bundle
 from edge.errors import InputError
 from edge.faces.canonical import CELEBA, CropRegion
 from edge.faces.face import Face
-from edge.sources.files import file_source
+from edge.sources.files import Source, file_source
+
+log = logging.getLogger(__name__)
 
 SCENE_WIDTH_PX, SCENE_HEIGHT_PX = 640, 480
 """Golden crops are put into a picture of a webcam's size: detection costs by the size."""
@@ -53,11 +56,20 @@ class ClipPictures(Pictures):
         self.name = path.name
         self._path = path
         self._limit = limit
+        self._told: set[str] = set()
 
     def __iter__(self) -> Iterator[np.ndarray]:
         with file_source(self._path) as source:
-            images = (grab.image_bgr for grab in source if grab.image_bgr is not None)
-            yield from islice(images, self._limit)
+            yield from islice(self._decoded(source), self._limit)
+
+    def _decoded(self, source: Source) -> Iterator[np.ndarray]:
+        """What can be decoded. The rest is named, once."""
+        for grab in source:
+            if grab.image_bgr is not None:
+                yield grab.image_bgr
+            elif grab.error is not None and grab.error not in self._told:
+                self._told.add(grab.error)
+                log.warning("not measured: %s", grab.error)
 
 
 class GoldenPictures(Pictures):

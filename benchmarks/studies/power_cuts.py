@@ -27,6 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -192,9 +193,9 @@ def mounted(image: Path, folder: Path, options: str) -> Iterator[None]:
 
 def serve(image: Path, folder: Path, log: Path) -> None:
     """Show an image as `folder`/disk.img, and write down all that is written to it."""
-    import fuse
+    fuse = import_module("fuse")
 
-    class Disk(fuse.Operations):  # type: ignore[misc]
+    class Disk(fuse.Operations):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             self.disk = os.open(image, os.O_RDWR)
             self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)

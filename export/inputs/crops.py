@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from edge.console.display_text import counted
 from edge.console.progress import progress
 from edge.enrolment.degrade import degrade_every, with_ends
 from edge.errors import InputError, PictureError
@@ -26,11 +28,16 @@ from edge.models.spec import Network, NetworkInput
 from export.inputs.find_photos import files_in
 from export.inputs.run_folder import RunFolder
 
+log = logging.getLogger(__name__)
+
 FEWEST_CROPS = 20
 """Below this many crops shares such as "the worst 1 %" mean nothing."""
 
 MOST = 512
 """Pictures that are looked at, spread over people and, of each person, over all pictures."""
+
+MOST_NAMED = 20
+"""Pictures that cannot be read are named on the screen up to here."""
 
 ENOUGH_PEOPLE = 10
 """From so many folders on, nobody calibrates and is measured on as well."""
@@ -154,17 +161,26 @@ def faces(roots: Sequence[Path], network: Network, detector: Detector) -> Faces:
     """
     expects = network.input
     crops, person, hashes = [], [], []
+    unread, faceless = list[str](), 0
     for path, number in progress(_spread(roots), label="looking for faces"):
         try:
             image = read_picture(path)
-        except PictureError:
+        except PictureError as problem:
+            unread.append(problem.message)
             continue
         seen = detector.detect(image)
+        faceless += not seen
         if seen:
             face = max(seen, key=lambda one: one.area_px2)
             crops.append(align(image, face, expects.frame, expects.window, expects.size_px))
             person.append(number)
             hashes.append(sha256_of(path.read_bytes()))
+    for message in unread[:MOST_NAMED]:
+        log.warning("left out: %s", message)
+    if len(unread) > MOST_NAMED:
+        log.warning("left out: %d more that cannot be read", len(unread) - MOST_NAMED)
+    if faceless:
+        log.warning("%s without a face left out", counted(faceless, "picture"))
     size = expects.size_px
     nothing = np.zeros((0, size, size, 3), np.uint8)
     stacked = np.stack(crops) if crops else nothing

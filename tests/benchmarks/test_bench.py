@@ -408,12 +408,15 @@ def test_golden_scenes(bundle: Path, tmp_path: Path) -> None:
     assert difference < 0.6 * np.abs(crop.astype(int) - crops[0].astype(int)).mean()
 
 
-def test_clips_are_decoded_anew(folder: Path) -> None:
+def test_clips_are_decoded_anew(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     pictures = ClipPictures(folder, 2)
     assert [int(image.mean()) for image in pictures] == [0, 40]
     assert len(list(pictures)) == 2
     (folder / "0.png").write_bytes(b"broken now")
     assert int(pictures.first().mean()) == 40
+    assert int(pictures.first().mean()) == 40
+    assert len(caplog.records) == 1, "named once"
+    assert "0.png" in caplog.text
 
 
 # The device

@@ -14,6 +14,7 @@ import edge
 from edge.bundle.locate import shipped_bundle
 from edge.errors import InputError
 from edge.faces.detector import Detector
+from edge.models.run_record import Run
 from edge.models.spec import Network
 from export.inputs.crops import (
     FEWEST_CROPS,
@@ -34,7 +35,7 @@ def network() -> Network:
 
 
 def run(path: Path, described: Network | None = None) -> RunFolder:
-    return RunFolder(path, "person", described or network(), None, {})
+    return RunFolder(path, Run("person", "made", 0, described or network()))
 
 
 def photos(folder: Path, count: int) -> Path:
@@ -54,11 +55,15 @@ def test_the_shipped_float_model_is_found_for_the_shipped_file_alone() -> None:
     assert shipped_float_model(replace(network(), sha256="0" * 64)) is None
 
 
-def test_faces_become_crops_of_the_network(tmp_path: Path) -> None:
+def test_faces_become_crops_of_the_network(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = photos(tmp_path / "photos", 2)
     cv2.imwrite(str(folder / "wall.png"), np.zeros((200, 200, 3), np.uint8))
     size = network().input.size_px
     assert faces([folder], network(), Detector.open()).crops.shape == (2, size, size, 3)
+    assert "broken.jpg" in caplog.text
+    assert "1 picture without a face left out" in caplog.text
 
 
 def test_half_of_them_calibrates_and_the_rest_measures(tmp_path: Path) -> None:

@@ -86,7 +86,10 @@ def test_a_person_on_fresh_pictures(run: Path, fresh: Path) -> None:
     accepted = facts["others"]["people_accepted"]
     assert accepted <= 1, "drawn people look more alike than real ones"
     assert facts["others"]["far_upper_95"] == pytest.approx(upper_bound(accepted, 3))
+    (fresh / "others" / "p31" / "torn.jpg").write_bytes(b"\xff\xd8 torn")
     text = " ".join(call(*words, "-q").stdout.split())
+    (fresh / "others" / "p31" / "torn.jpg").unlink()
+    assert "torn.jpg: " in text.partition("not judged: ")[2]
     assert "a head that rejects everybody: 0 % accepted" in text
     assert "a head that accepts everybody: 100 %" in text
     assert f"{accepted} of 3 people" in text

@@ -16,12 +16,16 @@ from trainer.photos.samples import FaceSamples
 
 EVERYBODY, NOBODY = "accepting everybody", "rejecting everybody"
 
+MOST_NAMED = 20
+"""Pictures that could not be judged are named on the screen up to here."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
     """Scores of looks, float64[N]. names: of the pictures. people: whose they are, where several
     are told apart; groups: looks that are not independent share a number, int[N]. crops:
-    uint8[N, S, S, 3] BGR. dropped: faces and pictures that could not be judged.
+    uint8[N, S, S, 3] BGR. dropped: faces and pictures that could not be judged. reasons: the file
+    of each of these, and why.
     """
 
     scores: np.ndarray
@@ -30,6 +34,7 @@ class Sample:
     groups: np.ndarray
     crops: np.ndarray
     dropped: int = 0
+    reasons: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +78,7 @@ class PersonEvaluation:
                 f"{self.me.dropped} could not be judged; a head that rejects everybody: "
                 "0 % accepted"
             )
+            said += _not_judged(self.me)
         if self.others is not None:
             them = figures["others"]
             said.append(
@@ -82,6 +88,7 @@ class PersonEvaluation:
                 f"{self.others.dropped} could not be judged; a head that accepts everybody: "
                 "100 %"
             )
+            said += _not_judged(self.others)
         if self.me is not None and self.others is not None:
             said.append(
                 f"accuracy {figures['accuracy']:.3f} (always the majority: "
@@ -105,7 +112,16 @@ def sample_of(
         groups=looks.groups,
         crops=looks.crops(),
         dropped=len(looks.dropped),
+        reasons=tuple((one.name, one.reason) for one in looks.dropped),
     )
+
+
+def _not_judged(sample: Sample) -> list[str]:
+    """By name, up to `MOST_NAMED`."""
+    lines = [f"  not judged: {name}: {reason}" for name, reason in sample.reasons[:MOST_NAMED]]
+    if len(sample.reasons) > MOST_NAMED:
+        lines.append(f"  not judged: {len(sample.reasons) - MOST_NAMED} more")
+    return lines
 
 
 def person_of(file: str, roots: Sequence[Path]) -> str:
