@@ -54,5 +54,5 @@ def test_sets_that_differ() -> None:
 
 
 def test_nothing_has_no_origin() -> None:
-    with pytest.raises(InputError, match="no usable picture"):
+    with pytest.raises(InputError, match="no usable image"):
         origin_of([])

@@ -253,7 +253,7 @@ def test_of_who_is_forgotten_no_visit_stays(register: Registry, store: VisitStor
     assert not store.folder.exists()
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 6])
 def test_what_is_foreseen_is_what_happens(tmp_path: Path, seed: int) -> None:
     """Ten generated cases each: visits of many people, a ruling on one, and all decided again."""
     world = World(50 + seed)

@@ -51,7 +51,9 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def enrolled(photos: Path, base: Path, out: Path, *more: str, name: str = "me") -> Path:
+    """By one camera: to these random networks photos of several look like several people."""
     words = ["person", "--photos", photos, "--name", name, "--base", base, "--out", out, "-q"]
+    words += ["--camera", "one"]
     done = CliRunner().invoke(edge_train, [*map(str, words), *more])
     assert done.exit_code == 0, done.output
     return out

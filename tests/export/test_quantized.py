@@ -362,6 +362,7 @@ def test_the_command(me: Path, people: Path, tmp_path: Path) -> None:
     ]
     assert said["chosen"] in MADE_OF["tflite-float32"]
     assert out.is_file()
+    words[words.index("-o") + 1] = str(out.with_name("refused.tflite"))
     done = CliRunner().invoke(edge_export, [*words, "--min-cosine", "1", "--format", "tflite-int8"])
     assert done.exit_code == 1
     assert "nothing was written" in done.stderr

@@ -242,7 +242,7 @@ def test_usage_errors(run: Path, celeba: Path) -> None:
     for words, said in (
         ([], "there is nothing to measure on"),
         (["--images", str(celeba)], "nothing to measure on"),
-        (["--data", str(celeba), "--images", str(celeba)], "--images is of no use alone"),
+        (["--data", str(celeba), "--images", str(celeba)], "--images needs --pairs"),
         (["--data", str(celeba), "--variants", "foggy"], "unknown variant 'foggy'"),
     ):
         done = CliRunner().invoke(evaluate_base_command, [str(run), *words])
