@@ -148,7 +148,9 @@ def test_a_base_trained_briefly_runs_the_chain(shared: Path, tmp_path: Path) -> 
     assert done.exit_code == 0, done.output
     assert "majority" in done.stdout
     cohort = base / "cohort.npz"
-    done = call(edge_train, "cohort", celeba, "--embedding", base, "-o", cohort, *cache, "-q")
+    done = call(
+        edge_train, "cohort", celeba, "--embedding", base, "-o", cohort, "--overwrite", *cache, "-q"
+    )
     assert done.exit_code == 0, done.output
     clip = shared / "data" / "video" / "person-a-again.mkv"
     done = call(
