@@ -109,7 +109,7 @@ def test_the_recipe_for_nginx_lets_in_who_may_and_keeps_streams_flowing(
         assert (form.status, form.headers["Location"]) == (303, "./")
         assert ask(proxy, "GET", "/", **cookie).status == 200
         undo = ask(proxy, "POST", "/api/undo", b"{}", Origin=mine, **cookie, **OURS)
-        assert (undo.status, "nothing to take back" in json.load(undo)["error"]) == (409, True)
+        assert (undo.status, "nothing to undo" in json.load(undo)["error"]) == (409, True)
         evil = "https://evil.example"
         refused = ask(proxy, "POST", "/api/undo", b"{}", Origin=evil, **cookie, **OURS)
         assert (refused.status, "origin" in json.load(refused)["error"]) == (403, True)

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import edge
 from edge.files.image import read_picture
+from edge.heads.calibration_record import TaskCalibration
 from edge.heads.cohort import Cohort
 from edge.heads.head import DENSE_128, Head
 from edge.models.run_record import Run
@@ -98,5 +99,6 @@ def test_a_dense_head_of_sigmoids_travels_like_any(base: Path, head_run: Path) -
 def test_the_answer_is_learned(head_run: Path) -> None:
     """By the fit at least: four epochs on ten people are no base for more."""
     head = Head.load(head_run / "heads" / "glasses.npz")
-    assert np.isfinite(head.facts.own_scores).all()
+    assert isinstance(head.calibration, TaskCalibration)
+    assert np.isfinite(head.calibration.own_scores).all()
     assert head.kind == DENSE_128
