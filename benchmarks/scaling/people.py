@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.scaling.heads import any_head
 from benchmarks.scaling.plot import Series
-from benchmarks.studies.person_data import CMU_SCALED, Bench, Trial, trials_of
+from benchmarks.studies.person_data import Bench, Trial, cmu_files, trials_of
 from benchmarks.studies.person_figures import given
 from benchmarks.studies.person_strategies import STRATEGIES
 from edge.errors import RefusedError
@@ -140,14 +140,8 @@ def by_strangers(people: People) -> dict[int, Judging]:
 
 def room_trials(bench: Bench, shared: Path) -> list[Trial]:
     """People of one gray room; up to 20 of the pictures of each enrol, drawn at random."""
-    folders = [p for p in sorted((shared / "data" / "cmu-faces").iterdir()) if p.is_dir()]
-    files = [
-        (folder, path)
-        for folder in folders
-        for path in sorted(folder.glob("*.pgm"))
-        if not CMU_SCALED.search(path.name)
-    ]
-    return list(trials_of(bench, files, "one room", _at_random(max(ROOM_PHOTOS)), fewest=25))
+    chosen = _at_random(max(ROOM_PHOTOS))
+    return list(trials_of(bench, cmu_files(shared), "one room", chosen, fewest=25))
 
 
 def drawn_trials(bench: Bench, folder: Path) -> list[Trial]:

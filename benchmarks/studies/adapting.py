@@ -129,28 +129,13 @@ def _through(
 
 def scenes(camera: str, trials: Sequence[Trial], bench: Bench, cohort: Cohort) -> Iterator[Scene]:
     """The enrolments of trials before a camera, as on a device, where each look counts."""
-    from benchmarks.studies.camera_effect import person_of
-    from edge.errors import RefusedError
+    from benchmarks.studies.camera_effect import head_before_a_camera, person_of
     from edge.heads.calibration import highest_scores
-    from edge.heads.enrol import enrol
-    from edge.heads.threshold import ONE, POOR
 
     for trial in trials:
-        vectors = bench.embed(trial.looks.crops())
-        varied, owner = trial.looks.varied()
-        origin = trial.looks.origin().camera
-        try:
-            head = enrol(
-                trial.name,
-                vectors,
-                np.arange(len(vectors)),
-                cohort,
-                varied=bench.embed(varied),
-                varied_of=owner,
-                camera=POOR if origin == POOR else ONE,
-            )
-        except RefusedError as problem:
-            click.echo(f"{camera}, {trial.name} left out: {problem}", err=True)
+        told = f"{camera}, {trial.name}"
+        head = head_before_a_camera(trial.name, trial, bench, cohort, told=told)
+        if head is None:
             continue
         judged, me = trial.judged, person_of(trial.name)
         whose = np.array([person_of(name) for name in judged.person])[judged.frame]

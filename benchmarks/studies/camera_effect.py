@@ -32,6 +32,7 @@ from edge.heads.threshold import (
 if TYPE_CHECKING:
     from benchmarks.studies.person_data import Bench, Trial
     from edge.heads.cohort import Cohort
+    from edge.heads.head import Head
 
 SETS = {"nuaa": 6, "casia-v5": 5, "faces94": 10}
 """Folders of `data/one-camera`, and how many of somebody's pictures enrol at least."""
@@ -89,28 +90,37 @@ def one_camera(bench: Bench, shared: Path, name: str) -> list[Trial]:
     )
 
 
-def enrolled(trials: Sequence[Trial], bench: Bench, cohort: Cohort) -> Iterator[Enrolled]:
-    """The heads of trials; enrolments that are refused are named and left out."""
+def head_before_a_camera(
+    name: str, trial: Trial, bench: Bench, cohort: Cohort, *, told: str
+) -> Head | None:
+    """As a device enrols, each look counts; None where it refuses, which is told with `told`."""
     from edge.errors import RefusedError
-    from edge.heads.calibration import scored_strangers
     from edge.heads.enrol import enrol
 
+    vectors = bench.embed(trial.looks.crops())
+    varied, owner = trial.looks.varied()
+    try:
+        return enrol(
+            name,
+            vectors,
+            np.arange(len(vectors)),
+            cohort,
+            varied=bench.embed(varied),
+            varied_of=owner,
+            camera=POOR if trial.looks.origin().camera == POOR else ONE,
+        )
+    except RefusedError as problem:
+        click.echo(f"{told} left out: {problem}", err=True)
+        return None
+
+
+def enrolled(trials: Sequence[Trial], bench: Bench, cohort: Cohort) -> Iterator[Enrolled]:
+    """The heads of trials; enrolments that are refused are named and left out."""
+    from edge.heads.calibration import scored_strangers
+
     for trial in trials:
-        vectors = bench.embed(trial.looks.crops())
-        varied, owner = trial.looks.varied()
-        camera = trial.looks.origin().camera
-        try:
-            head = enrol(
-                "me",
-                vectors,
-                np.arange(len(vectors)),  # as on a device, where each look counts
-                cohort,
-                varied=bench.embed(varied),
-                varied_of=owner,
-                camera=camera if camera == POOR else ONE,
-            )
-        except RefusedError as problem:
-            click.echo(f"{trial.name} left out: {problem}", err=True)
+        head = head_before_a_camera("me", trial, bench, cohort, told=trial.name)
+        if head is None:
             continue
         judged = trial.judged
         best = judged.highest(head.score(judged.embeddings))
@@ -121,7 +131,7 @@ def enrolled(trials: Sequence[Trial], bench: Bench, cohort: Cohort) -> Iterator[
         others = {w: best[(whose == w) & passed] for w in sorted(set(whose[~mine & passed]))}
         yield Enrolled(
             person=me,
-            camera=camera,
+            camera=trial.looks.origin().camera,
             tails=scored_strangers(head, cohort).tails,
             own=np.array(head.facts.own_scores),
             strangers=others,

@@ -217,14 +217,20 @@ def folder_trials(
 
 def cmu_faces(bench: Bench, shared: Path) -> Iterator[Trial]:
     """Every third picture by name enrols, at most ten; scaled copies are left out."""
+    yield from trials_of(
+        bench, cmu_files(shared), "cmu", enrolling=lambda own: own[::3][:ENROLLING]
+    )
+
+
+def cmu_files(shared: Path) -> list[tuple[Path, Path]]:
+    """Pictures of `cmu-faces`, each after its person's folder, without scaled copies."""
     folders = [p for p in sorted((shared / "data" / "cmu-faces").iterdir()) if p.is_dir()]
-    files = [
+    return [
         (folder, path)
         for folder in folders
         for path in sorted(folder.glob("*.pgm"))
         if not CMU_SCALED.search(path.name)
     ]
-    yield from trials_of(bench, files, "cmu", enrolling=lambda own: own[::3][:ENROLLING])
 
 
 def trials_of(

@@ -130,7 +130,8 @@ def shipped_bundle() -> Bundle:
         fields = json.loads((SHIPPED / SHIPPED_NETWORK).read_bytes())
     except ValueError as problem:
         raise ModelError(f"the shipped base is damaged: {problem}", hint="reinstall") from None
-    from edge.faces.detector import SHIPPED_DETECTOR, YUNET_SHA256, DetectorConfig
+    from edge.faces.detector import DetectorConfig
+    from edge.faces.yunet import SHIPPED_DETECTOR, YUNET_SHA256
 
     folder = Folder(SHIPPED)
     detector = SHIPPED_DETECTOR.name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge.console.display_text import shortened
 from edge.console.progress import progress_bar
 from edge.enrolment.guide import Guide
 from edge.enrolment.samples import SampleSet
@@ -48,10 +49,6 @@ class EnrolOptions:
     detector_model: Path | None = None
     threads: int | None = None
     quiet: bool = False
-
-
-MOST_NAMED = 20
-"""Pictures that are not used are named on the screen up to here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +91,11 @@ class Enrolled:
 
     def _not_used(self) -> list[str]:
         """Pictures that do not count by name, frames of videos and cameras by number."""
-        lines = [
+        named = [
             f"not used: {reason if file in reason else f'{file}: {reason}'}"
-            for file, reason in self.not_used[:MOST_NAMED]
+            for file, reason in self.not_used
         ]
-        if len(self.not_used) > MOST_NAMED:
-            lines.append(f"not used: {len(self.not_used) - MOST_NAMED} more, see --json")
+        lines = shortened(named, "not used: {} more, see --json")
         frames = sum(self.refused.values()) - len(self.not_used)
         if frames > 0:
             reasons = sorted(self.refused.items(), key=lambda item: -item[1])

@@ -35,6 +35,13 @@ key_file_option = click.option(
     help="Key that encrypts the people enrolled on this device; see 'edge-recognize keygen'.",
 )
 
+events_folder_option = click.option(
+    "--events-folder",
+    type=PATH,
+    metavar="DIR",
+    help="Folder of the images that --keep-events keeps.",
+)
+
 
 def ruling_options(callback: Any) -> Any:
     """`--preview`, `--yes`, `--bundle`, `--key-file` and `--json` of a command that rules."""
@@ -160,12 +167,7 @@ def enrol(as_json: bool, **options: Any) -> None:
     metavar="PATH",
     help="Use these images, videos or folders of other people instead; may be repeated.",
 )
-@click.option(
-    "--events-folder",
-    type=PATH,
-    metavar="DIR",
-    help="Folder of the images that --keep-events keeps.",
-)
+@events_folder_option
 @click.option(
     "--visit",
     "visits",
@@ -308,12 +310,7 @@ def people(bundle: Path | None, key_file: Path | None, as_json: bool) -> None:
     is_flag=True,
     help="Remove all people enrolled on this device; needs no key.",
 )
-@click.option(
-    "--events-folder",
-    type=PATH,
-    metavar="DIR",
-    help="Folder of the images that --keep-events keeps.",
-)
+@events_folder_option
 @bundle_option(help="Use this bundle; by default the one that 'edge-recognize run' uses.")
 @key_file_option
 @json_option()

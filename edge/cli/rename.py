@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from edge.cli.people import key_file_option
-from edge.console.commands import PATH, bundle_option, command, emit_json, json_option, say
+from edge.cli.people import events_folder_option, key_file_option
+from edge.console.commands import bundle_option, command, emit_json, json_option, say
 from edge.errors import PeopleError, UsageError
 
 
@@ -21,12 +21,7 @@ from edge.errors import PeopleError, UsageError
 @click.argument("old", required=False)
 @click.argument("new", required=False)
 @click.option("--undo", is_flag=True, help="Undo the last rename.")
-@click.option(
-    "--events-folder",
-    type=PATH,
-    metavar="DIR",
-    help="Folder of the images that --keep-events keeps.",
-)
+@events_folder_option
 @bundle_option(help="Use this bundle; by default the one that 'edge-recognize run' uses.")
 @key_file_option
 @json_option()

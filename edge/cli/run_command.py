@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from edge.cli.people import key_file_option
+from edge.cli.people import events_folder_option, key_file_option
 from edge.cli.turn_options import turn_options
 from edge.console.commands import (
     PATH,
@@ -246,12 +246,7 @@ class _Duration(click.ParamType):
     metavar="N",
     help="Keep the images of the last N arrivals.",
 )
-@click.option(
-    "--events-folder",
-    type=PATH,
-    metavar="DIR",
-    help="Folder of the images that --keep-events keeps.",
-)
+@events_folder_option
 @click.option(
     "--adapt",
     type=click.Choice(["on", "report", "off"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import unquote, unquote_plus
 
 HIDDEN = "***"
@@ -28,11 +28,20 @@ _HARMLESS = re.compile(
 _PLAIN_TOO = "\n\t\xa0"
 _SHORT = 4
 
+MOST_NAMED = 20
+"""Files are named on the screen up to here."""
+
 
 def counted(number: int, unit: str, units: str = "") -> str:
     """A number with its unit, as "1 frame" and "2 frames". units: the plural where it is not the
     unit with an s."""
     return f"{number} {unit if number == 1 else units or unit + 's'}"
+
+
+def shortened(lines: Sequence[str], rest: str) -> list[str]:
+    """The first `MOST_NAMED` lines and, where there are more, `rest` with their number for `{}`."""
+    more = len(lines) - MOST_NAMED
+    return [*lines[:MOST_NAMED], *([rest.format(more)] if more > 0 else [])]
 
 
 def without_secrets(url: str) -> str:

@@ -14,19 +14,7 @@ import numpy as np
 from edge.errors import DetectorError
 from edge.faces.face import Face
 from edge.faces.roll import SURE_SCORE, upright
-from edge.faces.yunet import (
-    SHIPPED_DETECTOR as SHIPPED_DETECTOR,
-)
-from edge.faces.yunet import (
-    YUNET_NAME as YUNET_NAME,
-)
-from edge.faces.yunet import (
-    YUNET_SHA256 as YUNET_SHA256,
-)
-from edge.faces.yunet import (
-    Runtime,
-    open_eye,
-)
+from edge.faces.yunet import SHIPPED_DETECTOR, YUNET_SHA256, Runtime, open_eye
 from edge.files.model_file import read_model_file
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.console.display_text import counted
+from edge.console.display_text import counted, shortened
 from edge.console.progress import progress
 from edge.enrolment.degrade import degrade_every, with_ends
 from edge.errors import InputError, PictureError
@@ -35,9 +35,6 @@ FEWEST_CROPS = 20
 
 MOST = 512
 """Pictures that are looked at, spread over people and, of each person, over all pictures."""
-
-MOST_NAMED = 20
-"""Pictures that cannot be read are named on the screen up to here."""
 
 ENOUGH_PEOPLE = 10
 """From so many folders on, nobody calibrates and is measured on as well."""
@@ -175,10 +172,8 @@ def faces(roots: Sequence[Path], network: Network, detector: Detector) -> Faces:
             crops.append(align(image, face, expects.frame, expects.window, expects.size_px))
             person.append(number)
             hashes.append(sha256_of(path.read_bytes()))
-    for message in unread[:MOST_NAMED]:
-        log.warning("left out: %s", message)
-    if len(unread) > MOST_NAMED:
-        log.warning("left out: %d more that cannot be read", len(unread) - MOST_NAMED)
+    for line in shortened(unread, "{} more that cannot be read"):
+        log.warning("left out: %s", line)
     if faceless:
         log.warning("%s without a face left out", counted(faceless, "picture"))
     size = expects.size_px

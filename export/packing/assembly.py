@@ -12,7 +12,8 @@ from edge.bundle.golden import Golden
 from edge.bundle.writer import BundleWriter, file_stem
 from edge.console.native_output import output_into
 from edge.errors import InputError
-from edge.faces.detector import YUNET_NAME, DetectorConfig, detector_bytes
+from edge.faces.detector import DetectorConfig, detector_bytes
+from edge.faces.yunet import YUNET_NAME
 from edge.models.embedder import Embedder
 from edge.models.spec import Network
 from export.convert import fused

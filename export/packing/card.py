@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.bundle.locate import SHIPPED, YUNET_LICENCE
-from edge.faces.detector import YUNET_SHA256
+from edge.faces.yunet import YUNET_SHA256
 from edge.files.model_file import sha256_of
 from edge.heads.calibration_record import TaskCalibration
 from edge.models.spec import Network

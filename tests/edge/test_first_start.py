@@ -10,7 +10,7 @@ from device_factory import answer, bare_home, call
 
 from edge.bundle.locate import SHIPPED, shipped_bundle
 from edge.bundle.writer import BundleWriter
-from edge.faces.detector import SHIPPED_DETECTOR, YUNET_SHA256
+from edge.faces.yunet import SHIPPED_DETECTOR, YUNET_SHA256
 from edge.files.model_file import sha256_of
 
 

@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ import pytest
 from bundle_factory import fewer, other_base
 from click.testing import CliRunner
 from device_factory import answer, bare_home, write_two_people
-from light_device import Pi, a_wheel, new_pi, write_light_device
+from light_device import Pi, a_wheel, light_pi
 from sshd_fixture import Device, Sshd, running_sshd, write_program
 
 from edge.bundle.locate import shipped_bundle
@@ -158,11 +157,8 @@ def test_a_push_killed_at_random_times(
 
 @pytest.fixture
 def pi(server: Sshd) -> Iterator[Pi]:
-    with tempfile.TemporaryDirectory() as folder:
-        made = new_pi(server, Path(folder))
-        write_light_device(made.programs)
+    with light_pi(server) as made:
         yield made
-        made.stop()
 
 
 def test_an_update_killed_at_random_times(pi: Pi, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from light_device import NOBODY, Pi, a_wheel, new_pi, write_light_device
+from light_device import NOBODY, Pi, a_wheel, light_pi, new_pi, write_light_device
 from packaging.requirements import Requirement
 from sshd_fixture import Sshd, running_sshd
 
@@ -41,11 +41,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 @pytest.fixture
 def pi(server: Sshd) -> Iterator[Pi]:
     """A light device, see `light_device`."""
-    with tempfile.TemporaryDirectory() as folder:
-        made = new_pi(server, Path(folder))
-        write_light_device(made.programs)
+    with light_pi(server) as made:
         yield made
-        made.stop()
 
 
 @pytest.fixture

@@ -6,7 +6,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,6 +141,16 @@ def new_pi(server: Sshd, folder: Path) -> Pi:
     made.programs.mkdir()
     made.at_login()
     return made
+
+
+@contextmanager
+def light_pi(server: Sshd) -> Iterator[Pi]:
+    """A light device in a throw-away folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = new_pi(server, Path(folder))
+        write_light_device(made.programs)
+        yield made
+        made.stop()
 
 
 def a_wheel(folder: Path, version: str = "0.1.0") -> Path:

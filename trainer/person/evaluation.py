@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from edge.console.display_text import shortened
 from edge.heads.decision import HeadScore, decide
 from edge.heads.head import Head
 from edge.heads.threshold import Rate
 from trainer.photos.samples import FaceSamples
 
 EVERYBODY, NOBODY = "accepting everybody", "rejecting everybody"
-
-MOST_NAMED = 20
-"""Pictures that could not be judged are named on the screen up to here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +115,9 @@ def sample_of(
 
 
 def _not_judged(sample: Sample) -> list[str]:
-    """By name, up to `MOST_NAMED`."""
-    lines = [f"  not judged: {name}: {reason}" for name, reason in sample.reasons[:MOST_NAMED]]
-    if len(sample.reasons) > MOST_NAMED:
-        lines.append(f"  not judged: {len(sample.reasons) - MOST_NAMED} more")
-    return lines
+    """By name."""
+    named = [f"  not judged: {name}: {reason}" for name, reason in sample.reasons]
+    return shortened(named, "  not judged: {} more")
 
 
 def person_of(file: str, roots: Sequence[Path]) -> str:

@@ -9,16 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from edge.console.display_text import for_terminal
+from edge.console.display_text import for_terminal, shortened
 from edge.enrolment.conditions import Origin
 from edge.heads.head import Head
 from trainer.person.evaluation import PersonEvaluation, Sample
 from trainer.person.figures import PersonFigures
 from trainer.photos.samples import FaceSamples
 from trainer.run_folder import result_to_json
-
-MOST_NAMED = 20
-"""Files that are named on the screen; report.json has all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +60,8 @@ class PersonResult:
         left_out = [self.looks.kept[n].name for n in self.head.facts.left_out]
         said = [f"left out, looks like somebody else: {name}" for name in left_out]
         said += [f"dropped, {one.reason}: {one.name}" for one in self.looks.dropped]
-        more = len(said) - MOST_NAMED
-        rest = [f"… and {more} more: see report.json and contact-sheet.png"] if more > 0 else []
-        return [for_terminal(line) for line in said[:MOST_NAMED]] + rest
+        rest = "… and {} more: see report.json and contact-sheet.png"
+        return shortened([for_terminal(line) for line in said], rest)
 
     def text(self) -> str:
         """A few lines, each figure beside what a trivial answer gives."""
